@@ -1,0 +1,113 @@
+// What a stage module is: a declaration (parameters, inputs, outputs) and the function that does the work.
+// This is all that stage modules may import from `src`, beside the engine. A declaration must load quickly:
+// heavy packages are imported inside `run`.
+
+import type {z} from 'zod';
+
+export {z} from 'zod';
+
+/** How many producers an input takes: exactly one, none or one, or every instance of a gather (or a list). */
+export type InputArity = 'one' | 'optional' | 'each';
+
+/** What an output is. With `name`, the file or folder is called so; without, it is called as the output. */
+export type OutputKind = 'file' | 'folder';
+export type OutputDeclaration = OutputKind | {readonly kind: OutputKind; readonly name: string};
+
+export type Scalar = string | number | boolean | null;
+/** One choice per axis. */
+export type Cell = Readonly<Record<string, Scalar>>;
+
+/** The files of one producer, as a stage sees them. They are read-only. */
+export interface StageInput {
+  /** A folder that holds the producer's outputs by their names; or the artifact itself for `in: {x: stage.output}`. */
+  readonly path: string;
+  /** Path of each output by its declared name. For `stage.output`, that one alone. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The producer's cell: which choice of each axis made it. */
+  readonly cell: Cell;
+}
+
+type InputOf<A extends InputArity> = A extends 'one'
+  ? StageInput
+  : A extends 'optional'
+    ? StageInput | undefined
+    : readonly StageInput[];
+
+/** A progress report. `done` of `total` in `unit`; `detail` is shown as it is: `loss 0.213, accuracy 94.1 %`. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+  readonly detail?: string;
+}
+
+/** Everything that a stage may use. No flags, environment or clock: what can change a result is in here. */
+export interface StageContext<
+  Params,
+  Inputs extends Readonly<Record<string, InputArity>>,
+  Outputs extends Readonly<Record<string, OutputDeclaration>>,
+> {
+  readonly params: Params;
+  readonly inputs: {readonly [K in keyof Inputs]: InputOf<Inputs[K]>};
+  /** Where to write each output. Parent folders exist; a folder output exists already and is empty. */
+  readonly outputs: {readonly [K in keyof Outputs]: string};
+  /** Files and folders of the project that the pipeline lists under `files`, as absolute paths by their written path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Records a metric; finite numbers only. The last value of a name counts. */
+  readonly metric: (name: string, value: number) => void;
+  readonly progress: (progress: Progress) => void;
+  /** A line for the log of this instance. */
+  readonly log: (line: string) => void;
+  /**
+   * A folder that survives a kill and is handed back to the next try of the same action; not part of the key,
+   * dropped on success. `undefined` unless the pipeline says `checkpoint: true`.
+   */
+  readonly checkpoint: string | undefined;
+  /** The device granted: `gpu` ids are those of the machine. `choice` is what `--device` says. */
+  readonly device: {readonly choice: string; readonly gpus: readonly number[]};
+  /** CPU slots granted: how many threads the stage may use. */
+  readonly cpus: number;
+  /** Where `download` looks before the network (`--mirror`); never part of the key: contents are checked by digest. */
+  readonly mirror: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface StageDefinition<
+  Schema extends z.ZodObject = z.ZodObject,
+  Inputs extends Readonly<Record<string, InputArity>> = Readonly<Record<string, InputArity>>,
+  Outputs extends Readonly<Record<string, OutputDeclaration>> = Readonly<Record<string, OutputDeclaration>>,
+> {
+  /** One sentence for `pipe schema` and for people. */
+  readonly about: string;
+  readonly params: Schema;
+  readonly inputs: Inputs;
+  readonly outputs: Outputs;
+  /** True where the device can change bits, so that the device is part of the key. Default false. */
+  readonly usesDevice?: boolean;
+  run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;
+}
+
+/**
+ * Declares a stage module; the module's default export. Returns its argument: the types do the work.
+ *
+ * A mistake of the user that only the data can show (a corrupt file, labels out of range) is reported with
+ * `throw new StageError(message, hint)`; any other exception counts as a bug and keeps its stack trace.
+ */
+export const defineStage = <
+  Schema extends z.ZodObject,
+  const Inputs extends Readonly<Record<string, InputArity>>,
+  const Outputs extends Readonly<Record<string, OutputDeclaration>>,
+>(
+  definition: StageDefinition<Schema, Inputs, Outputs>,
+): StageDefinition<Schema, Inputs, Outputs> => definition;
+
+/** A failure that its user can mend: shown as a message with a hint, without a stack trace. */
+export class StageError extends Error {
+  override readonly name = 'StageError';
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
