@@ -1,0 +1,74 @@
+// How an instance ended, and why it had to run. Plain data: outcomes go into events and into the ledger.
+
+import type {InstanceId} from '../plan/plan.ts';
+import type {ActionResult, Fingerprint} from './action.ts';
+
+/** One reason why an action missed the cache, as data; `explain` turns it into a sentence. */
+export type Change =
+  | {readonly what: 'parameter'; readonly name: string; readonly before: string; readonly after: string}
+  | {
+      readonly what: 'code';
+      readonly file: string;
+      /** The module through which the file came in, where that is not the file itself. */
+      readonly importedBy: string | null;
+    }
+  | {readonly what: 'package'; readonly name: string; readonly before: string; readonly after: string}
+  | {readonly what: 'command'}
+  | {readonly what: 'input'; readonly name: string; readonly changed: number; readonly of: number}
+  | {readonly what: 'file'; readonly path: string}
+  | {readonly what: 'environment'; readonly name: string}
+  | {readonly what: 'device'; readonly before: string; readonly after: string}
+  | {readonly what: 'outputs'}
+  | {readonly what: 'salt'};
+
+/** Why an instance has to run. */
+export type Staleness =
+  | {readonly why: 'never-run'}
+  | {readonly why: 'changed'; readonly changes: readonly Change[]}
+  /** The result is known, but a blob of it is gone or damaged. */
+  | {readonly why: 'lost'; readonly output: string}
+  | {readonly why: 'volatile'}
+  | {readonly why: 'forced'}
+  /** It failed or was stopped last time, and failures are not cached. */
+  | {readonly why: 'unfinished'};
+
+export type StageFailure =
+  /** A StageError: the user's to mend. */
+  | {readonly reason: 'mistake'; readonly message: string; readonly hint: string | null}
+  | {readonly reason: 'threw'; readonly message: string; readonly stack: string}
+  | {readonly reason: 'exited'; readonly code: number | null; readonly signal: string | null}
+  | {readonly reason: 'timed-out'; readonly afterMs: number}
+  | {readonly reason: 'missing-output'; readonly output: string; readonly path: string}
+  | {readonly reason: 'wrong-output'; readonly output: string; readonly message: string}
+  | {readonly reason: 'non-finite-metric'; readonly metric: string; readonly value: string}
+  | {readonly reason: 'changed-input'; readonly path: string}
+  /** The store could not take the result: disk full, no permission. */
+  | {readonly reason: 'store'; readonly message: string};
+
+export type Outcome =
+  | {
+      readonly status: 'executed';
+      readonly fingerprint: Fingerprint;
+      readonly result: ActionResult;
+      readonly stale: Staleness;
+      readonly attempts: number;
+      /** True when the outputs equal those of the last result of this instance: what is below may stay cached. */
+      readonly sameBytes: boolean;
+    }
+  | {
+      readonly status: 'cached';
+      readonly fingerprint: Fingerprint;
+      readonly result: ActionResult;
+      /** True when another run made it while this one waited. */
+      readonly shared: boolean;
+    }
+  | {
+      readonly status: 'failed';
+      readonly fingerprint: Fingerprint | null;
+      readonly failure: StageFailure;
+      readonly attempts: number;
+      /** The last lines of its log. */
+      readonly logTail: readonly string[];
+    }
+  | {readonly status: 'skipped'; readonly because: InstanceId}
+  | {readonly status: 'cancelled'};

@@ -1,0 +1,65 @@
+// The executor port: runs one task in isolation. It knows neither the store nor the plan, and what it is given
+// is plain data, so that an executor may just as well be a queue or a cluster.
+
+import type {StageFailure} from '../action/outcome.ts';
+import type {JsonObject} from '../core/json.ts';
+import type {Result} from '../core/result.ts';
+import type {OutputKind, Progress, StageInput} from '../stage/define.ts';
+
+export type TaskWork =
+  /** `entry`: absolute path of a JavaScript module whose default export is a stage definition. */
+  {readonly kind: 'module'; readonly entry: string} | {readonly kind: 'shell'; readonly command: string};
+
+export type TaskInput =
+  | {readonly kind: 'one'; readonly input: StageInput}
+  /** `path` is a folder with one entry per producer and an `index.json` that says which cell is which. */
+  | {readonly kind: 'each'; readonly path: string; readonly inputs: readonly StageInput[]};
+
+/** One action, with its inputs in place and a folder to write to. All paths are absolute. */
+export interface Task {
+  /** The instance's id, for messages. */
+  readonly label: string;
+  readonly work: TaskWork;
+  readonly params: JsonObject;
+  readonly inputs: Readonly<Record<string, TaskInput>>;
+  readonly outputs: Readonly<Record<string, {readonly kind: OutputKind; readonly path: string}>>;
+  readonly files: Readonly<Record<string, string>>;
+  /** The folder that holds the outputs: private to this task, empty at the start. */
+  readonly outputFolder: string;
+  /** The working directory of a shell command: the project. */
+  readonly cwd: string;
+  /** Declared variables only; the executor adds what every process needs (PATH, HOME, LANG, TMPDIR). */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cpus: number;
+  readonly gpus: readonly number[];
+  readonly device: string;
+  readonly mirror: string | null;
+  readonly checkpoint: string | null;
+  readonly timeoutMs: number | null;
+}
+
+export interface TaskListener {
+  readonly onLog: (stream: 'stdout' | 'stderr', text: string) => void;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** What a task gave, beside the files in its output folder. */
+export interface Execution {
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The device that did the work, where the stage reported one. */
+  readonly device: string;
+}
+
+export interface Executor {
+  /**
+   * Settles only when nothing of the task runs any more: after success, failure, time-out or abort.
+   * An abort through `signal` gives `cancelled`. Never rejects for what a stage does.
+   */
+  execute(
+    task: Task,
+    listener: TaskListener,
+    signal: AbortSignal,
+  ): Promise<Result<Execution, StageFailure | {readonly reason: 'cancelled'}>>;
+  /** Ends idle workers. */
+  close(): Promise<void>;
+}

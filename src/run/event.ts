@@ -1,0 +1,66 @@
+// What happens during a run, as plain data: every reporter, `--json` and the ledger read these and nothing else.
+
+import type {Fingerprint} from '../action/action.ts';
+import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
+import type {InstanceId, Plan} from '../plan/plan.ts';
+import type {Progress} from '../stage/define.ts';
+
+export type OutcomeCounts = Readonly<Record<Outcome['status'], number>>;
+
+/** `at` is in milliseconds since the epoch. */
+export type RunEvent = {readonly at: number} & (
+  | {
+      readonly type: 'planned';
+      readonly run: string;
+      readonly plan: Plan;
+      readonly selected: readonly InstanceId[];
+    }
+  /** A matrix was read from a file: these instances came in. */
+  | {
+      readonly type: 'expanded';
+      readonly stage: string;
+      readonly plan: Plan;
+      readonly selected: readonly InstanceId[];
+    }
+  /** Another run is making the same result. */
+  | {readonly type: 'waiting'; readonly id: InstanceId; readonly pid: number}
+  | {
+      readonly type: 'started';
+      readonly id: InstanceId;
+      readonly fingerprint: Fingerprint;
+      readonly stale: Staleness;
+      readonly attempt: number;
+    }
+  | {
+      readonly type: 'log';
+      readonly id: InstanceId;
+      readonly stream: 'stdout' | 'stderr';
+      readonly text: string;
+    }
+  | {readonly type: 'progress'; readonly id: InstanceId; readonly progress: Progress}
+  | {
+      readonly type: 'retrying';
+      readonly id: InstanceId;
+      readonly failure: StageFailure;
+      readonly attempt: number;
+      readonly inMs: number;
+    }
+  /** The whole log of a cached instance, when replay was asked for. */
+  | {readonly type: 'replayed'; readonly id: InstanceId; readonly text: string}
+  | {readonly type: 'finished'; readonly id: InstanceId; readonly outcome: Outcome}
+  | {
+      readonly type: 'published';
+      readonly id: InstanceId;
+      readonly to: string;
+      readonly files: number;
+      readonly restored: boolean;
+    }
+  /** Something that people should know and that stops nothing: a damaged blob set aside, a second result for one key. */
+  | {readonly type: 'notice'; readonly message: string; readonly id: InstanceId | null}
+  /** A matrix file that does not hold cells, a publish target in the way: mistakes that only a run can find. */
+  | {readonly type: 'diagnosed'; readonly diagnostics: readonly Diagnostic[]}
+  /** The first Ctrl-C: what runs may finish; the second: what runs is stopped. */
+  | {readonly type: 'stopping'; readonly how: 'draining' | 'killing'}
+  | {readonly type: 'run-finished'; readonly counts: OutcomeCounts; readonly durationMs: number}
+);
