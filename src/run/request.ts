@@ -1,0 +1,95 @@
+// What a run is asked for, and what it answers. Plain data and functions that the command line hands in:
+// the clock, randomness, the environment and the planner enter here and nowhere else.
+
+import type {Outcome, Staleness} from '../action/outcome.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
+import type {Json} from '../core/json.ts';
+import type {Result} from '../core/result.ts';
+import type {InstanceId, Plan} from '../plan/plan.ts';
+import type {OutcomeCounts} from './event.ts';
+
+/** What the machine can give to instances at once. */
+export interface Machine {
+  /** CPU slots: `--jobs`, by default the number of cores. */
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Ids of the GPUs that may be used. */
+  readonly gpus: readonly number[];
+  readonly host: string;
+  /** Such as `linux x64, node 20.20.2`. */
+  readonly platform: string;
+}
+
+/** Where the outside world enters a run. */
+export interface Surroundings {
+  /** The project's folder, absolute. */
+  readonly project: string;
+  /** The folder of the store (`cache/`), absolute: sandboxes and checkpoints live below it. */
+  readonly cache: string;
+  readonly machine: Machine;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Uniform in [0, 1): the jitter of retries. */
+  readonly random: () => number;
+}
+
+export type FailureMode = 'keep-going' | 'fail-fast';
+
+/** The planner as a function: plans anew with the matrices that are known by now (stage → contents of its file). */
+export type Replan = (
+  matrices: ReadonlyMap<string, Json>,
+) => Result<ReplanAnswer, readonly Diagnostic[]> | Promise<Result<ReplanAnswer, readonly Diagnostic[]>>;
+
+export interface ReplanAnswer {
+  readonly plan: Plan;
+  /** The instances that this run is about, in the new plan. */
+  readonly selected: ReadonlySet<InstanceId>;
+}
+
+export interface RunRequest {
+  /** The run's id: unique, sorts by time. */
+  readonly run: string;
+  readonly plan: Plan;
+  /**
+   * The instances that this run is about. Their producers are not implied: a producer outside of the selection
+   * must have a result in the cache, or else its consumers are skipped.
+   */
+  readonly selected: ReadonlySet<InstanceId>;
+  readonly replan: Replan;
+  readonly mode: FailureMode;
+  /** Instances that run although their result is known. */
+  readonly forced: ReadonlySet<InstanceId>;
+  /** What `--device` says: `auto`, `cpu`, `webgpu`, `cuda`, `tfjs`. */
+  readonly device: string;
+  /** Where `download` looks before the network, absolute. */
+  readonly mirror: string | null;
+  /** Emit `replayed` with the log of every cached instance. */
+  readonly replayLogs: boolean;
+}
+
+export interface RunSummary {
+  readonly plan: Plan;
+  readonly outcomes: ReadonlyMap<InstanceId, Outcome>;
+  readonly counts: OutcomeCounts;
+  /** Mistakes that only the run could find: a matrix file that holds no cells, a publish target in the way. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** True when it was stopped before everything was done. */
+  readonly isStopped: boolean;
+  readonly durationMs: number;
+}
+
+/** A run under way. */
+export interface Run {
+  readonly finished: Promise<RunSummary>;
+  /** The first call lets what runs finish and starts nothing more; the second stops what runs. */
+  stop(): void;
+}
+
+/** What a run would do with an instance. */
+export type Prediction =
+  | {readonly will: 'reuse'}
+  | {readonly will: 'execute'; readonly stale: Staleness}
+  /** A producer of it executes first: equal bytes would leave it cached. */
+  | {readonly will: 'depend'; readonly on: InstanceId};
