@@ -11,7 +11,7 @@ export function remainingOf(running: Running, now: number, recorded: RecordedDur
   const {progress, firstProgress} = running;
   if (progress !== null && firstProgress !== null) {
     const rate = rateOf(running, now);
-    if (rate !== undefined) return Math.max(0, progress.total - progress.done) / rate * 1000;
+    if (rate !== undefined) return (Math.max(0, progress.total - progress.done) / rate) * 1000;
   }
   const before = recorded(running.id);
   return before === undefined ? undefined : Math.max(0, before - (now - running.startedAt));
@@ -46,7 +46,8 @@ export function remainingTime(
     const stage = state.instance(id)?.stage ?? '';
     const mean = means.get(stage);
     const left = running
-      ? (remainingOf(running, now, recorded) ?? (mean === undefined ? undefined : Math.max(0, mean - (now - running.startedAt))))
+      ? (remainingOf(running, now, recorded) ??
+        (mean === undefined ? undefined : Math.max(0, mean - (now - running.startedAt))))
       : (recorded(id) ?? mean);
     if (left === undefined) return undefined;
     sum += left;

@@ -3,8 +3,13 @@
 import {z} from 'zod';
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const digest = z.string().regex(/^[0-9a-f]{64}$/).describe('SHA-256, 64 lower-case hex digits');
-const instanceId = z.string().describe('An instance, such as train[optimizer=sam,seed=1]; for people, never parsed');
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .describe('SHA-256, 64 lower-case hex digits');
+const instanceId = z
+  .string()
+  .describe('An instance, such as train[optimizer=sam,seed=1]; for people, never parsed');
 const milliseconds = z.number().nonnegative();
 const params = z.record(z.string(), z.json());
 
@@ -131,8 +136,21 @@ export const wireEvent = z.discriminatedUnion('type', [
   z.object({type: z.literal('planned'), at, format: z.literal(1), run: z.string(), ...planned}),
   z.object({type: z.literal('expanded'), at, stage: z.string(), ...planned}),
   z.object({type: z.literal('waiting'), at, id: instanceId, pid: z.number().int()}),
-  z.object({type: z.literal('started'), at, id: instanceId, fingerprint: digest, stale, attempt: z.number().int()}),
-  z.object({type: z.literal('log'), at, id: instanceId, stream: z.enum(['stdout', 'stderr']), text: z.string()}),
+  z.object({
+    type: z.literal('started'),
+    at,
+    id: instanceId,
+    fingerprint: digest,
+    stale,
+    attempt: z.number().int(),
+  }),
+  z.object({
+    type: z.literal('log'),
+    at,
+    id: instanceId,
+    stream: z.enum(['stdout', 'stderr']),
+    text: z.string(),
+  }),
   z.object({
     type: z.literal('progress'),
     at,

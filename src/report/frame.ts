@@ -36,7 +36,9 @@ export function renderFrame(state: RunState, options: FrameOptions): string[] {
   const lines = shown.map(each => runningLine(each, nameWidth, options));
   if (hidden > 0) lines.push(palette.dim(`  and ${hidden} more`));
   for (const [id, pid] of [...state.awaited].slice(0, 2)) {
-    lines.push(`${palette.dim('…')} ${fit(id, nameWidth)} ${palette.dim(`made by another run (process ${pid})`)}`);
+    lines.push(
+      `${palette.dim('…')} ${fit(id, nameWidth)} ${palette.dim(`made by another run (process ${pid})`)}`,
+    );
   }
   lines.push(summaryLine(state, options));
   return lines.map(line => sliceAnsi(line, 0, columns));
@@ -105,10 +107,9 @@ function summaryLine(state: RunState, options: FrameOptions): string {
         : `${elapsed} ~${formatClock(left)}`;
   const mode = state.stopping === 'no' ? '' : palette.warning(' stopping');
   const figures = `${done}/${state.total}`;
-  const head =
-    isWide
-      ? `${bar(state.total === 0 ? 1 : done / state.total, columns >= 100 ? 20 : 10, palette)} `
-      : '';
+  const head = isWide
+    ? `${bar(state.total === 0 ? 1 : done / state.total, columns >= 100 ? 20 : 10, palette)} `
+    : '';
   return `${head}${palette.strong(figures)}${mode}  ${palette.dim(clock)}  ${tally.join(palette.dim(' · '))}`;
 }
 
@@ -129,7 +130,8 @@ export function fit(text: string, width: number): string {
   return `${sliceAnsi(text, 0, width - 1 - tail)}…${sliceAnsi(text, whole - tail)}`;
 }
 
-const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+const pad = (text: string, width: number): string =>
+  text + ' '.repeat(Math.max(0, width - stringWidth(text)));
 
 /** 1234567 → `1.23M`: figures of a download stay narrow. */
 function compact(value: number): string {

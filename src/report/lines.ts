@@ -12,7 +12,6 @@ import {formatDuration, plural} from './format.ts';
 import type {Palette} from './palette.ts';
 import {type RunState, settledCount} from './run-state.ts';
 
-
 export interface LineOptions {
   readonly palette: Palette;
   /** Say when an instance starts; a live display shows that by itself. */
@@ -60,7 +59,9 @@ export class LineComposer {
         ];
       case 'waiting':
         return this.#options.announcesStarts
-          ? [`${palette.dim('…')} ${palette.name(event.id)} is being made by another run (process ${event.pid})`]
+          ? [
+              `${palette.dim('…')} ${palette.name(event.id)} is being made by another run (process ${event.pid})`,
+            ]
           : [];
       case 'log':
         return this.#options.showsLogs ? this.#logLines(event.id, event.text) : [];
@@ -71,7 +72,9 @@ export class LineComposer {
           ? [`${palette.cached('●')} ${palette.name(event.to)} restored, ${plural(event.files, 'file')}`]
           : [];
       case 'notice':
-        return [`${palette.warning('!')} ${event.id === null ? '' : `${palette.name(event.id)} `}${event.message}`];
+        return [
+          `${palette.warning('!')} ${event.id === null ? '' : `${palette.name(event.id)} `}${event.message}`,
+        ];
       case 'diagnosed':
         return event.diagnostics.flatMap(diagnostic => this.#diagnosed(diagnostic));
       case 'stopping':
@@ -94,9 +97,7 @@ export class LineComposer {
         const same = outcome.sameBytes ? palette.cached('  = unchanged output') : '';
         const tries = outcome.attempts > 1 ? palette.dim(`  attempt ${outcome.attempts}`) : '';
         const took = palette.dim(formatDuration(outcome.result.made.durationMs));
-        return [
-          `${palette.done('✓')} ${palette.name(id)}  ${took}${tries}${same}${reasonOf(why, palette)}`,
-        ];
+        return [`${palette.done('✓')} ${palette.name(id)}  ${took}${tries}${same}${reasonOf(why, palette)}`];
       }
       case 'failed':
         return [
@@ -158,6 +159,7 @@ export class LineComposer {
   }
 }
 
-const reasonOf = (why: string, palette: Palette): string => (why === '' ? '' : `  ${palette.dim(`(${why})`)}`);
+const reasonOf = (why: string, palette: Palette): string =>
+  why === '' ? '' : `  ${palette.dim(`(${why})`)}`;
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';

@@ -42,7 +42,10 @@ export class LiveDisplay implements Reporter {
   #block: readonly string[] = [];
   #isHidden = false;
   #isClosed = false;
-  #estimate: {readonly at: number; readonly remainingMs: number | undefined} = {at: 0, remainingMs: undefined};
+  #estimate: {readonly at: number; readonly remainingMs: number | undefined} = {
+    at: 0,
+    remainingMs: undefined,
+  };
 
   constructor(options: LiveOptions) {
     this.#options = options;

@@ -99,7 +99,10 @@ export class RunState {
         }));
         break;
       case 'log':
-        this.#change(event.id, running => ({...running, lastLine: lastLineOf(event.text) || running.lastLine}));
+        this.#change(event.id, running => ({
+          ...running,
+          lastLine: lastLineOf(event.text) || running.lastLine,
+        }));
         break;
       case 'finished':
         this.#settle(event.id, event.outcome, event.at);

@@ -27,7 +27,10 @@ function failureLines(state: RunState, palette: Palette): string[] {
   const lines = shown.flatMap(failed => ['', ...renderFailure(failed, state.tookMs.get(failed.id), palette)]);
   const rest = state.failed.slice(FAILURES_SHOWN);
   if (rest.length > 0) {
-    lines.push('', `${palette.failed('✗')} ${plural(rest.length, 'more failure')}: ${rest.map(({id}) => id).join(', ')}`);
+    lines.push(
+      '',
+      `${palette.failed('✗')} ${plural(rest.length, 'more failure')}: ${rest.map(({id}) => id).join(', ')}`,
+    );
   }
   return lines.length === 0 ? [] : [...lines, ''];
 }
@@ -39,7 +42,9 @@ function cutoffLines(state: RunState, palette: Palette): string[] {
   if (kept === 0) return [];
   const stages = [...new Set(state.unchanged.map(id => state.instance(id)?.stage ?? id))];
   const named = stages.slice(0, STAGES_NAMED).join(', ') + (stages.length > STAGES_NAMED ? ', …' : '');
-  return [`${palette.cached('=')} unchanged output of ${named} → ${kept} downstream ${kept === 1 ? 'stays' : 'stay'} cached`];
+  return [
+    `${palette.cached('=')} unchanged output of ${named} → ${kept} downstream ${kept === 1 ? 'stays' : 'stay'} cached`,
+  ];
 }
 
 function verdictLine(

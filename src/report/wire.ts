@@ -2,7 +2,7 @@
 // texts and with producers by id. src/report/event-schema.ts is the published shape.
 
 import type {Diagnostic} from '../core/diagnostic.ts';
-import {type Span, placeOf} from '../core/source.ts';
+import {placeOf, type Span} from '../core/source.ts';
 import type {InputEdge, Instance, InstanceId, Plan} from '../plan/plan.ts';
 import type {RunEvent} from '../run/event.ts';
 import type {WireDiagnostic, WireEvent} from './event-schema.ts';
