@@ -23,16 +23,58 @@ const purposes = {
 
 export type Purpose = keyof typeof purposes;
 
-/** An endless sequence of draws. */
-export interface Stream {
+/** An endless sequence of draws; reading moves it on. */
+export class Stream {
+  readonly #name: readonly [seed: number, purpose: number, first: number, second: number];
+  readonly #block = new Uint32Array(4);
+  #blocks = 0;
+  #at = 4;
+  #spare: number | undefined;
+
+  constructor(name: readonly [seed: number, purpose: number, first: number, second: number]) {
+    this.#name = name;
+  }
+
   /** An integer in 0..2^32-1. */
-  readonly uint32: () => number;
+  uint32(): number {
+    if (this.#at === 4) {
+      const [seed, purpose, first, second] = this.#name;
+      philox(this.#blocks++, purpose, first, second, seed | 0, Math.floor(seed / 2 ** 32), this.#block);
+      this.#at = 0;
+    }
+    return this.#block[this.#at++] ?? 0;
+  }
+
   /** A number in [0, 1), in steps of 2^-32. */
-  readonly uniform: () => number;
+  uniform(): number {
+    return this.uint32() * 2 ** -32;
+  }
+
   /** An integer in 0..bound-1, without bias. `bound` is in 1..2^32. */
-  readonly below: (bound: number) => number;
+  below(bound: number): number {
+    if (!(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32)) {
+      throw new RangeError(`expected a bound that is an integer in 1..2^32, got ${bound}`);
+    }
+    const limit = 2 ** 32 - (2 ** 32 % bound); // draws from here on would favour small remainders
+    for (;;) {
+      const draw = this.uint32();
+      if (draw < limit) return draw % bound;
+    }
+  }
+
   /** A draw of the standard normal distribution. */
-  readonly normal: () => number;
+  normal(): number {
+    if (this.#spare !== undefined) {
+      const value = this.#spare;
+      this.#spare = undefined;
+      return value;
+    }
+    // Box and Muller, 1958. The half step keeps the logarithm away from 0.
+    const radius = Math.sqrt(-2 * Math.log((this.uint32() + 0.5) * 2 ** -32));
+    const angle = 2 * Math.PI * this.uniform();
+    this.#spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
 }
 
 /**
@@ -45,52 +87,14 @@ export function stream(seed: number, purpose: Purpose, first = 0, second = 0): S
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`expected a seed that is an integer in 0..2^53-1, got ${seed}`);
   }
-  const key0 = seed >>> 0;
-  const key1 = Math.floor(seed / 2 ** 32);
-  const counter1 = purposes[purpose];
-  const block = new Uint32Array(4);
-  let counter0 = 0;
-  let at = 4;
-  let spare: number | undefined;
-
-  const uint32 = (): number => {
-    if (at === 4) {
-      philox(counter0++, counter1, first, second, key0, key1, block);
-      at = 0;
-    }
-    return block[at++] ?? 0;
-  };
-  const uniform = (): number => uint32() * 2 ** -32;
-  const below = (bound: number): number => {
-    if (!(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32)) {
-      throw new RangeError(`expected a bound that is an integer in 1..2^32, got ${bound}`);
-    }
-    const limit = 2 ** 32 - (2 ** 32 % bound); // draws from here on would favour small remainders
-    for (;;) {
-      const draw = uint32();
-      if (draw < limit) return draw % bound;
-    }
-  };
-  const normal = (): number => {
-    if (spare !== undefined) {
-      const value = spare;
-      spare = undefined;
-      return value;
-    }
-    // Box and Muller, 1958. The half step keeps the logarithm away from 0.
-    const radius = Math.sqrt(-2 * Math.log((uint32() + 0.5) * 2 ** -32));
-    const angle = 2 * Math.PI * uniform();
-    spare = radius * Math.sin(angle);
-    return radius * Math.cos(angle);
-  };
-  return {uint32, uniform, below, normal};
+  return new Stream([seed, purposes[purpose], first, second]);
 }
 
 /** The numbers 0..count-1 in random order (Fisher and Yates). */
-export function permutation({below}: Stream, count: number): Int32Array {
+export function permutation(draws: Stream, count: number): Int32Array {
   const order = Int32Array.from({length: count}, (_, index) => index);
   for (let last = count - 1; last > 0; last--) {
-    const other = below(last + 1);
+    const other = draws.below(last + 1);
     const value = order[last] ?? 0;
     order[last] = order[other] ?? 0;
     order[other] = value;
