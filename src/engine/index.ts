@@ -1,0 +1,5 @@
+// The engine's public face.
+
+export {compile} from './compile.ts';
+export {EngineError} from './errors.ts';
+export type * from './program.ts';

@@ -1,0 +1,25 @@
+// Kernels of matrix products.
+
+import {binary, matMul, reshape} from '../ir/ops.ts';
+import {iota} from '../ir/shape.ts';
+import type {Value} from '../ir/value.ts';
+import {activated} from './activation.ts';
+import {type Call, define} from './registry.ts';
+
+/** Batches of one, as tf.matMul makes them, are dropped so that the product is a Gemm. */
+function product(call: Call): Value {
+  const {b, input, boolean} = call;
+  const [x, y] = [input('a'), input('b')];
+  const isFlat = [x, y].every(v => v.shape.slice(0, -2).every(d => d === 1));
+  const flat = (v: Value): Value => (isFlat ? reshape(b, v, v.shape.slice(-2)) : v);
+  const result = matMul(b, flat(x), flat(y), boolean('transposeA'), boolean('transposeB'));
+  const rank = Math.max(x.shape.length, y.shape.length);
+  const leading = isFlat ? iota(rank - 2).map(() => 1) : result.shape.slice(0, -2);
+  return reshape(b, result, [...leading, ...result.shape.slice(-2)]);
+}
+define('BatchMatMul', product);
+define('_FusedMatMul', call => {
+  const out = product(call);
+  const biased = call.has('bias') ? binary(call.b, 'Add', out, call.input('bias')) : out;
+  return activated(call, biased);
+});

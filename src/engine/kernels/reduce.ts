@@ -1,0 +1,96 @@
+// Kernels that reduce or scan along axes.
+
+import {binary, cast, expand, type Reduction, reduce, unary} from '../ir/ops.ts';
+import {iota, normalAxes} from '../ir/shape.ts';
+import {int, type Value} from '../ir/value.ts';
+import {type Call, define} from './registry.ts';
+
+/** TF.js gives one axis, several, or none for all. */
+function axesOf({attribute, fail}: Call, key: string, rank: number): number[] {
+  const axis = attribute(key);
+  if (axis === undefined || axis === null) return iota(rank);
+  const list: readonly unknown[] = Array.isArray(axis) ? axis : [axis];
+  const axes = list.filter(a => typeof a === 'number');
+  if (axes.length !== list.length) fail(`expected ${key} to be axes, got ${JSON.stringify(axis)}`);
+  return normalAxes(axes, rank);
+}
+
+const keepsDims = ({attribute}: Call): boolean => attribute('keepDims') === true;
+
+function reduced(call: Call, op: Reduction, key: string, x: Value): Value {
+  return reduce(call.b, op, x, axesOf(call, key, x.shape.length), keepsDims(call));
+}
+
+const numeric = (call: Call): Value => {
+  const x = call.input('x');
+  return x.type === 'bool' ? cast(call.b, x, 'int32') : x;
+};
+
+define('Sum', call => reduced(call, 'ReduceSum', 'axis', numeric(call)));
+define('Prod', call => reduced(call, 'ReduceProd', 'axis', numeric(call)));
+define('Mean', call => reduced(call, 'ReduceMean', 'axis', cast(call.b, call.input('x'), 'float32')));
+define('Max', call =>
+  reduced(
+    call,
+    'ReduceMax',
+    call.attribute('axis') === undefined ? 'reductionIndices' : 'axis',
+    numeric(call),
+  ),
+);
+define('Min', call => reduced(call, 'ReduceMin', 'axis', numeric(call)));
+define('All', call =>
+  cast(call.b, reduced(call, 'ReduceMin', 'axis', cast(call.b, call.input('x'), 'int32')), 'bool'),
+);
+define('Any', call =>
+  cast(call.b, reduced(call, 'ReduceMax', 'axis', cast(call.b, call.input('x'), 'int32')), 'bool'),
+);
+
+for (const op of ['ArgMax', 'ArgMin'])
+  define(op, call => {
+    const {b} = call;
+    const x = numeric(call);
+    const [axis = 0] = axesOf(call, 'axis', x.shape.length);
+    const shape = x.shape.filter((_, i) => i !== axis);
+    const found = b.one(op, [x], {axis: int(axis), keepdims: int(0)}, 'int64', shape);
+    return cast(b, found, 'int32');
+  });
+
+define('Cumsum', ({b, input, number, boolean}) => {
+  const x = input('x');
+  const flags = {exclusive: int(boolean('exclusive') ? 1 : 0), reverse: int(boolean('reverse') ? 1 : 0)};
+  const axis = b.constant('int32', [], Int32Array.of(number('axis')));
+  return b.one('CumSum', [x, axis], flags, x.type, x.shape);
+});
+
+define('TopK', ({b, input, number}) => {
+  const x = input('x');
+  const k = number('k');
+  const shape = [...x.shape.slice(0, -1), k];
+  const flags = {axis: int(-1), largest: int(1), sorted: int(1)};
+  const [values, indices] = b.node('TopK', [x, b.list([k])], flags, [
+    {type: x.type, shape},
+    {type: 'int64', shape},
+  ]);
+  if (values === undefined || indices === undefined) throw new RangeError('TopK has two outputs');
+  return [values, cast(b, indices, 'int32')];
+});
+
+define('Softmax', ({b, input}) => {
+  const logits = cast(b, input('logits'), 'float32');
+  return b.one('Softmax', [logits], {axis: int(-1)}, 'float32', logits.shape);
+});
+define('LogSoftmax', ({b, input}) => {
+  const logits = cast(b, input('logits'), 'float32');
+  return b.one('LogSoftmax', [logits], {axis: int(-1)}, 'float32', logits.shape);
+});
+
+/** (x - mean) / sqrt(variance + epsilon) * scale + offset, in one multiplication and one addition. */
+define('FusedBatchNorm', ({b, input, has, number}) => {
+  const [x, mean, variance] = [input('x'), input('mean'), input('variance')];
+  const spread = binary(b, 'Add', variance, b.scalar('float32', number('varianceEpsilon')));
+  const inverse = unary(b, 'Reciprocal', unary(b, 'Sqrt', spread));
+  const scale = has('scale') ? binary(b, 'Mul', inverse, input('scale')) : inverse;
+  const centre = binary(b, 'Mul', mean, scale);
+  const shift = has('offset') ? binary(b, 'Sub', input('offset'), centre) : unary(b, 'Neg', centre);
+  return expand(b, binary(b, 'Add', binary(b, 'Mul', x, scale), shift), x.shape);
+});

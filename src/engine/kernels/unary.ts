@@ -1,0 +1,150 @@
+// Kernels of one tensor, element by element.
+
+import type {Builder} from '../ir/builder.ts';
+import {binary, cast, expand, full, unary, where} from '../ir/ops.ts';
+import {float, type Value} from '../ir/value.ts';
+import {type Call, define, plain} from './registry.ts';
+
+/** TF.js computes these on int32 as they are; everything else is float32 in ONNX. */
+const float32 = (b: Builder, x: Value): Value => cast(b, x, 'float32');
+const scalarLike = (b: Builder, x: Value, value: number): Value =>
+  b.scalar(x.type === 'int32' ? 'int32' : 'float32', value);
+
+/** Same name or another in ONNX, on float32. */
+const direct: Readonly<Record<string, string>> = {
+  Acos: 'Acos',
+  Acosh: 'Acosh',
+  Asin: 'Asin',
+  Asinh: 'Asinh',
+  Atan: 'Atan',
+  Atanh: 'Atanh',
+  Ceil: 'Ceil',
+  Cos: 'Cos',
+  Cosh: 'Cosh',
+  Erf: 'Erf',
+  Exp: 'Exp',
+  Floor: 'Floor',
+  Log: 'Log',
+  Reciprocal: 'Reciprocal',
+  Round: 'Round',
+  Sigmoid: 'Sigmoid',
+  Sin: 'Sin',
+  Sinh: 'Sinh',
+  Softplus: 'Softplus',
+  Sqrt: 'Sqrt',
+  Tan: 'Tan',
+  Tanh: 'Tanh',
+  Selu: 'Selu',
+};
+for (const [name, op] of Object.entries(direct))
+  define(name, ({b, input}) => unary(b, op, float32(b, input('x'))));
+
+/** Kept in int32 when the input is. */
+for (const op of ['Abs', 'Neg', 'Sign']) define(op, ({b, input}) => unary(b, op, numeric(b, input('x'))));
+
+const numeric = (b: Builder, x: Value): Value => (x.type === 'bool' ? cast(b, x, 'int32') : x);
+
+define('Relu', ({b, input}) => {
+  const x = numeric(b, input('x'));
+  return x.type === 'float32' ? unary(b, 'Relu', x) : binary(b, 'Max', x, scalarLike(b, x, 0));
+});
+define('Relu6', ({b, input}) => clip(b, numeric(b, input('x')), 0, 6));
+define('ClipByValue', ({b, input, number}) =>
+  clip(b, numeric(b, input('x')), number('clipValueMin'), number('clipValueMax')),
+);
+
+function clip(b: Builder, x: Value, low: number, high: number): Value {
+  const value = x.type === 'int32' ? [Math.ceil(low), Math.floor(high)] : [low, high];
+  const [min = low, max = high] = value;
+  return binary(b, 'Min', binary(b, 'Max', x, scalarLike(b, x, min)), scalarLike(b, x, max));
+}
+
+define('Elu', ({b, input}) => unary(b, 'Elu', float32(b, input('x'))));
+define('EluGrad', ({b, input}) => {
+  const [dy, y] = [input('dy'), input('y')];
+  const one = b.scalar('float32', 1);
+  const isPositive = binary(b, 'GreaterOrEqual', y, b.scalar('float32', 0), 'bool');
+  return binary(b, 'Mul', dy, where(b, isPositive, one, binary(b, 'Add', y, one)));
+});
+define('LeakyRelu', ({b, input, number}) =>
+  unary(b, 'LeakyRelu', float32(b, input('x')), {alpha: float(number('alpha'))}),
+);
+define('Prelu', ({b, input}) => {
+  const [x, alpha] = [float32(b, input('x')), float32(b, input('alpha'))];
+  const isPositive = binary(b, 'GreaterOrEqual', x, b.scalar('float32', 0), 'bool');
+  return where(b, isPositive, x, binary(b, 'Mul', x, alpha));
+});
+define('Rsqrt', ({b, input}) => unary(b, 'Reciprocal', unary(b, 'Sqrt', float32(b, input('x')))));
+define('Square', ({b, input}) => {
+  const x = numeric(b, input('x'));
+  return binary(b, 'Mul', x, x);
+});
+define('Expm1', ({b, input}) =>
+  binary(b, 'Sub', unary(b, 'Exp', float32(b, input('x'))), b.scalar('float32', 1)),
+);
+define('Log1p', ({b, input}) =>
+  unary(b, 'Log', binary(b, 'Add', float32(b, input('x')), b.scalar('float32', 1))),
+);
+/** 1 where x > 0, else alpha; unlike TF.js's, alpha where x is NaN. */
+define('Step', ({b, input, attribute}) => {
+  const x = float32(b, input('x'));
+  const given = attribute('alpha');
+  const alpha = typeof given === 'number' ? given : 0;
+  const isPositive = binary(b, 'Greater', x, b.scalar('float32', 0), 'bool');
+  if (alpha === 0) return cast(b, isPositive, 'float32');
+  return where(b, isPositive, b.scalar('float32', 1), b.scalar('float32', alpha));
+});
+
+define('LogicalNot', ({b, input}) => unary(b, 'Not', cast(b, input('x'), 'bool')));
+define('IsNan', ({b, input}) => unary(b, 'IsNaN', float32(b, input('x')), {}, 'bool'));
+define('IsInf', ({b, input}) => unary(b, 'IsInf', float32(b, input('x')), {}, 'bool'));
+define('IsFinite', ({b, input}) => {
+  const x = float32(b, input('x'));
+  const isNot = binary(b, 'Or', unary(b, 'IsNaN', x, {}, 'bool'), unary(b, 'IsInf', x, {}, 'bool'));
+  return unary(b, 'Not', isNot);
+});
+
+define('Identity', ({raw}) => raw('x'));
+define('Cast', ({b, raw, text, fail}) => {
+  const x = raw('x');
+  const to = text('dtype');
+  if (to === 'float32' || to === 'bool') return cast(b, x, to);
+  // A uint8 or int64 value is int32 already, for the user.
+  if (to === 'int32') return x.type === 'float32' || x.type === 'bool' ? cast(b, x, 'int32') : x;
+  return fail(`expected a cast to float32, int32 or bool, got ${to}`);
+});
+
+const filled =
+  (value: number) =>
+  ({b, raw}: Call): Value => {
+    const x = raw('x');
+    const {type} = plain(b, x);
+    return full(b, type, x.shape, value);
+  };
+define('ZerosLike', filled(0));
+define('OnesLike', filled(1));
+define('Fill', ({b, numbers, attribute, fail}) => {
+  const [value, dtype] = [attribute('value'), attribute('dtype')];
+  if (typeof value !== 'number' && typeof value !== 'boolean') return fail('expected a number to fill with');
+  const type = dtype === 'int32' || dtype === 'bool' ? dtype : 'float32';
+  return full(b, type, numbers('shape'), Number(value));
+});
+define('BroadcastTo', ({b, input, numbers}) => expand(b, input('x'), numbers('shape')));
+
+/** `start`, `start + step`, … as float32 or int32. */
+const range = (b: Builder, start: number, step: number, count: number, dtype: unknown): Value => {
+  const list = Array.from({length: count}, (_, i) => start + i * step);
+  return dtype === 'int32'
+    ? b.constant('int32', [count], Int32Array.from(list))
+    : b.constant('float32', [count], Float32Array.from(list));
+};
+define('Range', ({b, number, attribute}) => {
+  const [start, stop, step] = [number('start'), number('stop'), number('step')];
+  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+  return range(b, start, step, count, attribute('dtype'));
+});
+define('LinSpace', ({b, number}) => {
+  const [start, stop, count] = [number('start'), number('stop'), number('num')];
+  return range(b, start, count > 1 ? (stop - start) / (count - 1) : 0, count, 'float32');
+});

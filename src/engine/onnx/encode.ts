@@ -1,0 +1,99 @@
+// Graph values → ONNX messages. Names are given here, by topological order, so that equal graphs are equal bytes.
+
+import proto, {type onnx} from 'onnx-proto';
+import {onnxType} from '../ir/ops.ts';
+import type {Attribute, Data, Node, TypeAndShape, Value} from '../ir/value.ts';
+
+/** The operator set, and the file format that goes with it. Both are what ONNX Runtime 1.30 takes as a matter of course. */
+const opset = 18;
+const irVersion = 8;
+
+/** A dimension that is known only when the model is run has a name. */
+type Dimension = number | string;
+
+export function tensorInfo(
+  name: string,
+  type: TypeAndShape['type'],
+  shape: readonly Dimension[],
+): onnx.IValueInfoProto {
+  const dim = shape.map(d => (typeof d === 'number' ? {dimValue: d} : {dimParam: d}));
+  return {name, type: {tensorType: {elemType: onnxType(type), shape: {dim}}}};
+}
+
+function attributeProto(name: string, attribute: Attribute): onnx.IAttributeProto {
+  const {AttributeType} = proto.onnx.AttributeProto;
+  switch (attribute.kind) {
+    case 'int':
+      return {name, type: AttributeType.INT, i: attribute.value};
+    case 'ints':
+      return {name, type: AttributeType.INTS, ints: [...attribute.value]};
+    case 'float':
+      return {name, type: AttributeType.FLOAT, f: attribute.value};
+    case 'string':
+      return {name, type: AttributeType.STRING, s: new TextEncoder().encode(attribute.value)};
+  }
+}
+
+const bytesOf = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const tensorProto = (name: string, value: TypeAndShape, data: Data): onnx.ITensorProto => ({
+  name,
+  dims: [...value.shape],
+  dataType: onnxType(value.type),
+  rawData: bytesOf(data),
+});
+
+/** Gives each value its name, and turns nodes into messages under those names. */
+export class Names {
+  readonly #names = new Map<Value, string>();
+  #count = 0;
+
+  /** Fixes the name of a value, such as a graph input. */
+  set(value: Value, name: string): void {
+    this.#names.set(value, name);
+  }
+
+  of(value: Value): string {
+    const name = this.#names.get(value);
+    if (name === undefined) throw new RangeError('a value is used before it is computed');
+    return name;
+  }
+
+  constant(value: Value, data: Data): onnx.ITensorProto {
+    const name = `const_${this.#count++}`;
+    this.set(value, name);
+    return tensorProto(name, value, data);
+  }
+
+  /** The message of a node; its outputs are named after the TF.js op that it comes from. */
+  node(node: Node): onnx.INodeProto {
+    const name = `${node.origin.op}_${this.#count++}`;
+    const input = node.inputs.map(v => this.of(v));
+    node.outputs.forEach((value, i) => {
+      this.set(value, i === 0 ? name : `${name}.${i}`);
+    });
+    return {
+      name: `${name}/${node.op}`,
+      opType: node.op,
+      input,
+      output: node.outputs.map(v => this.of(v)),
+      attribute: Object.entries(node.attributes).map(([key, a]) => attributeProto(key, a)),
+    };
+  }
+}
+
+export function constantProtos(names: Names, constants: readonly Value[]): onnx.ITensorProto[] {
+  return constants.flatMap(value =>
+    value.source.kind === 'constant' ? [names.constant(value, value.source.data)] : [],
+  );
+}
+
+export function encodeModel(graph: onnx.IGraphProto): Uint8Array {
+  const model = proto.onnx.ModelProto.create({
+    irVersion,
+    producerName: 'pipe',
+    opsetImport: [{domain: '', version: opset}],
+    graph,
+  });
+  return proto.onnx.ModelProto.encode(model).finish();
+}

@@ -1,0 +1,73 @@
+// ONNX Runtime sessions, shared within the process by what they are made of: model, device, threads.
+// A session that nobody uses is kept for the next program of that structure, up to a few.
+
+import {createHash} from 'node:crypto';
+import * as ort from 'onnxruntime-node';
+
+export type OrtDevice = 'cpu' | 'webgpu' | 'cuda';
+
+/** Idle sessions kept for reuse. */
+const IDLE_LIMIT = 4;
+
+interface Entry {
+  readonly session: Promise<ort.InferenceSession>;
+  users: number;
+}
+
+const entries = new Map<string, Entry>();
+
+export interface Lease {
+  readonly session: ort.InferenceSession;
+  /** Gives the session back. Must be called once. */
+  release(): Promise<void>;
+}
+
+/**
+ * One model on one device. Threads do not spin while they wait: two processes on two cores would take the time
+ * from each other.
+ */
+export function sessionOptions(device: OrtDevice, threads: number): ort.InferenceSession.SessionOptions {
+  return {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    extra: {session: {intra_op: {allow_spinning: threads > 1 ? '1' : '0'}}},
+  };
+}
+
+export async function lease(
+  model: Uint8Array,
+  device: OrtDevice,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<Lease> {
+  const key = createHash('sha256').update(device).update(JSON.stringify(options)).update(model).digest('hex');
+  const entry = entries.get(key) ?? {session: ort.InferenceSession.create(model, options), users: 0};
+  // Moved to the end: the first entries are those used longest ago.
+  entries.delete(key);
+  entries.set(key, entry);
+  entry.users++;
+  try {
+    const session = await entry.session;
+    return {
+      session,
+      release: async () => {
+        entry.users--;
+        await dropIdle();
+      },
+    };
+  } catch (error) {
+    entries.delete(key);
+    throw error;
+  }
+}
+
+async function dropIdle(): Promise<void> {
+  const idle = [...entries].filter(([, entry]) => entry.users === 0);
+  for (const [key, entry] of idle.slice(0, Math.max(0, idle.length - IDLE_LIMIT))) {
+    entries.delete(key);
+    await (await entry.session).release();
+  }
+}
