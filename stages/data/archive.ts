@@ -58,15 +58,15 @@ export async function unpack(
       return {isVerified: false};
     }
     case 'zip-inner': {
-      const inner = join(folder, '.inner');
+      const file = join(folder, '.inner');
       const count = await readZip(path, async (name, stream) => {
         if (name !== unpacking.member) return false;
-        await copyStream(stream, inner, null, signal);
+        await copyStream(stream, file, null, signal);
         return true;
       });
       if (count === 0) throw new PackageError(`it has no member ${unpacking.member}`);
-      const result = await unpack(inner, unpacking.then, folder, signal);
-      await rm(inner);
+      const result = await unpack(file, unpacking.inner, folder, signal);
+      await rm(file);
       return result;
     }
   }

@@ -16,7 +16,7 @@ export type Unpacking =
   /** Everything below one folder of a tar.gz or zip; `null` for the whole archive. */
   | {readonly kind: 'tar-tree' | 'zip-tree'; readonly under: string | null}
   /** A package inside a zip. */
-  | {readonly kind: 'zip-inner'; readonly member: string; readonly then: Unpacking};
+  | {readonly kind: 'zip-inner'; readonly member: string; readonly inner: Unpacking};
 
 export interface Member {
   /** Path inside the archive. */
@@ -197,7 +197,7 @@ export const sources: Readonly<Record<Exclude<DatasetName, 'digits'>, DataSource
           unpacking: {
             kind: 'zip-inner',
             member: 'caltech-101/101_ObjectCategories.tar.gz',
-            then: {kind: 'tar-tree', under: '101_ObjectCategories'},
+            inner: {kind: 'tar-tree', under: '101_ObjectCategories'},
           },
           isSubset: false,
         },
