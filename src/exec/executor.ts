@@ -26,6 +26,10 @@ export interface Task {
   readonly files: Readonly<Record<string, string>>;
   /** The folder that holds the outputs: private to this task, empty at the start. */
   readonly outputFolder: string;
+  /** What the task prints is appended here, both streams in the order of writing; made when there is something. */
+  readonly logFile: string;
+  /** Where a shell command may write its metrics: one JSON object of names and finite numbers. */
+  readonly metricsFile: string;
   /** The working directory of a shell command: the project. */
   readonly cwd: string;
   /** Declared variables only; the executor adds what every process needs (PATH, HOME, LANG, TMPDIR). */
@@ -39,6 +43,7 @@ export interface Task {
 }
 
 export interface TaskListener {
+  /** What came into the log file since the last call; everything has been told before the task settles. */
   readonly onLog: (stream: 'stdout' | 'stderr', text: string) => void;
   readonly onProgress: (progress: Progress) => void;
 }

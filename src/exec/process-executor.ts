@@ -1,0 +1,152 @@
+// Runs tasks in processes of this machine: modules in warm workers, commands under shells that stay. Both are
+// made on demand, kept by the number of CPU slots that their thread pools were made for, and used one task at a time.
+
+import {existsSync} from 'node:fs';
+import {err, ok} from '../core/result.ts';
+import {baseEnvironment, OWNER_VARIABLE, threadEnvironment} from './environment.ts';
+import type {Executor, Task, TaskListener} from './executor.ts';
+import {LogTail} from './log-tail.ts';
+import {startTimeOf} from './process-group.ts';
+import {readShellMetrics} from './shell-metrics.ts';
+import {ShellServer} from './shell-server.ts';
+import type {TaskAnswer} from './stopper.ts';
+import {WorkerProcess} from './worker-process.ts';
+
+export interface ProcessExecutorOptions {
+  /** Absolute path of the worker's entry; `workerEntry()` by default. */
+  readonly worker?: string;
+  /** The environment of the runner; a few names of it are handed on. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where workers start: the project. */
+  readonly cwd: string;
+  /** Between TERM and KILL, in milliseconds; 5000 by default. */
+  readonly graceMs?: number;
+}
+
+/** What both kinds of process have in common. */
+interface Warm {
+  readonly isUsable: boolean;
+  rest(): void;
+  close(): Promise<void>;
+}
+
+/** The processes of one kind, by CPU slots. */
+class Pool<P extends Warm> {
+  readonly #idle = new Map<number, P[]>();
+  readonly #make: (cpus: number) => P;
+  readonly #all = new Set<P>();
+
+  constructor(make: (cpus: number) => P) {
+    this.#make = make;
+  }
+
+  take(cpus: number): P {
+    const idle = this.#idle.get(cpus);
+    for (let found = idle?.pop(); found !== undefined; found = idle?.pop()) {
+      if (found.isUsable) return found;
+      this.#all.delete(found);
+    }
+    const made = this.#make(cpus);
+    this.#all.add(made);
+    return made;
+  }
+
+  give(cpus: number, process: P): void {
+    process.rest();
+    if (!process.isUsable) {
+      this.#all.delete(process);
+      return;
+    }
+    const idle = this.#idle.get(cpus);
+    if (idle === undefined) this.#idle.set(cpus, [process]);
+    else idle.push(process);
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#all];
+    this.#all.clear();
+    this.#idle.clear();
+    await Promise.all(all.map(process => process.close()));
+  }
+}
+
+export class ProcessExecutor implements Executor {
+  readonly #logs = new LogTail();
+  readonly #workers: Pool<WorkerProcess>;
+  readonly #shells: Pool<ShellServer>;
+  #made = 0;
+
+  constructor(options: ProcessExecutorOptions) {
+    const owner = ownerMark(process.pid);
+    const env = {...baseEnvironment(options.env), [OWNER_VARIABLE]: owner};
+    const graceMs = options.graceMs ?? 5000;
+    const mark = (): string => `${owner}.${this.#made++}`;
+    const entry = options.worker ?? workerEntry();
+    const shell = findShell();
+    this.#workers = new Pool(
+      cpus =>
+        new WorkerProcess({
+          entry,
+          env: {...env, ...threadEnvironment(cpus)},
+          cwd: options.cwd,
+          mark: mark(),
+          graceMs,
+        }),
+    );
+    this.#shells = new Pool(
+      cpus => new ShellServer({shell, env, threads: threadEnvironment(cpus), mark: mark(), graceMs}),
+    );
+  }
+
+  async execute(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {
+    if (signal.aborted) return err({reason: 'cancelled'});
+    const log = this.#logs.follow(task.logFile, text => listener.onLog('stdout', text));
+    try {
+      return task.work.kind === 'module'
+        ? await this.#runModule(task, listener, signal)
+        : await this.#runShell(task, signal);
+    } finally {
+      this.#logs.finish(log);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#workers.close(), this.#shells.close()]);
+  }
+
+  async #runModule(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {
+    const worker = this.#workers.take(task.cpus);
+    try {
+      return await worker.run(task, listener, signal);
+    } finally {
+      this.#workers.give(task.cpus, worker);
+    }
+  }
+
+  async #runShell(task: Task, signal: AbortSignal): Promise<TaskAnswer> {
+    const shell = this.#shells.take(task.cpus);
+    let answer: TaskAnswer;
+    try {
+      answer = await shell.run(task, signal);
+    } finally {
+      this.#shells.give(task.cpus, shell);
+    }
+    if (!answer.ok) return answer;
+    const metrics = readShellMetrics(task.metricsFile);
+    return metrics.ok ? ok({metrics: metrics.value, device: ''}) : metrics;
+  }
+}
+
+/** Tells the processes of one runner from those of others, even when a process id is used again. */
+export const ownerMark = (pid: number): string => `${pid}.${startTimeOf(pid)}`;
+
+/** The worker's entry beside this module: TypeScript from the sources, JavaScript from `dist`. */
+function workerEntry(): string {
+  const {dirname, filename} = import.meta;
+  return `${dirname}/${filename.endsWith('.ts') ? 'worker.ts' : 'worker.js'}`;
+}
+
+function findShell(): string {
+  const places = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'];
+  return places.find(existsSync) ?? 'bash';
+}

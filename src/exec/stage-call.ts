@@ -1,0 +1,112 @@
+// One call of a stage's `run` inside a worker: builds its context from the task, collects its metrics.
+
+import type {InputArity, Progress, StageContext, StageDefinition, StageInput} from '../stage/define.ts';
+import type {Execution, Task} from './executor.ts';
+
+/** Progress is told at most so often, and always when it is complete. Milliseconds. */
+const PROGRESS_EVERY_MS = 100;
+
+export interface StageListener {
+  readonly log: (line: string) => void;
+  readonly progress: (progress: Progress) => void;
+}
+
+/** Thrown out of `metric`, so that a stage stops where its numbers went wrong. */
+class NonFiniteMetric extends Error {
+  override readonly name = 'NonFiniteMetric';
+  readonly metric: string;
+  readonly value: string;
+  constructor(metric: string, value: unknown) {
+    super(`expected a finite number for the metric ${metric}, got ${String(value)}`);
+    this.metric = metric;
+    this.value = String(value);
+  }
+}
+
+export const isStageDefinition = (value: unknown): value is StageDefinition =>
+  typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function';
+
+export class StageCall {
+  readonly #task: Task;
+  readonly #listener: StageListener;
+  readonly #controller = new AbortController();
+  readonly #metrics: Record<string, number> = Object.create(null);
+  #bad: NonFiniteMetric | undefined;
+  #wantsSignal = false;
+  #isOver = false;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(task: Task, listener: StageListener) {
+    this.#task = task;
+    this.#listener = listener;
+  }
+
+  /** True when the stage has asked for its signal, and so can be stopped in order. */
+  get wantsSignal(): boolean {
+    return this.#wantsSignal;
+  }
+
+  abort(): void {
+    this.#controller.abort();
+  }
+
+  async run(definition: StageDefinition): Promise<Execution> {
+    try {
+      await definition.run(this.#context());
+    } finally {
+      this.#isOver = true;
+    }
+    if (this.#bad !== undefined) throw this.#bad;
+    return {metrics: {...this.#metrics}, device: ''};
+  }
+
+  #context(): StageContext<
+    Task['params'],
+    Readonly<Record<string, InputArity>>,
+    Readonly<Record<string, 'file'>>
+  > {
+    const task = this.#task;
+    const inputs: Record<string, StageInput | readonly StageInput[] | undefined> = {};
+    for (const [name, input] of Object.entries(task.inputs)) {
+      inputs[name] = input.kind === 'one' ? input.input : input.inputs;
+    }
+    const takeSignal = (): AbortSignal => {
+      this.#wantsSignal = true;
+      return this.#controller.signal;
+    };
+    return {
+      params: task.params,
+      inputs: inputs as never,
+      outputs: Object.fromEntries(Object.entries(task.outputs).map(([name, output]) => [name, output.path])),
+      files: task.files,
+      metric: (name, value) => this.#metric(name, value),
+      progress: progress => this.#progress(progress),
+      log: line => {
+        if (!this.#isOver) this.#listener.log(String(line));
+      },
+      checkpoint: task.checkpoint ?? undefined,
+      device: {choice: task.device, gpus: task.gpus},
+      cpus: task.cpus,
+      mirror: task.mirror ?? undefined,
+      get signal() {
+        return takeSignal();
+      },
+    };
+  }
+
+  #metric(name: string, value: number): void {
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      // Kept, so that a stage that catches the exception does not pass either.
+      this.#bad ??= new NonFiniteMetric(name, value);
+      throw this.#bad;
+    }
+    this.#metrics[name] = value;
+  }
+
+  #progress(progress: Progress): void {
+    const now = performance.now();
+    if (this.#isOver || (progress.done < progress.total && now - this.#toldAt < PROGRESS_EVERY_MS)) return;
+    this.#toldAt = now;
+    this.#listener.progress(progress);
+  }
+}
