@@ -1,0 +1,264 @@
+// Blobs on this disk: `blobs/ab/cdef…`, read-only, named by the SHA-256 of their bytes, which is computed here.
+// A name appears by rename when its bytes are complete. Each blob carries one fixed old mtime, so that an edit in
+// place (through a hard link, say) shows in a stat.
+
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  futimesSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import {dirname, join, relative} from 'node:path';
+import {type Digest, digestBytes, isDigest} from '../core/digest.ts';
+import {byCodeUnit} from '../core/json.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import {namesIn, removeFile, temporaryName} from './atomic-file.ts';
+import {hashFile, isSameState, kindOf, streamedFrom, streamOpenFile} from './file-hash.ts';
+import {hasCode, ioError, type StoreError} from './store-error.ts';
+
+/** Seconds since the epoch: 2001-01-01, the modification time of every blob. */
+export const admittedAt = 978_307_200;
+/** A file that has been taken in. */
+export interface Shelved {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export interface ShelfEntry extends Shelved {
+  /** When its place or its links last changed, in milliseconds since the epoch. */
+  readonly changedAt: number;
+}
+
+export class BlobShelf {
+  readonly root: string;
+  readonly #temporary: string;
+
+  /** `root`: the store's folder, `cache/`. */
+  constructor(root: string) {
+    this.root = root;
+    this.#temporary = join(root, 'tmp');
+  }
+
+  /** Where a blob is or would be. */
+  pathOf(digest: Digest): string {
+    return join(this.root, 'blobs', digest.slice(0, 2), digest.slice(2));
+  }
+
+  put(bytes: string | Uint8Array): Result<Shelved, StoreError> {
+    const digest = digestBytes(bytes);
+    const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+    if (this.findLoss(digest, size) === undefined) return ok({digest, size});
+    try {
+      this.#shelve(this.#writeTemporary(bytes), digest);
+      return ok({digest, size});
+    } catch (error) {
+      return err(ioError(error, this.pathOf(digest)));
+    }
+  }
+
+  /**
+   * Takes a regular file in; symbolic links are not followed. `take` moves it where it is a plain file of ours on
+   * the same device without other names; whatever else is copied while it is hashed.
+   */
+  async putFile(path: string, how: 'take' | 'copy'): Promise<Result<Shelved, StoreError>> {
+    try {
+      const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      try {
+        return await this.#putOpenFile(file, path, how);
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      if (hasCode(error, 'ELOOP')) {
+        return err({
+          reason: 'refused',
+          path,
+          message: 'expected a file, got a symbolic link; write a copy instead',
+        });
+      }
+      if (hasCode(error, 'ENXIO')) {
+        return err({reason: 'refused', path, message: 'expected a file, got a socket or a device'});
+      }
+      return err(ioError(error, path));
+    }
+  }
+
+  /** Bytes of a blob, checked against its name; a damaged one is set aside. */
+  read(digest: Digest): Result<Buffer, StoreError> {
+    try {
+      const bytes = readFileSync(this.pathOf(digest));
+      return digestBytes(bytes) === digest ? ok(bytes) : err(this.setAside(digest));
+    } catch (error) {
+      return err(
+        hasCode(error, 'ENOENT') ? {reason: 'missing-blob', digest} : ioError(error, this.pathOf(digest)),
+      );
+    }
+  }
+
+  /** One stat: gone, of another size, or touched since it was admitted? Only a touched blob is read. */
+  findLoss(digest: Digest, size: number | undefined): StoreError | undefined {
+    const path = this.pathOf(digest);
+    let state: Stats | undefined;
+    try {
+      state = statSync(path, {throwIfNoEntry: false});
+    } catch (error) {
+      return ioError(error, path);
+    }
+    if (state === undefined) return {reason: 'missing-blob', digest};
+    const isUntouched = state.mtimeMs === admittedAt * 1000;
+    if (isUntouched && (size === undefined || state.size === size)) return undefined;
+    return this.recheck(digest);
+  }
+
+  /** Compares the bytes with the name: sets them aside if they differ, else marks the blob as untouched again. */
+  recheck(digest: Digest): StoreError | undefined {
+    const path = this.pathOf(digest);
+    try {
+      if (hashFile(path) !== digest) return this.setAside(digest);
+      chmodSync(path, 0o444);
+      utimesSync(path, admittedAt, admittedAt);
+      return undefined;
+    } catch (error) {
+      return hasCode(error, 'ENOENT') ? {reason: 'missing-blob', digest} : ioError(error, path);
+    }
+  }
+
+  /** Moves a damaged blob out of the way, for people to look at. */
+  setAside(digest: Digest): StoreError {
+    const setAside = join(this.root, 'quarantine', `${digest}-${temporaryName()}`);
+    try {
+      mkdirSync(dirname(setAside), {recursive: true});
+      renameSync(this.pathOf(digest), setAside);
+      return {reason: 'damaged-blob', digest, setAside: relative(dirname(this.root), setAside)};
+    } catch (error) {
+      return hasCode(error, 'ENOENT') ? {reason: 'missing-blob', digest} : ioError(error, setAside);
+    }
+  }
+
+  /** Every blob, sorted by digest. Throws errors of the system. */
+  list(): readonly ShelfEntry[] {
+    const entries: ShelfEntry[] = [];
+    const blobs = join(this.root, 'blobs');
+    for (const shard of namesIn(blobs).sort(byCodeUnit)) {
+      for (const rest of namesIn(join(blobs, shard)).sort(byCodeUnit)) {
+        const digest = shard + rest;
+        const state = statSync(join(blobs, shard, rest), {throwIfNoEntry: false});
+        if (isDigest(digest) && state !== undefined) {
+          entries.push({digest, size: state.size, changedAt: state.ctimeMs});
+        }
+      }
+    }
+    return entries;
+  }
+
+  async #putOpenFile(file: number, path: string, how: 'take' | 'copy'): Promise<Result<Shelved, StoreError>> {
+    const before = fstatSync(file);
+    if (!before.isFile())
+      return err({reason: 'refused', path, message: `expected a file, got ${kindOf(before)}`});
+    if (how === 'take' && this.#isMovable(before)) {
+      const digest =
+        before.size < streamedFrom ? digestBytes(readFileSync(file)) : await streamOpenFile(file);
+      if (!isSameState(before, fstatSync(file))) return err({reason: 'changed', path});
+      if (this.#take(file, path, digest, before.size)) return ok({digest, size: before.size});
+    }
+    const copied = await this.#copy(file, before.size);
+    if (!isSameState(before, fstatSync(file))) {
+      removeFile(copied.temporary);
+      return err({reason: 'changed', path});
+    }
+    if (this.findLoss(copied.digest, before.size) === undefined) removeFile(copied.temporary);
+    else this.#shelve(copied.temporary, copied.digest);
+    return ok({digest: copied.digest, size: before.size});
+  }
+
+  #isMovable(state: Stats): boolean {
+    mkdirSync(this.#temporary, {recursive: true});
+    const ours = statSync(this.#temporary);
+    // A file with another name could be edited through it later.
+    return state.nlink === 1 && state.dev === ours.dev && state.uid === ours.uid;
+  }
+
+  /** Moves a file into its place; false where the system does not let us, so that it has to be copied. */
+  #take(file: number, path: string, digest: Digest, size: number): boolean {
+    try {
+      if (this.findLoss(digest, size) === undefined) {
+        removeFile(path);
+        return true;
+      }
+      fchmodSync(file, 0o444);
+      futimesSync(file, admittedAt, admittedAt);
+      this.#shelve(path, digest);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'EXDEV', 'EACCES', 'EPERM')) return false;
+      throw error;
+    }
+  }
+
+  /** Copies an open file to a temporary one and hashes it on the way. */
+  async #copy(file: number, size: number): Promise<{readonly temporary: string; readonly digest: Digest}> {
+    if (size < streamedFrom) {
+      const bytes = readFileSync(file);
+      return {temporary: this.#writeTemporary(bytes), digest: digestBytes(bytes)};
+    }
+    const temporary = join(this.#temporary, temporaryName());
+    const to = openIn(this.#temporary, temporary);
+    try {
+      const digest = await streamOpenFile(file, piece => writeFileSync(to, piece));
+      futimesSync(to, admittedAt, admittedAt);
+      return {temporary, digest};
+    } catch (error) {
+      removeFile(temporary);
+      throw error;
+    } finally {
+      closeSync(to);
+    }
+  }
+
+  /** A read-only temporary file; gone again if it cannot be written whole. */
+  #writeTemporary(bytes: string | Uint8Array): string {
+    const temporary = join(this.#temporary, temporaryName());
+    const file = openIn(this.#temporary, temporary);
+    try {
+      writeFileSync(file, bytes);
+      futimesSync(file, admittedAt, admittedAt);
+    } catch (error) {
+      removeFile(temporary);
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+    return temporary;
+  }
+
+  #shelve(temporary: string, digest: Digest): void {
+    const path = this.pathOf(digest);
+    try {
+      renameSync(temporary, path);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      mkdirSync(dirname(path), {recursive: true});
+      renameSync(temporary, path);
+    }
+  }
+}
+
+function openIn(folder: string, path: string): number {
+  try {
+    return openSync(path, 'wx', 0o444);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    mkdirSync(folder, {recursive: true});
+    return openSync(path, 'wx', 0o444);
+  }
+}

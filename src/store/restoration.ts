@@ -1,0 +1,236 @@
+// Brings blobs to where people and stages read them. What is right already is left alone; the rest is staged beside
+// its place and renamed into it, all files of an artifact after the last one has been staged.
+// `link`: read-only, shares its bytes with the store where that is possible (reflink, hard link, else a copy).
+// `copy`: the user's own file, its bytes checked on the way, so that neither an edit nor a damaged blob gets through.
+
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import {dirname, join} from 'node:path';
+import type {Artifact} from '../action/action.ts';
+import type {Digest} from '../core/digest.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import {namesIn, removeStaleSiblings, removeTree, temporaryBeside} from './atomic-file.ts';
+import type {BlobShelf} from './blob-shelf.ts';
+import {hashOpenFile, streamedFrom, streamOpenFile} from './file-hash.ts';
+import type {ArtifactFile, FileStates, Restored, RestoreMode} from './store.ts';
+import {hasCode, ioError, type StoreError} from './store-error.ts';
+
+/** An artifact's contents by relative path; a file artifact is one file with the path `''`. */
+export interface Layout {
+  readonly kind: Artifact['kind'];
+  readonly files: readonly ArtifactFile[];
+  /** Every folder below the artifact's own, parents first. */
+  readonly folders: readonly string[];
+}
+
+export async function restoreLayout(
+  shelf: BlobShelf,
+  states: FileStates,
+  layout: Layout,
+  to: string,
+  mode: RestoreMode,
+): Promise<Result<Restored, StoreError>> {
+  const restoration = new Restoration(shelf, states, to, mode);
+  try {
+    return await restoration.restore(layout);
+  } catch (error) {
+    return err(ioError(error, to));
+  } finally {
+    restoration.dropStaged();
+  }
+}
+
+/** Devices on which a reflink has failed: they will not learn it during this process. */
+const withoutReflinks = new Set<number>();
+
+class Restoration {
+  readonly #shelf: BlobShelf;
+  readonly #states: FileStates;
+  readonly #to: string;
+  readonly #mode: RestoreMode;
+  /** Temporary path → final path. */
+  readonly #staged = new Map<string, string>();
+
+  constructor(shelf: BlobShelf, states: FileStates, to: string, mode: RestoreMode) {
+    this.#shelf = shelf;
+    this.#states = states;
+    this.#to = to;
+    this.#mode = mode;
+  }
+
+  async restore(layout: Layout): Promise<Result<Restored, StoreError>> {
+    if (layout.kind === 'folder') this.#makeFolder(this.#to);
+    else mkdirSync(dirname(this.#to), {recursive: true});
+    for (const folder of layout.folders) this.#makeFolder(join(this.#to, folder));
+    const targets = layout.files.map(file => ({file, path: join(this.#to, file.path)}));
+    const wrong = targets.filter(({file, path}) => !this.#isRight(file, path));
+    for (const folder of new Set(wrong.map(({path}) => dirname(path)))) removeStaleSiblings(folder);
+    for (const {file, path} of wrong) {
+      const failure = await this.#stage(file, path);
+      if (failure !== undefined) return err(failure);
+    }
+    for (const [temporary, path] of this.#staged) {
+      renameOver(temporary, path);
+      this.#staged.delete(temporary);
+    }
+    if (this.#mode === 'copy') for (const {file, path} of wrong) this.#states.remember(path, file.digest);
+    const extras = layout.kind === 'folder' ? this.#removeExtras(layout) : 0;
+    return ok({files: layout.files.length, changed: wrong.length + extras});
+  }
+
+  dropStaged(): void {
+    for (const temporary of this.#staged.keys()) rmSync(temporary, {force: true});
+  }
+
+  /** A file in the way of a folder gives way: it is either ours or listed by nobody. */
+  #makeFolder(path: string): void {
+    const state = lstatSync(path, {throwIfNoEntry: false});
+    if (state?.isDirectory()) return;
+    if (state !== undefined) removeTree(path);
+    mkdirSync(path, {recursive: true});
+  }
+
+  #isRight(file: ArtifactFile, path: string): boolean {
+    const state = lstatSync(path, {throwIfNoEntry: false});
+    if (!state?.isFile() || state.size !== file.size) return false;
+    if (((state.mode & 0o100) !== 0) !== file.isExecutable) return false;
+    const blob = statSync(this.#shelf.pathOf(file.digest), {throwIfNoEntry: false});
+    const isBlobItself = blob !== undefined && blob.ino === state.ino && blob.dev === state.dev;
+    // A published file that is the blob itself would carry an edit into the store.
+    if (isBlobItself) return this.#mode === 'link';
+    const digest = this.#states.digestFile(path);
+    return digest.ok && digest.value === file.digest;
+  }
+
+  async #stage(file: ArtifactFile, path: string): Promise<StoreError | undefined> {
+    const blob = this.#shelf.pathOf(file.digest);
+    const temporary = temporaryBeside(path);
+    this.#staged.set(temporary, path);
+    try {
+      if (this.#mode === 'link') this.#link(blob, temporary, file.isExecutable);
+      else {
+        copyWithReflink(blob, temporary);
+        chmodSync(temporary, file.isExecutable ? 0o755 : 0o644);
+        if ((await digestOf(temporary, file.size)) !== file.digest) {
+          return this.#shelf.recheck(file.digest) ?? {reason: 'changed', path: blob};
+        }
+      }
+      return undefined;
+    } catch (error) {
+      const isGone = hasCode(error, 'ENOENT') && statSync(blob, {throwIfNoEntry: false}) === undefined;
+      if (isGone) return {reason: 'missing-blob', digest: file.digest};
+      throw error;
+    }
+  }
+
+  /** Names of one file share their mode, so an executable cannot share it with the blob. */
+  #link(blob: string, to: string, isExecutable: boolean): void {
+    if (isExecutable) {
+      copyWithReflink(blob, to);
+      chmodSync(to, 0o555);
+      return;
+    }
+    if (tryReflink(blob, to)) {
+      chmodSync(to, 0o444);
+      return;
+    }
+    try {
+      linkSync(blob, to);
+    } catch (error) {
+      // Another device, too many links, or a file system without links.
+      if (!hasCode(error, 'EXDEV', 'EMLINK', 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
+      copyFileSync(blob, to);
+      chmodSync(to, 0o444);
+    }
+  }
+
+  /** Takes out what the artifact does not have. In a folder of the user's, only what the store has the bytes of. */
+  #removeExtras(layout: Layout): number {
+    const files = new Set(layout.files.map(file => file.path));
+    const folders = new Set(layout.folders);
+    let removed = 0;
+    const visit = (folder: string): void => {
+      for (const name of namesIn(join(this.#to, folder))) {
+        const path = folder === '' ? name : `${folder}/${name}`;
+        if (files.has(path)) continue;
+        const absolute = join(this.#to, path);
+        const state = lstatSync(absolute);
+        if (state.isDirectory()) {
+          visit(path);
+          if (!folders.has(path)) removeEmptyFolder(absolute);
+        } else if (this.#isOurs(absolute, state)) {
+          rmSync(absolute, {force: true});
+          removed++;
+        }
+      }
+    };
+    visit('');
+    return removed;
+  }
+
+  #isOurs(path: string, state: Stats): boolean {
+    if (this.#mode === 'link') return true;
+    if (!state.isFile()) return false;
+    const digest = this.#states.digestFile(path);
+    return digest.ok && this.#shelf.findLoss(digest.value, state.size) === undefined;
+  }
+}
+
+function renameOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    // A folder stands where a file belongs.
+    if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
+    removeTree(to);
+    renameSync(from, to);
+  }
+}
+
+function removeEmptyFolder(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+  }
+}
+
+function tryReflink(from: string, to: string): boolean {
+  const {dev} = statSync(dirname(to));
+  if (withoutReflinks.has(dev)) return false;
+  try {
+    copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE')) throw error;
+    withoutReflinks.add(dev);
+    rmSync(to, {force: true});
+    return false;
+  }
+}
+
+function copyWithReflink(from: string, to: string): void {
+  copyFileSync(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+}
+
+async function digestOf(path: string, size: number): Promise<Digest> {
+  const file = openSync(path, 'r');
+  try {
+    return size < streamedFrom ? hashOpenFile(file) : await streamOpenFile(file);
+  } finally {
+    closeSync(file);
+  }
+}

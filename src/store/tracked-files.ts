@@ -1,0 +1,125 @@
+// Which files a list of names, folders and globs means: `files:` and `code:` of a pipeline. Sorted by code unit;
+// links are followed, loops and unreadable folders are errors, and what matches nothing is said to.
+
+import {type Dirent, readdirSync, realpathSync, type Stats, statSync} from 'node:fs';
+import {join, relative, resolve, sep} from 'node:path';
+import picomatch from 'picomatch';
+import {byCodeUnit} from '../core/json.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {FileProblem} from './store.ts';
+import {ioError} from './store-error.ts';
+
+/**
+ * Files by path relative to `root` (with `/`), each with the pattern that named it first. A folder is every file
+ * below it. `!pattern` takes away. Globs match as shells do: `*` stops at `/`, `**` does not, and names that begin
+ * with a dot have to be asked for.
+ */
+export function listFiles(
+  root: string,
+  patterns: readonly string[],
+): Result<ReadonlyMap<string, string>, readonly FileProblem[]> {
+  const found = new Map<string, string>();
+  const problems: FileProblem[] = [];
+  const isExcluded = exclusionOf(patterns.filter(pattern => pattern.startsWith('!')));
+  for (const pattern of patterns) {
+    if (pattern.startsWith('!')) continue;
+    let matches = 0;
+    const walk = new Walk(root, path => {
+      matches++;
+      if (!found.has(path) && !isExcluded(path)) found.set(path, pattern);
+    });
+    try {
+      walk.find(pattern);
+      if (matches === 0 && !walk.sawFolder) problems.push({pattern, error: {reason: 'no-match', pattern}});
+    } catch (error) {
+      if (error instanceof LinkLoop) {
+        problems.push({pattern, error: {reason: 'refused', path: error.path, message: error.message}});
+      } else problems.push({pattern, error: ioError(error, pattern)});
+    }
+  }
+  if (problems.length > 0) return err(problems);
+  return ok(new Map([...found].sort((a, b) => byCodeUnit(a[0], b[0]))));
+}
+
+class LinkLoop extends Error {
+  override readonly name = 'LinkLoop';
+  readonly path: string;
+  constructor(path: string) {
+    super('expected a folder that ends, got a symbolic link to a folder around it');
+    this.path = path;
+  }
+}
+
+class Walk {
+  /** True when the pattern names a folder, which may well be empty. */
+  sawFolder = false;
+  readonly #root: string;
+  readonly #onFile: (path: string) => void;
+
+  constructor(root: string, onFile: (path: string) => void) {
+    this.#root = root;
+    this.#onFile = onFile;
+  }
+
+  find(pattern: string): void {
+    const plain = normalise(this.#root, pattern);
+    const state = statSync(join(this.#root, plain), {throwIfNoEntry: false});
+    if (state !== undefined) {
+      this.#take(plain, state);
+      return;
+    }
+    const {base, isGlob} = picomatch.scan(plain);
+    if (!isGlob) return;
+    const isMatch = picomatch(plain);
+    const start = base === '' ? '.' : base;
+    const top = statSync(join(this.#root, start), {throwIfNoEntry: false});
+    if (top?.isDirectory())
+      this.#below(start, [], path => {
+        if (isMatch(path)) this.#onFile(path);
+      });
+  }
+
+  #take(path: string, state: Stats): void {
+    if (state.isDirectory()) {
+      this.sawFolder = true;
+      this.#below(path, [], this.#onFile);
+    } else this.#onFile(path);
+  }
+
+  /** `above`: real paths of the folders that are being walked, to notice loops. */
+  #below(folder: string, above: readonly string[], onFile: (path: string) => void): void {
+    const absolute = join(this.#root, folder);
+    const entries = readdirSync(absolute, {withFileTypes: true});
+    const trail = above.length > 0 ? above : [realpathSync(absolute)];
+    for (const entry of entries) {
+      const path = folder === '.' ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) this.#below(path, [...trail, join(trail.at(-1) ?? '', entry.name)], onFile);
+      else if (entry.isSymbolicLink()) this.#throughLink(path, entry, trail, onFile);
+      else onFile(path);
+    }
+  }
+
+  #throughLink(path: string, entry: Dirent, trail: readonly string[], onFile: (path: string) => void): void {
+    const link = join(trail.at(-1) ?? '', entry.name);
+    if (!statSync(link).isDirectory()) {
+      onFile(path);
+      return;
+    }
+    const real = realpathSync(link);
+    if (trail.includes(real)) throw new LinkLoop(path);
+    this.#below(path, [...trail, real], onFile);
+  }
+}
+
+/** `./a//b/` → `a/b`; `.` for the root itself. */
+function normalise(root: string, pattern: string): string {
+  const path = relative(root, resolve(root, pattern)).split(sep).join('/');
+  return path === '' ? '.' : path;
+}
+
+function exclusionOf(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const globs = patterns.map(pattern => pattern.slice(1).replace(/^\.\//, '').replace(/\/+$/, ''));
+  // A folder that is excluded takes along what is below it.
+  return picomatch([...globs, ...globs.map(glob => `${glob}/**`)], {dot: true});
+}
