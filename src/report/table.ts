@@ -1,5 +1,6 @@
 // Aligned text tables: rows of cells in, lines out. Cells may be coloured; widths are those seen on a terminal.
 
+import {stripVTControlCharacters} from 'node:util';
 import stringWidth from 'string-width';
 import {type Paint, plainPalette} from './palette.ts';
 
@@ -9,7 +10,6 @@ export interface Column {
   readonly align: 'left' | 'right' | 'number';
 }
 
-const ESCAPES = /\u001b\[[0-9;]*m/g;
 const NUMBER = /^([-+−]?\d[\d,]*)(\.\d+)?(.*)$/;
 
 /** Lines without trailing white space; columns are two spaces apart. Missing cells are empty. */
@@ -47,7 +47,7 @@ function padCell(text: string, width: number, align: Column['align']): string {
 function alignFractions(cells: readonly string[], align: Column['align']): readonly string[] {
   if (align !== 'number') return cells;
   const tails = cells.map(cell => {
-    const match = NUMBER.exec(cell.replace(ESCAPES, ''));
+    const match = NUMBER.exec(stripVTControlCharacters(cell));
     return match === null ? undefined : (match[2] ?? '').length + stringWidth(match[3] ?? '');
   });
   const widest = Math.max(0, ...tails.map(tail => tail ?? 0));

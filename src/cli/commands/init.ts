@@ -1,0 +1,117 @@
+// `pipe init`: a small project that runs at once. Files that are there already are left alone.
+
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {basename, dirname, join, relative, resolve} from 'node:path';
+import {paletteOf} from '../../report/palette.ts';
+import {EXIT, type ExitCode} from '../exit.ts';
+import type {Invocation, Shell} from '../program.ts';
+import {print} from '../surroundings.ts';
+
+export async function init(shell: Shell, {args}: Invocation): Promise<ExitCode> {
+  const {outside} = shell;
+  const folder = resolve(outside.cwd, args[0] ?? '.');
+  const palette = paletteOf(outside.stdout.colors);
+  const lines: string[] = [];
+  for (const [path, text] of projectFiles(shell, folder)) {
+    const target = join(folder, path);
+    if (existsSync(target)) {
+      lines.push(`${palette.dim('·')} ${path} ${palette.dim('is there already')}`);
+      continue;
+    }
+    mkdirSync(dirname(target), {recursive: true});
+    writeFileSync(target, text, {flag: 'wx'});
+    lines.push(`${palette.done('+')} ${path}`);
+  }
+  const where = relative(outside.cwd, folder);
+  const enter = where === '' ? '' : `cd ${where} && `;
+  lines.push('', `Next: ${palette.strong(`${enter}pipe run pipelines/hello.yaml`)}`);
+  print(outside, lines);
+  return EXIT.ok;
+}
+
+function projectFiles(shell: Shell, folder: string): ReadonlyMap<string, string> {
+  const files = new Map([
+    ['pipelines/hello.yaml', HELLO_PIPELINE],
+    ['stages/throw-darts.ts', THROW_DARTS],
+    ['.gitignore', 'node_modules/\n/cache/\n/results/\n'],
+    ['package.json', manifest(shell.version, folder)],
+  ]);
+  const study = join(shell.packageRoot, 'pipelines/quickstart.yaml');
+  if (existsSync(study)) files.set('pipelines/quickstart.yaml', readFileSync(study, 'utf8'));
+  return files;
+}
+
+function manifest(version: string, folder: string): string {
+  const name =
+    basename(folder)
+      .toLowerCase()
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[._-]+/, '') || 'study';
+  const content = {
+    name,
+    private: true,
+    type: 'module',
+    scripts: {study: 'pipe run pipelines/hello.yaml', quickstart: 'pipe run pipelines/quickstart.yaml'},
+    devDependencies: {pipe: `^${version}`},
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+const HELLO_PIPELINE = `# A first study: π by throwing darts, with more and more darts and several seeds.
+# Edit a line and run it again: only what that line touches runs.
+pipeline: hello
+about: How the error of a Monte Carlo estimate shrinks
+
+params:                        # what --set and --profile may change
+  seeds: [0, 1, 2]
+
+profiles:
+  thorough: {seeds: [0, 1, 2, 3, 4, 5, 6, 7]}
+
+stages:
+  throw:
+    uses: ./stages/throw-darts.ts
+    matrix: {darts: [1000, 100000], seed: "\${seeds}"}   # one instance per cell
+
+  table:
+    # A stage may be a shell command as well. It gets its inputs and its output folder as variables.
+    run: |
+      node -e '
+        const {readFileSync, writeFileSync} = require("node:fs");
+        const index = JSON.parse(readFileSync(process.env.in_runs + "/index.json", "utf8"));
+        const rows = index.map(({cell, metrics}) => [cell.darts, cell.seed, metrics.pi, metrics.error].join(" | "));
+        writeFileSync(process.env.out_table, "| darts | seed | pi | error |\\n|--:|--:|--:|--:|\\n" + rows.map(row => "| " + row + " |\\n").join(""));
+      '
+    in: {runs: {each: throw}}  # gathers every cell of throw
+    out: {table: table.md}
+    publish: results/hello     # copies its outputs there
+`;
+
+const THROW_DARTS = `import {defineStage, z} from 'pipe/stage';
+
+export default defineStage({
+  about: 'Estimates pi from darts thrown at a square.',
+  params: z.object({
+    darts: z.number().int().positive(),
+    seed: z.number().int().default(0),
+  }),
+  inputs: {},
+  outputs: {},
+  run({params, metric, progress}) {
+    // All randomness comes from the seed, so the same parameters always give the same result.
+    let state = (params.seed * 2654435761 + 12345) >>> 0;
+    const random = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 32;
+    };
+    let inside = 0;
+    for (let dart = 0; dart < params.darts; dart++) {
+      if (random() ** 2 + random() ** 2 < 1) inside++;
+      if (dart % 10000 === 0) progress({done: dart, total: params.darts, unit: 'dart'});
+    }
+    const pi = (4 * inside) / params.darts;
+    metric('pi', pi);
+    metric('error', Math.abs(pi - Math.PI));
+  },
+});
+`;

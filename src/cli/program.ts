@@ -1,0 +1,335 @@
+// The command line as commander sees it: commands, options, help with examples. What a command does is loaded only
+// when it is run.
+
+import {Argument, Command, InvalidArgumentError, Option} from 'commander';
+import {EXIT, type ExitCode} from './exit.ts';
+import type {Surroundings} from './surroundings.ts';
+
+/** What a command needs to know of its surroundings, and where it says how it ended. */
+export interface Shell {
+  readonly outside: Surroundings;
+  readonly version: string;
+  /** This package's folder. */
+  readonly packageRoot: string;
+  /** The command line after `pipe`. */
+  readonly argv: readonly string[];
+}
+
+/** A command's own arguments and options, as commander read them. */
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly options: Options;
+}
+
+/** Every option of every command; absent where it was not given. */
+export interface Options {
+  readonly set?: readonly string[];
+  readonly profile?: string;
+  readonly only?: readonly string[];
+  readonly from?: readonly string[];
+  readonly until?: readonly string[];
+  readonly force?: boolean;
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  readonly failFast?: boolean;
+  readonly dryRun?: boolean;
+  readonly mirror?: string;
+  readonly device?: string;
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  readonly replay?: boolean;
+  readonly explain?: boolean;
+  readonly logs?: boolean;
+  readonly output?: string;
+  readonly format?: string;
+  readonly instances?: boolean;
+  readonly all?: boolean;
+  readonly limit?: number;
+  readonly keepDays?: number;
+  readonly maxSize?: string;
+  readonly events?: boolean;
+}
+
+type Handler = (shell: Shell, invocation: Invocation) => Promise<ExitCode>;
+
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+];
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError(`expected a whole number from 1 up, got '${value}'.`);
+  }
+  return number;
+}
+
+function days(value: string): number {
+  const number = Number(value);
+  if (!(number >= 0)) throw new InvalidArgumentError(`expected a number of days, got '${value}'.`);
+  return number;
+}
+
+/** Options that decide what the plan is; those of `run`, `plan`, `why` and everything else that plans. */
+function planning(command: Command): Command {
+  return command
+    .option('-s, --set <name=value>', 'change a parameter of the pipeline; may be repeated', collect)
+    .option('-p, --profile <name>', 'take the values of a profile');
+}
+
+function selecting(command: Command): Command {
+  return command
+    .option('--only <selector>', 'these instances and nothing else; may be repeated', collect)
+    .option('--from <selector>', 'these instances and everything below them; may be repeated', collect)
+    .option('--until <selector>', 'these instances and everything that they need; may be repeated', collect);
+}
+
+const device = (): Option =>
+  new Option('--device <choice>', 'where stages compute')
+    .choices(['auto', 'cpu', 'webgpu', 'cuda', 'tfjs'])
+    .default('auto');
+
+const FILE = '[file]';
+
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  [FILE]: 'a pipeline file, or the name of one in pipelines/; may be left out where it is clear',
+  '[targets...]': 'stages or instances to run, with everything that they need (default: all)',
+  '[instances...]': 'stages or instances',
+  '[instance]': "a stage of one instance, or an instance such as 'train[optimizer=sam,seed=1]'",
+  '[output]': 'one of its outputs (default: the only one, or all of them)',
+  '[run]': 'the id of a run, or the beginning of one',
+  '[other]': 'the run to compare it with',
+  '[folder]': 'where to (default: this folder)',
+};
+
+/** Parses the command line and runs its command. Throws `CommanderError` for what commander refuses. */
+export async function runProgram(shell: Shell): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  const program = buildProgram(shell, answer => (code = answer));
+  if (shell.argv.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  await program.parseAsync(shell.argv, {from: 'user'});
+  return code;
+}
+
+/** Builds the whole program; `onExit` gets the exit code of the command that ran. */
+export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Command {
+  const program = new Command('pipe')
+    .description('Declarative pipelines for machine-learning experiments.')
+    .version(shell.version, '-v, --version', 'print the version')
+    .helpCommand('help [command]', 'help on one command')
+    .configureHelp({sortOptions: false, showGlobalOptions: false})
+    .addHelpText('after', EXIT_CODES)
+    .configureOutput({outputError: () => {}})
+    .showSuggestionAfterError()
+    .exitOverride();
+  const define = (
+    signature: string,
+    about: string,
+    examples: readonly string[],
+    load: () => Promise<Handler>,
+  ): Command => {
+    const [name = '', ...taken] = signature.split(' ');
+    const command = program.command(name).description(about);
+    for (const argument of taken) command.argument(argument, ARGUMENTS[argument]);
+    return command
+      .addHelpText('after', `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`)
+      .action(async (...received: unknown[]) => {
+        const command = received.at(-1);
+        if (!(command instanceof Command)) throw new Error('Internal error: expected a command');
+        const handler = await load();
+        onExit(await handler(shell, {args: command.args, options: command.opts<Options>()}));
+      });
+  };
+
+  selecting(
+    planning(
+      define(
+        `run ${FILE} [targets...]`,
+        'Run what changed, and restore the rest from the cache.',
+        [
+          'pipe run pipelines/quickstart.yaml',
+          'pipe run quickstart --set epochs=5 --profile quick',
+          "pipe run quickstart 'train[optimizer=sam,seed=1..3]'",
+          'pipe run quickstart summary --force --jobs 4',
+        ],
+        async () => (await import('./commands/run.ts')).run,
+      ),
+    ),
+  )
+    .option('-f, --force', 'run the targets although their results are known; without targets, everything')
+    .option('-j, --jobs <n>', 'CPU slots to share among stages (default: the number of cores)', positive)
+    .addOption(
+      new Option('--keep-going', 'run whatever does not depend on a failure (the default)').conflicts(
+        'failFast',
+      ),
+    )
+    .addOption(new Option('--fail-fast', 'start nothing more after the first failure').conflicts('keepGoing'))
+    .option('-n, --dry-run', 'say what would run and why, and run nothing')
+    .option('--mirror <dir>', 'where downloads look before they use the network')
+    .addOption(device())
+    .option('--json', 'write one JSON event per line (docs/events.schema.json)')
+    .option('-w, --watch', 'run again whenever the pipeline, code or a tracked file changes')
+    .option('--replay', 'print the logs of cached instances as well')
+    .option('--logs', 'print what stages write while they run')
+    .option('--explain', 'say of each instance why it runs when it starts');
+
+  selecting(
+    planning(
+      define(
+        `plan ${FILE} [targets...]`,
+        'Say what would run and why. Exit code 0: nothing to do, 10: something would run.',
+        ['pipe plan quickstart', 'pipe plan quickstart --set epochs=5', 'pipe plan quickstart --json'],
+        async () => (await import('./commands/plan.ts')).plan,
+      ),
+    ),
+  )
+    .option('-f, --force', 'as if the targets, or without targets everything, were forced to run')
+    .addOption(device())
+    .option('--all', 'list every instance, the cached ones too')
+    .option('--json', 'write the answer as JSON');
+
+  planning(
+    define(
+      `why ${FILE} [instances...]`,
+      'Say why instances would run, or why they would not, down to parameters and source files.',
+      ["pipe why 'train[optimizer=sam,seed=3]'", 'pipe why quickstart grid'],
+      async () => (await import('./commands/why.ts')).why,
+    ),
+  )
+    .addOption(device())
+    .option('--json', 'write the answer as JSON');
+
+  planning(
+    define(
+      `show ${FILE} [instance]`,
+      'Show an instance (parameters, inputs, outputs, metrics, code, log, times) or an artifact by its digest.',
+      ["pipe show 'train[optimizer=sam,seed=1]'", 'pipe show quickstart best --json', 'pipe show 3f9a02c41b'],
+      async () => (await import('./commands/show.ts')).show,
+    ),
+  ).option('--json', 'write the answer as JSON');
+
+  planning(
+    define(
+      `get ${FILE} [instance] [output]`,
+      'Copy an output of an instance out of the store.',
+      ["pipe get 'train[optimizer=sam,seed=1]' weights -o weights.safetensors", 'pipe get table -o table'],
+      async () => (await import('./commands/get.ts')).get,
+    ),
+  ).option('-o, --output <path>', 'where to (default: the name of the output)');
+
+  planning(
+    define(
+      `log ${FILE} [instance]`,
+      'Print the log of an instance; without one, list the last result of each.',
+      ["pipe log 'train[optimizer=sam,seed=1]'", 'pipe log quickstart'],
+      async () => (await import('./commands/log.ts')).log,
+    ),
+  );
+
+  define(
+    'runs',
+    'List the runs of this project, newest first.',
+    ['pipe runs', 'pipe runs --limit 50 --json'],
+    async () => (await import('./commands/runs.ts')).runs,
+  )
+    .option('-l, --limit <n>', 'how many', positive, 20)
+    .option('--json', 'write the answer as JSON');
+
+  define(
+    'diff [run] [other]',
+    'Compare parameters and metrics of two runs side by side, changed ones first (default: the last two of one pipeline).',
+    ['pipe diff', 'pipe diff 20260801-140512-x3 20260801-141000-b7', 'pipe diff --all'],
+    async () => (await import('./commands/diff.ts')).diff,
+  )
+    .option('--all', 'show what is equal, too')
+    .option('--json', 'write the answer as JSON');
+
+  planning(
+    define(
+      `graph ${FILE}`,
+      'Draw the graph of a pipeline.',
+      [
+        'pipe graph quickstart',
+        'pipe graph quickstart --format svg -o graph.svg',
+        'pipe graph --instances --format dot',
+      ],
+      async () => (await import('./commands/graph.ts')).graph,
+    ),
+  )
+    .addOption(
+      new Option('--format <format>', 'text, mermaid, dot or svg').choices(['text', 'mermaid', 'dot', 'svg']),
+    )
+    .option('-i, --instances', 'one node per instance instead of one per stage')
+    .option('-o, --output <path>', 'write to a file; its extension (.svg, .dot, .mmd) gives the format');
+
+  define(
+    'verify',
+    'Read every blob of the store and compare it with its digest.',
+    ['pipe verify'],
+    async () => (await import('./commands/verify.ts')).verify,
+  ).option('--json', 'write the answer as JSON');
+
+  define(
+    'gc',
+    'Free space: drop results that no recent run used. Only tells what it would do unless --force is given.',
+    ['pipe gc', 'pipe gc --force', 'pipe gc --keep-days 7 --max-size 20GB --force'],
+    async () => (await import('./commands/gc.ts')).gc,
+  )
+    .option('--keep-days <days>', 'keep what runs of the last days used (default: 30)', days)
+    .option('--max-size <size>', 'then drop the least recently used until the store is smaller than this')
+    .option('-f, --force', 'really remove')
+    .option('--json', 'write the answer as JSON');
+
+  define(
+    'init [folder]',
+    'Write a small project to start from. Never overwrites a file.',
+    ['pipe init', 'pipe init my-study'],
+    async () => (await import('./commands/init.ts')).init,
+  );
+
+  define(
+    'schema',
+    'Print the JSON Schema of the pipeline file, the parameters of every stage included.',
+    ['pipe schema -o pipeline.schema.json', 'pipe schema --events'],
+    async () => (await import('./commands/schema.ts')).schema,
+  )
+    .option('-o, --output <path>', 'write to a file')
+    .option('--events', 'the schema of what `pipe run --json` writes instead');
+
+  program
+    .command('completion')
+    .description('Print a completion script for a shell.')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ source <(pipe completion bash)          # in ~/.bashrc\n' +
+        '  $ source <(pipe completion zsh)           # in ~/.zshrc, after compinit\n' +
+        '  $ pipe completion fish | source           # in ~/.config/fish/config.fish',
+    )
+    .action(async (name: string) => {
+      const {completion} = await import('./commands/completion.ts');
+      onExit(completion(shell, name));
+    });
+
+  define(
+    'doctor',
+    'Check this installation: versions, devices, the store, the terminal.',
+    ['pipe doctor'],
+    async () => (await import('./commands/doctor.ts')).doctor,
+  ).option('--json', 'write the answer as JSON');
+
+  return program;
+}
+
+const EXIT_CODES = `
+Instances are selected by name and axis: train, 'train[optimizer=sam,seed=1..3]', '*[seed=0]'.
+
+Exit codes: 0 done, 1 a stage failed, 2 a mistake to mend, 10 pipe plan found work, 130 interrupted, 70 a bug of pipe.
+
+Start with:
+  $ pipe init && pipe run
+  $ pipe run pipelines/quickstart.yaml`;
