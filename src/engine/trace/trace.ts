@@ -12,9 +12,9 @@ import {definedKernels} from '../kernels/index.ts';
 import type {Definition, Dtype, StepInputs, StepOutputs, TensorsNamed} from '../program.ts';
 import {backendName, randomMessage, TraceBackend} from './backend.ts';
 import {runKernel} from './call.ts';
-import {withDifferentiableGradients} from './gradients.ts';
 import {checkOutputs} from './outputs.ts';
 import {placeOf} from './place.ts';
+import {runOn} from './switch.ts';
 
 const backend = new TraceBackend();
 let isRegistered = false;
@@ -37,15 +37,13 @@ function register(): void {
 }
 
 /** Runs `body` with the recording backend as TF.js's, and Math.random guarded. */
-function whileTracing<T>(b: Builder, body: () => T): T {
+function whileTracing<T>(b: Builder, name: string, body: () => T): T {
   register();
-  const before = tf.engine().backendName;
   const {random} = Math;
   backend.begin(b);
-  switchBackend(backendName);
   Math.random = () => backend.fail(randomMessage('Math.random'));
   try {
-    const result = withDifferentiableGradients(body);
+    const result = runOn(backendName, name, body);
     if (backend.failure !== undefined) throw backend.failure;
     return result;
   } catch (error) {
@@ -53,14 +51,7 @@ function whileTracing<T>(b: Builder, body: () => T): T {
   } finally {
     Math.random = random;
     backend.end();
-    if (before) switchBackend(before);
   }
-}
-
-/** Takes effect at once: backends whose factory is synchronous never await. */
-function switchBackend(name: string): void {
-  void tf.setBackend(name);
-  if (tf.engine().backendName !== name) throw new EngineError(`the TF.js backend ${name} did not start`);
 }
 
 const dynamic = /^(?:Unique|NonMaxSuppression|Where|SparseFillEmptyRows|SparseReshape|Ragged)/;
@@ -93,36 +84,31 @@ export function trace(definition: Definition): Traced {
   const residents = Object.entries(resident).map(([n, t]) => declare('resident', n, t.dtype, t.shape));
   const slices = Object.entries(scanned).map(([n, s]) => declare('scanned', n, s.dtype, s.shape));
 
-  return whileTracing(b, () => {
-    tf.engine().startScope(definition.name);
-    try {
-      const named = (values: readonly NamedValue[]): TensorsNamed =>
-        Object.fromEntries(
-          values.map(({name, value}) => [name, tf.engine().makeTensorFromTensorInfo(backend.adopt(value))]),
-        );
-      const inputs: StepInputs = {state: named(states), resident: named(residents), scanned: named(slices)};
-      const outputs: StepOutputs = definition.step(inputs);
-      if (backend.failure !== undefined) throw backend.failure;
-      checkOutputs(definition, outputs);
-      const graph: Graph = {
-        name: definition.name,
-        state: states.map(({name, value}): StateEntry => {
-          const returned = outputs.state[name];
-          if (returned === undefined) throw new RangeError(`no state ${name}`);
-          const output = cast(b, backend.graphValue(returned), value.type);
-          return {name, input: value, output, permutation: iota(value.shape.length)};
-        }),
-        resident: residents,
-        scanned: slices,
-        metrics: Object.entries(outputs.metrics).map(([name, tensor]) => ({
-          name,
-          value: external(b, backend.graphValue(tensor)),
-        })),
-      };
-      return {builder: b, graph};
-    } finally {
-      tf.engine().endScope();
-    }
+  return whileTracing(b, definition.name, () => {
+    const named = (values: readonly NamedValue[]): TensorsNamed =>
+      Object.fromEntries(
+        values.map(({name, value}) => [name, tf.engine().makeTensorFromTensorInfo(backend.adopt(value))]),
+      );
+    const inputs: StepInputs = {state: named(states), resident: named(residents), scanned: named(slices)};
+    const outputs: StepOutputs = definition.step(inputs);
+    if (backend.failure !== undefined) throw backend.failure;
+    checkOutputs(definition, outputs);
+    const graph: Graph = {
+      name: definition.name,
+      state: states.map(({name, value}): StateEntry => {
+        const returned = outputs.state[name];
+        if (returned === undefined) throw new RangeError(`no state ${name}`);
+        const output = cast(b, backend.graphValue(returned), value.type);
+        return {name, input: value, output, permutation: iota(value.shape.length)};
+      }),
+      resident: residents,
+      scanned: slices,
+      metrics: Object.entries(outputs.metrics).map(([name, tensor]) => ({
+        name,
+        value: external(b, backend.graphValue(tensor)),
+      })),
+    };
+    return {builder: b, graph};
   });
 }
 

@@ -1,0 +1,24 @@
+// Runs a step on a TF.js backend with everything that it makes cleaned up, and TF.js as before afterwards.
+
+import * as tf from '@tensorflow/tfjs-core';
+import {EngineError} from '../errors.ts';
+import {withDifferentiableGradients} from './gradients.ts';
+
+/** Takes effect at once: backends that are initialised, or whose factory is synchronous, never await. */
+function switchTo(name: string): void {
+  void tf.setBackend(name);
+  if (tf.engine().backendName !== name) throw new EngineError(`the TF.js backend ${name} did not start`);
+}
+
+/** Runs `body` in a scope of its own on a backend; only tensors that were kept outlive it. */
+export function runOn<T>(backendName: string, scope: string, body: () => T): T {
+  const before = tf.engine().backendName;
+  switchTo(backendName);
+  tf.engine().startScope(scope);
+  try {
+    return withDifferentiableGradients(body);
+  } finally {
+    tf.engine().endScope();
+    if (before) switchTo(before);
+  }
+}
