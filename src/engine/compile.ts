@@ -1,6 +1,7 @@
 // A definition → a program on a device.
 
 import {EngineError} from './errors.ts';
+import {blockSize} from './layout/block-size.ts';
 import {scanModel} from './onnx/scan.ts';
 import {optimize} from './optimize.ts';
 import type {CompileOptions, Definition, Device, Program} from './program.ts';
@@ -23,7 +24,7 @@ export async function compile(definition: Definition, options: CompileOptions = 
   }))
     for (const [name, tensor] of Object.entries(tensors)) checkTensor(`${group}.${name}`, tensor);
   const {builder, graph: traced} = trace(definition);
-  const graph = optimize(builder, traced);
+  const graph = optimize(builder, traced, {block: await blockSize()});
   const model = scanModel(graph);
   const device: Device = {kind: 'cpu', name: 'ONNX Runtime on cpu', reason: 'asked for'};
   const held = await lease(model.bytes, 'cpu', sessionOptions('cpu', threads));

@@ -3,6 +3,7 @@
 import {fuseProducts} from './fuse.ts';
 import type {Builder} from './ir/builder.ts';
 import type {Graph} from './ir/value.ts';
-import {chooseLayout} from './layout.ts';
+import {chooseLayout, type LayoutTarget} from './layout.ts';
 
-export const optimize = (b: Builder, graph: Graph): Graph => fuseProducts(b, chooseLayout(b, graph));
+export const optimize = (b: Builder, graph: Graph, target: LayoutTarget): Graph =>
+  fuseProducts(b, chooseLayout(b, graph, target));

@@ -14,6 +14,12 @@ import {
   type Value,
 } from './value.ts';
 
+/** Graphs are told apart by their values. */
+const attributesKey = (attributes: Attributes): string =>
+  JSON.stringify(
+    Object.entries(attributes).map(([name, a]) => [name, a.kind === 'graph' ? a.outputs.map(v => v.id) : a]),
+  );
+
 const NOWHERE: Origin = {op: 'step', stack: new Error('outside of a step')};
 
 const digest = (data: Data): string =>
@@ -62,7 +68,7 @@ export class Builder {
     attributes: Attributes,
     outputs: readonly TypeAndShape[],
   ): readonly Value[] {
-    const key = `${op}(${inputs.map(v => v.id)})${JSON.stringify(attributes)}${outputs.length}`;
+    const key = `${op}(${inputs.map(v => v.id)})${attributesKey(attributes)}${outputs.length}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) return known.outputs;
     const values: Value[] = [];

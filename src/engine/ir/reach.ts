@@ -2,7 +2,9 @@
 
 import type {Node, Value} from './value.ts';
 
-/** All nodes and constants that the outputs reach, in an order in which each comes after what it reads. */
+/**
+ * All nodes and constants that the outputs reach, in an order in which each comes after what it reads; the constants of loops
+ * with them, their nodes without. */
 export function reach(outputs: readonly Value[]): {
   readonly nodes: readonly Node[];
   readonly constants: readonly Value[];
@@ -19,6 +21,8 @@ export function reach(outputs: readonly Value[]): {
       const {node} = value.source;
       nodes.set(node, node.outputs[0]?.id ?? 0);
       pending.push(...node.inputs);
+      for (const attribute of Object.values(node.attributes))
+        if (attribute.kind === 'graph') pending.push(...reach(attribute.outputs).constants);
     }
   }
   const ordered = [...nodes].sort(([, a], [, b]) => a - b).map(([node]) => node);

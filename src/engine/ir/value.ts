@@ -12,7 +12,9 @@ export type Attribute =
   | {readonly kind: 'int'; readonly value: number}
   | {readonly kind: 'ints'; readonly value: readonly number[]}
   | {readonly kind: 'float'; readonly value: number}
-  | {readonly kind: 'string'; readonly value: string};
+  | {readonly kind: 'string'; readonly value: string}
+  /** The body of a loop: its inputs have sources of kind `input`, and it reads nothing else but constants. */
+  | {readonly kind: 'graph'; readonly inputs: readonly Value[]; readonly outputs: readonly Value[]};
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -20,6 +22,11 @@ export const int = (value: number): Attribute => ({kind: 'int', value});
 export const ints = (value: readonly number[]): Attribute => ({kind: 'ints', value});
 export const float = (value: number): Attribute => ({kind: 'float', value});
 export const text = (value: string): Attribute => ({kind: 'string', value});
+export const graph = (inputs: readonly Value[], outputs: readonly Value[]): Attribute => ({
+  kind: 'graph',
+  inputs,
+  outputs,
+});
 
 export interface TypeAndShape {
   readonly type: ElementType;
@@ -46,7 +53,7 @@ export interface Origin {
 }
 
 export interface Node {
-  /** The ONNX operator. */
+  /** The ONNX operator, with its domain in front where it is not ONNX's own: `com.microsoft.nchwc.Conv`. */
   readonly op: string;
   readonly inputs: readonly Value[];
   readonly attributes: Attributes;

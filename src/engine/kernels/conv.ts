@@ -1,10 +1,10 @@
-// Kernels of convolutions. TF.js is NHWC with HWIO filters, ONNX NCHW with OIHW: each kernel converts at its edges,
-// and the layout pass cancels what meets.
+// Kernels of convolutions: they become operators of the graph's own, in TF.js's order of axes (NHWC, HWIO).
+// The layout pass chooses how ONNX Runtime computes them.
 
 import {backend_util} from '@tensorflow/tfjs-core';
-import type {Builder} from '../ir/builder.ts';
-import {binary, reshape, slice, transpose} from '../ir/ops.ts';
-import {int, ints, type Shape, type Value} from '../ir/value.ts';
+import {binary} from '../ir/ops.ts';
+import type {Shape, Value} from '../ir/value.ts';
+import {type Window, windowAttributes} from '../layout/convolution.ts';
 import {activated} from './activation.ts';
 import {type Call, define} from './registry.ts';
 
@@ -41,10 +41,14 @@ export function roundingOf({attribute}: Call): 'floor' | 'round' | 'ceil' | unde
   return mode === 'floor' || mode === 'round' || mode === 'ceil' ? mode : undefined;
 }
 
-function infoOf(call: Call, x: Shape, filter: Shape, isDepthwise = false): Info {
+function infoOf(call: Call, x: Shape, filter: Shape, isDepthwise: boolean): Info {
   if (call.attribute('dataFormat') === 'NCHW') call.fail('expected the data format NHWC, got NCHW');
   const strides = pairOf(call, 'strides');
   const dilations = pairOf(call, 'dilations');
+  if (typeof call.attribute('pad') === 'number' && strides[0] !== strides[1])
+    call.fail(
+      'TF.js takes the stride of the rows for the columns too when the padding is a number: give it as [[0, 0], [n, n], [n, n], [0, 0]]',
+    );
   return backend_util.computeConv2DInfo(
     four(x),
     four(filter),
@@ -56,106 +60,44 @@ function infoOf(call: Call, x: Shape, filter: Shape, isDepthwise = false): Info 
   );
 }
 
-interface Window {
-  readonly pads: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
+function windowOf(
+  {padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels}: Info,
+  isDepthwise: boolean,
+): Window {
+  return {
+    strides: [strideHeight, strideWidth],
+    pads: [padInfo.top, padInfo.left, padInfo.bottom, padInfo.right],
+    dilations: [dilationHeight, dilationWidth],
+    group: isDepthwise ? inChannels : 1,
+  };
 }
 
-const windowOf = (info: Info): Window => ({
-  pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
-  strides: [info.strideHeight, info.strideWidth],
-  dilations: [info.dilationHeight, info.dilationWidth],
-});
-
-const spatial = (w: Window, group: number) => ({
-  pads: ints(w.pads),
-  strides: ints(w.strides),
-  dilations: ints(w.dilations),
-  group: int(group),
-});
-
-const first = (b: Builder, x: Value): Value => transpose(b, x, toChannelsFirst);
-const last = (b: Builder, x: Value): Value => transpose(b, x, toChannelsLast);
-
-/** HWIO → OIHW, or for depthwise filters [h, w, c, m] → [c * m, 1, h, w]. */
-function kernelOf(b: Builder, filter: Value, isDepthwise: boolean): Value {
-  if (!isDepthwise) return transpose(b, filter, [3, 2, 0, 1]);
-  const [h, w, c, m] = four(filter.shape);
-  return reshape(b, transpose(b, filter, [2, 3, 0, 1]), [c * m, 1, h, w]);
-}
-
-function forward({b}: Call, x: Value, filter: Value, info: Info, isDepthwise: boolean): Value {
-  const kernel = kernelOf(b, filter, isDepthwise);
-  const group = info.inChannels / (kernel.shape[1] ?? 1);
-  const shape = [info.batchSize, info.outChannels, info.outHeight, info.outWidth];
-  const out = b.one('Conv', [first(b, x), kernel], spatial(windowOf(info), group), 'float32', shape);
-  return last(b, out);
-}
-
-function inputGradient({b}: Call, dy: Value, filter: Value, info: Info, isDepthwise: boolean): Value {
-  const w = windowOf(info);
-  const kernel = kernelOf(b, filter, isDepthwise);
-  const group = info.inChannels / (kernel.shape[1] ?? 1);
-  const [top = 0, left = 0, bottom = 0, right = 0] = w.pads;
-  const missing = [
-    info.inHeight - ((info.outHeight - 1) * info.strideHeight + info.effectiveFilterHeight - top - bottom),
-    info.inWidth - ((info.outWidth - 1) * info.strideWidth + info.effectiveFilterWidth - left - right),
-  ];
-  const attributes = {...spatial(w, group), output_padding: ints(missing)};
-  const shape = [info.batchSize, info.inChannels, info.inHeight, info.inWidth];
-  return last(b, b.one('ConvTranspose', [first(b, dy), kernel], attributes, 'float32', shape));
-}
-
-/** A convolution of x by dy that sums over the batch: images become channels, strides dilations. */
-function filterGradient({b}: Call, x: Value, dy: Value, info: Info, isDepthwise: boolean): Value {
-  const w = windowOf(info);
-  const [height, width] = [info.filterHeight, info.filterWidth];
-  const images = transpose(b, x, [3, 0, 1, 2]);
-  const kernel = transpose(b, dy, [3, 0, 1, 2]);
-  const group = isDepthwise ? info.inChannels : 1;
-  const stacked = isDepthwise
-    ? reshape(b, images, [1, info.inChannels * info.batchSize, info.inHeight, info.inWidth])
-    : images;
-  const turned = spatial({pads: w.pads, strides: w.dilations, dilations: w.strides}, group);
-  const extent = (size: number, pads: number, out: number, stride: number, step: number): number =>
-    Math.floor((size + pads - ((out - 1) * stride + 1)) / step) + 1;
-  const [top = 0, left = 0, bottom = 0, right = 0] = w.pads;
-  const full = [
-    stacked.shape[0] ?? 1,
-    info.outChannels,
-    extent(info.inHeight, top + bottom, info.outHeight, info.strideHeight, info.dilationHeight),
-    extent(info.inWidth, left + right, info.outWidth, info.strideWidth, info.dilationWidth),
-  ];
-  const all = b.one('Conv', [stacked, kernel], turned, 'float32', full);
-  const cut = slice(b, all, [0, 0, 0, 0], [full[0] ?? 1, info.outChannels, height, width]);
-  if (!isDepthwise) return transpose(b, cut, [2, 3, 0, 1]);
-  const multiplier = info.outChannels / info.inChannels;
-  return transpose(b, reshape(b, cut, [info.inChannels, multiplier, height, width]), [2, 3, 0, 1]);
+function forward(call: Call, x: Value, filter: Value, isDepthwise: boolean): Value {
+  const info = infoOf(call, x.shape, filter.shape, isDepthwise);
+  const attributes = windowAttributes(windowOf(info, isDepthwise));
+  return call.b.one('pipe.Conv', [x, filter], attributes, 'float32', info.outShape);
 }
 
 for (const isDepthwise of [false, true]) {
-  define(isDepthwise ? 'DepthwiseConv2dNative' : 'Conv2D', call => {
-    const [x, filter] = [call.input('x'), call.input('filter')];
-    return forward(call, x, filter, infoOf(call, x.shape, filter.shape, isDepthwise), isDepthwise);
-  });
   const stem = isDepthwise ? 'DepthwiseConv2dNative' : 'Conv2D';
+  define(stem, call => forward(call, call.input('x'), call.input('filter'), isDepthwise));
   define(`${stem}BackpropInput`, call => {
     const [dy, filter] = [call.input('dy'), call.input('filter')];
-    const info = infoOf(call, call.numbers('inputShape'), filter.shape, isDepthwise);
-    return inputGradient(call, dy, filter, info, isDepthwise);
+    const shape = call.numbers('inputShape');
+    const attributes = windowAttributes(
+      windowOf(infoOf(call, shape, filter.shape, isDepthwise), isDepthwise),
+    );
+    return call.b.one('pipe.ConvInputGradient', [dy, filter], attributes, 'float32', shape);
   });
   define(`${stem}BackpropFilter`, call => {
     const [x, dy] = [call.input('x'), call.input('dy')];
-    const info = infoOf(call, x.shape, call.numbers('filterShape'), isDepthwise);
-    return filterGradient(call, x, dy, info, isDepthwise);
+    const shape = call.numbers('filterShape');
+    const attributes = windowAttributes(windowOf(infoOf(call, x.shape, shape, isDepthwise), isDepthwise));
+    return call.b.one('pipe.ConvFilterGradient', [x, dy], attributes, 'float32', shape);
   });
-}
-
-for (const isDepthwise of [false, true])
   define(isDepthwise ? 'FusedDepthwiseConv2D' : 'FusedConv2D', call => {
-    const [x, filter] = [call.input('x'), call.input('filter')];
-    const out = forward(call, x, filter, infoOf(call, x.shape, filter.shape, isDepthwise), isDepthwise);
+    const out = forward(call, call.input('x'), call.input('filter'), isDepthwise);
     const biased = call.has('bias') ? binary(call.b, 'Add', out, call.input('bias')) : out;
     return activated(call, biased);
   });
+}

@@ -17,7 +17,7 @@ export function lowerFilterGradient(forms: Forms, node: Node, out: Value): void 
   const filterShape = four(out.shape);
   const [, , , to] = filterShape;
   const [n, , , from] = four(x.shape);
-  if (block !== undefined && window.group === 1 && to % block === 0 && from !== 1) {
+  if (block !== undefined && window.group === 1 && to % block === 0) {
     const source = forms.get(x, from % block === 0 ? 'blocked' : 'first');
     const loop = {
       b,

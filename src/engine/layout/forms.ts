@@ -63,11 +63,11 @@ export class Forms {
     return this.#entries.get(old)?.pending;
   }
 
-  /** Whether the value lives in the form in which it stays, or will do. */
+  /** Whether the value lives in one of the forms of ONNX Runtime, or will do. */
   isInside(old: Value): boolean {
     const entry = this.#entries.get(old);
     if (entry === undefined || old.shape.length !== 4) return false;
-    return entry.pending !== undefined || entry.forms.has(this.inner(four(old.shape)[3]));
+    return entry.pending !== undefined || entry.forms.has('blocked') || entry.forms.has('first');
   }
 
   get(old: Value, form: Form): Value {

@@ -2,6 +2,7 @@
 
 import proto, {type onnx} from 'onnx-proto';
 import {onnxType} from '../ir/ops.ts';
+import {reach} from '../ir/reach.ts';
 import type {Attribute, Data, Node, TypeAndShape, Value} from '../ir/value.ts';
 
 /** The operator set, and the file format that goes with it. Both are what ONNX Runtime 1.30 takes as a matter of course. */
@@ -20,7 +21,7 @@ export function tensorInfo(
   return {name, type: {tensorType: {elemType: onnxType(type), shape: {dim}}}};
 }
 
-function attributeProto(name: string, attribute: Attribute): onnx.IAttributeProto {
+function attributeProto(names: Names, name: string, attribute: Attribute): onnx.IAttributeProto {
   const {AttributeType} = proto.onnx.AttributeProto;
   switch (attribute.kind) {
     case 'int':
@@ -31,6 +32,8 @@ function attributeProto(name: string, attribute: Attribute): onnx.IAttributeProt
       return {name, type: AttributeType.FLOAT, f: attribute.value};
     case 'string':
       return {name, type: AttributeType.STRING, s: new TextEncoder().encode(attribute.value)};
+    case 'graph':
+      return {name, type: AttributeType.GRAPH, g: names.body(attribute.inputs, attribute.outputs)};
   }
 }
 
@@ -74,13 +77,24 @@ export class Names {
     });
     return {
       name: `${name}/${node.op}`,
-      opType: node.op,
+      domain: domainOf(node),
+      opType: node.op.slice(node.op.lastIndexOf('.') + 1),
       input,
       output: node.outputs.map(v => this.of(v)),
-      attribute: Object.entries(node.attributes).map(([key, a]) => attributeProto(key, a)),
+      attribute: Object.entries(node.attributes).map(([key, a]) => attributeProto(this, key, a)),
     };
   }
+
+  /** The message of a loop's body. Its constants must have names already. */
+  body(inputs: readonly Value[], outputs: readonly Value[]): onnx.IGraphProto {
+    for (const value of inputs) this.set(value, `inside_${this.#count++}`);
+    const node = reach(outputs).nodes.map(n => this.node(n));
+    const info = (v: Value): onnx.IValueInfoProto => tensorInfo(this.of(v), v.type, v.shape);
+    return {name: `body_${this.#count++}`, node, input: inputs.map(info), output: outputs.map(info)};
+  }
 }
+
+const domainOf = ({op}: Node): string => op.slice(0, Math.max(0, op.lastIndexOf('.')));
 
 export function constantProtos(names: Names, constants: readonly Value[]): onnx.ITensorProto[] {
   return constants.flatMap(value =>
@@ -88,11 +102,24 @@ export function constantProtos(names: Names, constants: readonly Value[]): onnx.
   );
 }
 
+/** The domains of the operators that are not ONNX's own, in bodies too. */
+function domainsIn(graph: onnx.IGraphProto): Set<string> {
+  const domains = new Set<string>();
+  for (const {domain, attribute} of graph.node ?? []) {
+    if (domain) domains.add(domain);
+    for (const {g} of attribute ?? []) if (g) for (const inner of domainsIn(g)) domains.add(inner);
+  }
+  return domains;
+}
+
 export function encodeModel(graph: onnx.IGraphProto): Uint8Array {
   const model = proto.onnx.ModelProto.create({
     irVersion,
     producerName: 'pipe',
-    opsetImport: [{domain: '', version: opset}],
+    opsetImport: [
+      {domain: '', version: opset},
+      ...[...domainsIn(graph)].map(domain => ({domain, version: 1})),
+    ],
     graph,
   });
   return proto.onnx.ModelProto.encode(model).finish();
