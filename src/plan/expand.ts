@@ -1,0 +1,290 @@
+// One bound stage → its instances: rows of its single inputs, joined with its own cells, gathers resolved,
+// parameters checked. Mistakes are placed at the axis value or input that they are about.
+
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {JsonObject} from '../core/json.ts';
+import type {Located, Span} from '../core/source.ts';
+import type {InputItem, InputSpec, Reference, StageSpec} from '../spec/spec.ts';
+import {jsonOf, type Node} from '../spec/tree.ts';
+import type {Cell} from '../stage/define.ts';
+import {axisWithoutUse, type BoundStage} from './bind.ts';
+import {groupBy, joinRows, type Row, StageInstances, sharedAxes, unitedAxes, valuesKey} from './join.ts';
+import {axesOf, cellText, type PlacedCell} from './matrix.ts';
+import {checkParameters} from './parameters.ts';
+import {type InputEdge, type Instance, type InstanceId, instanceId, type Producer} from './plan.ts';
+import {publishPath} from './publish.ts';
+
+type Report = (diagnostic: Diagnostic) => void;
+type Producers = (stage: string) => StageInstances;
+
+interface Candidate {
+  readonly cell: Cell;
+  readonly picks: readonly Instance[];
+  readonly own: PlacedCell;
+}
+
+/** `null` when something was reported. Every producer must have been expanded. */
+export function expandStage(
+  bound: BoundStage,
+  cells: readonly PlacedCell[],
+  producers: Producers,
+  reportOutside: Report,
+): StageInstances | null {
+  let isSound = true;
+  const report = once(diagnostic => {
+    isSound = false;
+    reportOutside(diagnostic);
+  });
+  const {spec} = bound;
+  const singles = [...spec.inputs.values()].filter(input => input.kind === 'one');
+  const joined = joinSingles(singles, producers, report);
+  if (!joined) return null;
+  const ownAxes = axesOf(cells.map(({cell}) => cell));
+  checkAxisUse(bound, cells, ownAxes, producers, report);
+  const candidates = joinCells(spec, joined, cells, ownAxes, report);
+  const axes = unitedAxes(joined.axes, ownAxes);
+  const instances: Instance[] = [];
+  const fixed = fixedParts(bound);
+  for (const candidate of candidates) {
+    const inputs = edgesOf(spec, candidate, axes, producers, report);
+    const params = parametersOf(bound, candidate.own, report);
+    if (inputs && params) instances.push(instanceOf(bound, fixed, candidate.cell, params, inputs));
+  }
+  return isSound ? new StageInstances(instances, axes) : null;
+}
+
+/** One message for one mistake, however many cells meet it. */
+function once(report: Report): Report {
+  const seen = new Set<string>();
+  return diagnostic => {
+    const {code, message, span} = diagnostic;
+    const key = `${code}\n${span?.file.path}\n${span?.start}\n${span?.end}\n${message}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    report(diagnostic);
+  };
+}
+
+type SingleInput = InputSpec & {readonly kind: 'one'};
+
+function joinSingles(
+  inputs: readonly SingleInput[],
+  producers: Producers,
+  report: Report,
+): {rows: readonly Row[]; axes: readonly string[]} | null {
+  let rows: readonly Row[] = [{cell: {}, picks: []}];
+  let axes: readonly string[] = [];
+  for (const input of inputs) {
+    const producer = producers(input.from.value.stage);
+    const next = joinRows(rows, axes, producer);
+    if (next.length === 0) {
+      const shared = sharedAxes(axes, producer.axes);
+      const others = inputs.filter(other => other !== input).map(other => other.from.value.stage);
+      const message = `expected inputs that agree on ${shared.join(', ')}, got no instance of ${input.from.value.stage} that agrees with ${others[0]}`;
+      report(
+        mistake('empty-join', message, input.from.span, {hint: 'inputs that share an axis are joined on it'}),
+      );
+      return null;
+    }
+    rows = next;
+    axes = unitedAxes(axes, producer.axes);
+  }
+  return {rows, axes};
+}
+
+/** A module's own axis is a parameter of it, or it is there to choose among the instances of an input. */
+function checkAxisUse(
+  bound: BoundStage,
+  cells: readonly PlacedCell[],
+  ownAxes: readonly string[],
+  producers: Producers,
+  report: Report,
+): void {
+  if (!bound.declaration) return;
+  const known = Object.keys(bound.declaration.params.shape);
+  const unknown = ownAxes.filter(axis => !known.includes(axis));
+  if (unknown.length === 0) return;
+  const carried = new Set<string>();
+  for (const {from} of itemsOf(bound.spec))
+    for (const axis of producers(from.value.stage).axes) carried.add(axis);
+  for (const axis of unknown) {
+    if (!carried.has(axis)) report(axisWithoutUse(axisName(bound.spec, cells, axis), known, [...carried]));
+  }
+}
+
+function* itemsOf(spec: StageSpec): Generator<InputItem> {
+  for (const input of spec.inputs.values()) {
+    if (input.kind === 'one') yield input;
+    else yield* input.items;
+  }
+}
+
+function axisName(spec: StageSpec, cells: readonly PlacedCell[], axis: string): Located<string> {
+  const products = spec.matrix.kind === 'products' ? spec.matrix.products : [];
+  for (const product of products) {
+    const found = product.axes.find(({name}) => name.value === axis);
+    if (found) return found.name;
+  }
+  const span = spec.matrix.kind === 'from' ? spec.matrix.from.span : cells[0]?.nodes.get(axis)?.span;
+  return {value: axis, span: span ?? spec.name.span};
+}
+
+function joinCells(
+  spec: StageSpec,
+  joined: {rows: readonly Row[]; axes: readonly string[]},
+  cells: readonly PlacedCell[],
+  ownAxes: readonly string[],
+  report: Report,
+): readonly Candidate[] {
+  const shared = sharedAxes(ownAxes, joined.axes);
+  const groups = groupBy(cells, ({cell}) => valuesKey(cell, shared));
+  const met = new Set<string>();
+  const candidates = joined.rows.flatMap(row => {
+    const key = valuesKey(row.cell, shared);
+    met.add(key);
+    return (groups.get(key) ?? []).map(own => ({cell: {...row.cell, ...own.cell}, picks: row.picks, own}));
+  });
+  for (const [key, [own]] of groups) {
+    if (!met.has(key) && own)
+      reportUnmet(
+        spec,
+        own,
+        shared,
+        joined.rows.map(({cell}) => cell),
+        report,
+      );
+  }
+  return candidates;
+}
+
+/** A cell for which an input has nothing: blames the value that no instance has, or else the combination. */
+function reportUnmet(
+  spec: StageSpec,
+  own: PlacedCell,
+  shared: readonly string[],
+  available: readonly Cell[],
+  report: Report,
+): void {
+  const lacking = shared.find(axis => !available.some(cell => cell[axis] === own.cell[axis]));
+  const axis = lacking ?? shared[0] ?? '';
+  const wanted = cellText(pick(own.cell, lacking === undefined ? shared : [lacking]));
+  const values = [...new Set(available.map(cell => String(cell[axis])))];
+  const hint =
+    lacking === undefined
+      ? 'exclude this cell, or add it to the input'
+      : `there, ${axis} is one of ${values.join(', ')}`;
+  const message = `expected cells that the inputs have, got ${wanted}`;
+  report(mistake('empty-join', message, placeOfValue(spec, own, axis), {hint}));
+}
+
+function placeOfValue(spec: StageSpec, own: PlacedCell, axis: string): Span {
+  const node = own.nodes.get(axis);
+  return node?.span ?? (spec.matrix.kind === 'from' ? spec.matrix.from.span : spec.name.span);
+}
+
+const pick = (cell: Cell, axes: readonly string[]): Cell =>
+  Object.fromEntries(Object.entries(cell).filter(([axis]) => axes.includes(axis)));
+
+function edgesOf(
+  spec: StageSpec,
+  candidate: Candidate,
+  axes: readonly string[],
+  producers: Producers,
+  report: Report,
+): Readonly<Record<string, InputEdge>> | null {
+  const edges: [string, InputEdge][] = [];
+  let single = 0;
+  let isSound = true;
+  for (const input of spec.inputs.values()) {
+    if (input.kind === 'one') {
+      const picked = candidate.picks[single++];
+      if (picked)
+        edges.push([input.name.value, {kind: 'one', from: producerOf(picked.id, input.from.value)}]);
+      continue;
+    }
+    const from: Producer[] = [];
+    for (const item of input.items) {
+      const found = gather(spec, item, candidate, axes, producers(item.from.value.stage), report);
+      isSound &&= found.length > 0;
+      for (const {id} of found) from.push(producerOf(id, item.from.value));
+    }
+    edges.push([input.name.value, {kind: 'each', from}]);
+  }
+  return isSound ? Object.fromEntries(edges) : null;
+}
+
+const producerOf = (id: InstanceId, {output}: Reference): Producer => ({id, output});
+
+function gather(
+  spec: StageSpec,
+  item: InputItem,
+  {cell, own}: Candidate,
+  axes: readonly string[],
+  producer: StageInstances,
+  report: Report,
+): readonly Instance[] {
+  const {stage} = item.from.value;
+  const shared = sharedAxes(axes, producer.axes);
+  const found = producer.matching(shared, cell);
+  if (found.length === 0) {
+    const lacking = shared.find(axis => !producer.has(axis, cell));
+    const blamed = lacking ?? shared.find(axis => own.nodes.has(axis));
+    const span =
+      blamed !== undefined && own.nodes.has(blamed) ? placeOfValue(spec, own, blamed) : item.from.span;
+    const wanted = cellText(pick(cell, lacking === undefined ? shared : [lacking]));
+    const values = [...new Set(producer.instances.map(instance => String(instance.cell[lacking ?? ''])))];
+    const hint = lacking === undefined ? undefined : `there, ${lacking} is one of ${values.join(', ')}`;
+    const message = `expected instances of ${stage} to gather, got none with ${wanted}`;
+    report(mistake('empty-gather', message, span, {hint}));
+    return [];
+  }
+  if (item.kind === 'one' && found.length > 1) {
+    const hint = `gather them: {each: ${stage}}`;
+    const message = `expected one instance of ${stage} in a list, got ${found.length}`;
+    report(mistake('wrong-arity', message, item.from.span, {hint}));
+    return [];
+  }
+  return found;
+}
+
+function parametersOf(bound: BoundStage, own: PlacedCell, report: Report): JsonObject | null {
+  const {spec, declaration} = bound;
+  const nodes = new Map<string, Node>([...spec.values].map(([name, {node}]) => [name, node]));
+  for (const [axis, node] of own.nodes) {
+    if (!declaration || Object.hasOwn(declaration.params.shape, axis)) nodes.set(axis, node);
+  }
+  if (declaration) return checkParameters(declaration, nodes, spec.name.span, report);
+  return Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
+}
+
+/** What all instances of a stage share. */
+const fixedParts = ({spec, work, outputs}: BoundStage) => ({
+  stage: spec.name.value,
+  work,
+  files: spec.files.map(({value}) => value),
+  outputs,
+  env: spec.env.map(({value}) => value),
+  resources: spec.resources,
+  timeoutMs: spec.timeoutMs,
+  retries: spec.retries,
+  checkpoint: spec.checkpoint,
+  isVolatile: spec.isVolatile,
+  salt: spec.salt,
+});
+
+function instanceOf(
+  {spec}: BoundStage,
+  fixed: ReturnType<typeof fixedParts>,
+  cell: Cell,
+  params: JsonObject,
+  inputs: Readonly<Record<string, InputEdge>>,
+): Instance {
+  return {
+    id: instanceId(fixed.stage, cell),
+    cell,
+    params,
+    inputs,
+    ...fixed,
+    publish: spec.publish ? publishPath(spec.publish.value, cell) : null,
+  };
+}

@@ -1,0 +1,131 @@
+// What a zod schema wants, in words: `a number greater than 0`, `one of 'sgd', 'sam'`.
+
+import type {z} from 'zod';
+import type {JsonScalar} from '../core/json.ts';
+import {describeScalar} from '../spec/tree.ts';
+
+type Schema = z.core.$ZodType;
+
+/** Sees through optional, default and the like to the schema of the value itself. */
+export function unwrap(schema: Schema): Schema {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  switch (def.type) {
+    case 'optional':
+    case 'nullable':
+    case 'default':
+    case 'prefault':
+    case 'nonoptional':
+    case 'readonly':
+    case 'catch':
+      return unwrap(def.innerType);
+    case 'pipe':
+      return unwrap(def.in);
+    case 'lazy':
+      return unwrap(def.getter());
+    default:
+      return schema;
+  }
+}
+
+/** The schema of the value at `path`, or `undefined` where the schema does not say. */
+export function schemaAt(schema: Schema, path: readonly PropertyKey[]): Schema | undefined {
+  const [step, ...rest] = path;
+  if (step === undefined) return schema;
+  const def = (unwrap(schema) as z.core.$ZodTypes)._zod.def;
+  const child =
+    def.type === 'object'
+      ? def.shape[String(step)]
+      : def.type === 'array'
+        ? def.element
+        : def.type === 'record'
+          ? def.valueType
+          : def.type === 'tuple'
+            ? def.items[Number(step)]
+            : undefined;
+  return child && schemaAt(child, rest);
+}
+
+export function expectationOf(schema: Schema): string {
+  const core = unwrap(schema) as z.core.$ZodTypes;
+  const {def} = core._zod;
+  switch (def.type) {
+    case 'number':
+      return numberExpectation(core);
+    case 'string':
+      return `text${lengthOf(core, 'letter')}`;
+    case 'boolean':
+      return 'true or false';
+    case 'enum':
+      return choice(Object.values(def.entries));
+    case 'literal':
+      return choice(def.values);
+    case 'null':
+      return 'null';
+    case 'array':
+      return `a list${lengthOf(core, 'value')}`;
+    case 'tuple':
+      return `a list of ${def.items.length} values`;
+    case 'object':
+    case 'record':
+      return 'a map';
+    case 'union':
+      return def.options.map(expectationOf).join(' or ');
+    default:
+      return `a value of type ${def.type}`;
+  }
+}
+
+/** The values that a schema allows, where it lists them. */
+export function choicesOf(schema: Schema): readonly string[] {
+  const {def} = (unwrap(schema) as z.core.$ZodTypes)._zod;
+  if (def.type === 'enum') return Object.values(def.entries).map(String);
+  if (def.type === 'literal') return def.values.map(String);
+  if (def.type === 'union') return def.options.flatMap(choicesOf);
+  return [];
+}
+
+function choice(values: readonly unknown[]): string {
+  const words = values.map(value => describeScalar(isScalar(value) ? value : String(value)));
+  return words.length === 1 ? String(words[0]) : `one of ${words.join(', ')}`;
+}
+
+const isScalar = (value: unknown): value is JsonScalar =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value);
+
+interface Bounds {
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly format?: string;
+}
+
+function numberExpectation(schema: Schema): string {
+  const bounds = schema._zod.bag as Bounds;
+  const isWhole = bounds.format?.includes('int') ?? false;
+  const limits: string[] = [];
+  const {exclusiveMinimum: above, exclusiveMaximum: below} = bounds;
+  const minimum = meaningful(bounds.minimum);
+  const maximum = meaningful(bounds.maximum);
+  if (above !== undefined) limits.push(`greater than ${above}`);
+  if (minimum !== undefined && maximum !== undefined) limits.push(`from ${minimum} to ${maximum}`);
+  else if (minimum !== undefined) limits.push(`of at least ${minimum}`);
+  else if (maximum !== undefined) limits.push(`of at most ${maximum}`);
+  if (below !== undefined) limits.push(`less than ${below}`);
+  if (bounds.multipleOf !== undefined) limits.push(`that is a multiple of ${bounds.multipleOf}`);
+  return [`a ${isWhole ? 'whole ' : ''}number`, limits.join(' and ')].filter(part => part !== '').join(' ');
+}
+
+/** Zod bounds every integer by what JavaScript holds exactly, which is nothing that a reader wants to know. */
+const meaningful = (bound: number | undefined): number | undefined =>
+  bound === undefined || Math.abs(bound) >= Number.MAX_SAFE_INTEGER ? undefined : bound;
+
+function lengthOf(schema: Schema, unit: string): string {
+  const {minimum, maximum} = schema._zod.bag as Bounds;
+  const plural = (count: number): string => `${count} ${unit}${count === 1 ? '' : 's'}`;
+  if (minimum !== undefined && minimum === maximum) return ` of ${plural(minimum)}`;
+  if (minimum !== undefined && maximum !== undefined) return ` of ${minimum} to ${plural(maximum)}`;
+  if (minimum !== undefined) return ` of at least ${plural(minimum)}`;
+  return maximum === undefined ? '' : ` of at most ${plural(maximum)}`;
+}

@@ -1,0 +1,237 @@
+// PipelineSpec → Plan. Pure: everything that it needs is an argument, so it is called again with the cells of a
+// matrix file when that file is there. All mistakes of the file and of the plan come back at once.
+
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import {isGlob} from '../spec/path.ts';
+import {type PipelineSpec, referencesOf, type StageSpec} from '../spec/spec.ts';
+import type {ScalarNode} from '../spec/tree.ts';
+import type {Cell} from '../stage/define.ts';
+import {type BoundStage, bindStage} from './bind.ts';
+import type {StageModules} from './catalogue.ts';
+import {expandStage} from './expand.ts';
+import type {StageInstances} from './join.ts';
+import type {PlacedCell} from './matrix.ts';
+import {orderByDependency} from './order.ts';
+import type {Instance, InstanceId, PendingMatrix, Plan, Producer} from './plan.ts';
+import {checkPublishing} from './publish.ts';
+
+/** What planning asks of the file system: whether a path, relative to the project, exists. */
+export interface ProjectFiles {
+  exists(path: string): boolean;
+}
+
+/** Cells read from matrix files so far, by stage. */
+export type Matrices = ReadonlyMap<string, readonly Cell[]>;
+
+type Report = (diagnostic: Diagnostic) => void;
+
+type Planned =
+  | {readonly status: 'planned'; readonly instances: StageInstances}
+  /** Waits for the matrix files of these stages. */
+  | {readonly status: 'held'; readonly by: ReadonlySet<string>}
+  /** It has a mistake, or something above it has: no more is said of it. */
+  | {readonly status: 'broken'};
+
+const BROKEN: Planned = {status: 'broken'};
+
+/** Expands every stage of a pipeline. Diagnostics come in the order of the file, those of the command line last. */
+export function planPipeline(
+  spec: PipelineSpec,
+  modules: StageModules,
+  project: ProjectFiles,
+  matrices: Matrices = new Map(),
+): Result<Plan, readonly Diagnostic[]> {
+  const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
+  const report: Report = diagnostic => void mistakes.push(diagnostic);
+  const bound = new Map<string, BoundStage | null>();
+  for (const [name, stage] of spec.stages)
+    bound.set(name, bindStage(stage, {stages: spec.stages, modules}, report));
+  checkFiles(spec.stages.values(), project, report);
+  checkPublishing(spec.stages.values(), report);
+
+  const order = orderByDependency(spec.stages.keys(), name => producersOf(spec, name));
+  for (const loop of order.loops) report(cycle(loop, spec));
+
+  const planned = new Map<string, Planned>();
+  const pending: {stage: string; from: Producer}[] = [];
+  for (const name of order.sorted) {
+    const stage = bound.get(name);
+    planned.set(name, stage ? planStage(stage, planned, matrices, pending, report) : BROKEN);
+  }
+  const instances = order.sorted.flatMap(name => {
+    const stage = planned.get(name);
+    return stage?.status === 'planned' ? stage.instances.instances : [];
+  });
+  checkIds(instances, spec, report);
+  if (mistakes.length > 0) return err(inFileOrder(mistakes, spec));
+  return ok({
+    pipeline: spec.name,
+    about: spec.about,
+    file: spec.file.path,
+    params: spec.params,
+    instances,
+    pending: pending.map(
+      ({stage, from}): PendingMatrix => ({stage, from, holdsBack: heldBy(stage, order.sorted, planned)}),
+    ),
+  });
+}
+
+function producersOf(spec: PipelineSpec, name: string): readonly string[] {
+  const stage = spec.stages.get(name);
+  if (!stage) return [];
+  const producers: string[] = [];
+  for (const {value} of referencesOf(stage)) if (spec.stages.has(value.stage)) producers.push(value.stage);
+  return producers;
+}
+
+function cycle(loop: readonly string[], spec: PipelineSpec): Diagnostic {
+  const places = loop.slice(0, -1).flatMap((name, index) => {
+    const stage = spec.stages.get(name);
+    const to = loop[index + 1];
+    const reference = stage && [...referencesOf(stage)].find(({value}) => value.stage === to);
+    return reference ? [{message: `${name} needs ${to} here`, span: reference.span}] : [];
+  });
+  const [first, ...notes] = places;
+  const hint = 'a stage cannot need its own result: remove one of these inputs';
+  return mistake('cycle', `expected stages without a loop, got ${loop.join(' → ')}`, first?.span, {
+    hint,
+    notes,
+  });
+}
+
+function planStage(
+  stage: BoundStage,
+  planned: ReadonlyMap<string, Planned>,
+  matrices: Matrices,
+  pending: {stage: string; from: Producer}[],
+  report: Report,
+): Planned {
+  const name = stage.spec.name.value;
+  const held = new Set<string>();
+  for (const {value} of referencesOf(stage.spec)) {
+    const producer = planned.get(value.stage);
+    if (!producer || producer.status === 'broken') return BROKEN;
+    if (producer.status === 'held') for (const by of producer.by) held.add(by);
+  }
+  if (held.size > 0) return {status: 'held', by: held};
+  let {cells} = stage;
+  if (cells === null) {
+    const from = matrixProducer(stage, planned, report);
+    if (!from) return BROKEN;
+    const read = matrices.get(name);
+    if (!read) {
+      pending.push({stage: name, from});
+      return {status: 'held', by: new Set([name])};
+    }
+    cells = placeCells(stage.spec, read);
+  }
+  const instances = expandStage(stage, cells, producer => instancesOf(planned, producer), report);
+  return instances ? {status: 'planned', instances} : BROKEN;
+}
+
+function instancesOf(planned: ReadonlyMap<string, Planned>, stage: string): StageInstances {
+  const found = planned.get(stage);
+  if (found?.status !== 'planned')
+    throw new Error(`Internal error: ${stage} was not expanded before its consumer`);
+  return found.instances;
+}
+
+/** The one output of one instance that holds the cells of a matrix. */
+function matrixProducer(
+  stage: BoundStage,
+  planned: ReadonlyMap<string, Planned>,
+  report: Report,
+): Producer | null {
+  if (stage.spec.matrix.kind !== 'from') return null;
+  const {value: from, span} = stage.spec.matrix.from;
+  const {instances} = instancesOf(planned, from.stage);
+  const [only] = instances;
+  if (!only || instances.length > 1) {
+    const message = `expected a stage with one instance to make the cells, got ${from.stage} with ${instances.length}`;
+    report(
+      mistake('bad-matrix', message, span, {hint: 'gather its instances in a stage that writes one file'}),
+    );
+    return null;
+  }
+  const files = Object.keys(only.outputs).filter(output => only.outputs[output]?.kind === 'file');
+  const [file] = files;
+  const output = from.output ?? (files.length === 1 ? file : undefined);
+  if (output !== undefined && only.outputs[output]?.kind === 'file') return {id: only.id, output};
+  const hint =
+    files.length === 0 ? 'let it declare a JSON file as output' : `such as {from: ${from.stage}.${file}}`;
+  const got =
+    from.output === null ? `${from.stage}, which has ${files.length} files` : `the folder ${from.output}`;
+  report(mistake('bad-matrix', `expected one file that holds the cells, got ${got}`, span, {hint}));
+  return null;
+}
+
+/** Cells from a file have the place that names the file. */
+function placeCells(spec: StageSpec, cells: readonly Cell[]): readonly PlacedCell[] {
+  const span = spec.matrix.kind === 'from' ? spec.matrix.from.span : spec.name.span;
+  return cells.map(cell => ({
+    cell,
+    nodes: new Map(
+      Object.entries(cell).map(([axis, value]): [string, ScalarNode] => [
+        axis,
+        {kind: 'scalar', value, span, origin: null},
+      ]),
+    ),
+  }));
+}
+
+const heldBy = (
+  matrix: string,
+  sorted: readonly string[],
+  planned: ReadonlyMap<string, Planned>,
+): readonly string[] =>
+  sorted.filter(name => {
+    const stage = planned.get(name);
+    return stage?.status === 'held' && stage.by.has(matrix);
+  });
+
+function checkFiles(stages: Iterable<StageSpec>, project: ProjectFiles, report: Report): void {
+  const known = new Map<string, boolean>();
+  const exists = (path: string): boolean => {
+    const found = known.get(path) ?? project.exists(path);
+    known.set(path, found);
+    return found;
+  };
+  for (const stage of stages) {
+    const code = stage.work?.kind === 'shell' ? stage.work.code : [];
+    for (const {value, span} of [...stage.files, ...code]) {
+      if (isGlob(value) || exists(value)) continue;
+      const hint = 'paths are relative to the project; what a stage makes comes in under `in`';
+      report(
+        mistake(
+          'missing-file',
+          `expected a file or folder of the project, got '${value}', which is not there`,
+          span,
+          {hint},
+        ),
+      );
+    }
+  }
+}
+
+/** Ids are unique unless values contain what separates them. */
+function checkIds(instances: readonly Instance[], spec: PipelineSpec, report: Report): void {
+  const seen = new Set<InstanceId>();
+  const blamed = new Set<string>();
+  for (const {id, stage} of instances) {
+    if (seen.has(id) && !blamed.has(stage)) {
+      blamed.add(stage);
+      const span = spec.stages.get(stage)?.name.span;
+      const hint = 'two cells have the same values, or read alike: leave one of them out';
+      report(mistake('duplicate-instance', `expected each instance once, got ${id} twice`, span, {hint}));
+    }
+    seen.add(id);
+  }
+}
+
+/** Mistakes as the reader meets them, from top to bottom; sorting is stable. */
+function inFileOrder(mistakes: readonly Diagnostic[], spec: PipelineSpec): readonly Diagnostic[] {
+  const position = ({span}: Diagnostic): number =>
+    span?.file === spec.file ? span.start : Number.POSITIVE_INFINITY;
+  return [...mistakes].sort((a, b) => (position(a) < position(b) ? -1 : position(a) > position(b) ? 1 : 0));
+}

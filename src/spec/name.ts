@@ -1,0 +1,30 @@
+// What a name may look like: of pipelines, stages, parameters, axes, inputs, outputs and profiles.
+
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Located} from '../core/source.ts';
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+export const isName = (text: string): boolean => NAME.test(text);
+export const isVariable = (text: string): boolean => VARIABLE.test(text);
+
+/** A mistake unless `name` is an identifier. `what` is such as `a stage`. */
+export function nameMistake(what: string, name: Located<string>): Diagnostic | null {
+  if (isName(name.value)) return null;
+  const suggestion = identifierLike(name.value);
+  return mistake(
+    'bad-name',
+    `expected a name for ${what} of letters, digits, _ and -, starting with a letter or _, got '${name.value}'`,
+    name.span,
+    {hint: suggestion === null ? undefined : `such as ${suggestion}`},
+  );
+}
+
+function identifierLike(text: string): string | null {
+  const candidate = text
+    .trim()
+    .replace(/[^A-Za-z0-9_-]+/g, '_')
+    .replace(/^[^A-Za-z_]/, '_$&');
+  return isName(candidate) && /[A-Za-z0-9]/.test(candidate) ? candidate : null;
+}

@@ -1,0 +1,202 @@
+// One stage of the file: every key read, every mistake reported, nothing looked up outside it.
+
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Located, Span} from '../core/source.ts';
+import {
+  asBoolean,
+  asInteger,
+  asMap,
+  asText,
+  asTexts,
+  expected,
+  knownEntries,
+  missingKey,
+  namedEntries,
+  type Report,
+  valueMistake,
+} from './fields.ts';
+import {isVariable} from './name.ts';
+import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quantity.ts';
+import {readInputs} from './read-inputs.ts';
+import {readMatrix} from './read-matrix.ts';
+import {readOutputs, readProjectPaths, readPublish} from './read-outputs.ts';
+import type {StageSpec, ValueSpec, WorkSpec} from './spec.ts';
+import type {Entry, MapNode, Node} from './tree.ts';
+
+/** Every key of a stage, in the order of the manual. */
+export const STAGE_KEYS = [
+  'about',
+  'uses',
+  'run',
+  'in',
+  'with',
+  'matrix',
+  'files',
+  'code',
+  'out',
+  'env',
+  'resources',
+  'timeout',
+  'retries',
+  'checkpoint',
+  'publish',
+  'volatile',
+  'salt',
+] as const;
+
+export const DEFAULT_BACKOFF_MS = 1000;
+
+/** `map` has its references resolved, but for `run`, whose text belongs to the shell. */
+export function readStage(name: Located<string>, map: MapNode, reportOutside: Report): StageSpec {
+  let isBroken = false;
+  const report = (diagnostic: Diagnostic): void => {
+    isBroken = true;
+    reportOutside(diagnostic);
+  };
+  const keys = knownEntries(map, STAGE_KEYS, 'a stage', report);
+  const read = <T>(
+    key: (typeof STAGE_KEYS)[number],
+    otherwise: T,
+    as: (node: Node, report: Report) => T | null,
+  ): T => {
+    const entry = keys.get(key);
+    return entry ? (as(entry.value, report) ?? otherwise) : otherwise;
+  };
+  const stage = {
+    name,
+    about: read('about', '', (node, to) => asText(node, 'text', to)?.value ?? null),
+    work: readWork(name.span, keys, report),
+    inputs: read<StageSpec['inputs']>('in', new Map(), readInputs),
+    values: read<StageSpec['values']>('with', new Map(), readValues),
+    matrix: read<StageSpec['matrix']>('matrix', {kind: 'none'}, readMatrix),
+    files: read('files', [], (node, to) => readProjectPaths(node, 'files', to)),
+    outputs: read('out', null, readOutputs),
+    env: read('env', [], readEnvironment),
+    resources: read<StageSpec['resources']>('resources', {cpus: 1, memory: 0, gpu: 0}, readResources),
+    timeoutMs: read('timeout', null, (node, to) => readDuration(node, to)),
+    retries: read('retries', {times: 0, backoffMs: DEFAULT_BACKOFF_MS}, readRetries),
+    checkpoint: read('checkpoint', false, asBoolean),
+    publish: read('publish', null, readPublish),
+    isVolatile: read('volatile', false, asBoolean),
+    salt: read('salt', null, readSalt),
+  } satisfies Omit<StageSpec, 'isBroken'>;
+  return {...stage, isBroken};
+}
+
+function readWork(nameSpan: Span, keys: ReadonlyMap<string, Entry>, report: Report): WorkSpec | null {
+  const uses = keys.get('uses');
+  const run = keys.get('run');
+  if (uses && run) {
+    const notes = [{message: 'the other one', span: uses.key.span}];
+    const hint = '`uses` names a stage module, `run` is a shell command: keep one';
+    report(mistake('uses-and-run', 'expected either `uses` or `run`, got both', run.key.span, {hint, notes}));
+    return null;
+  }
+  if (run) {
+    const command = asText(run.value, 'a shell command', report);
+    const code = keys.get('code');
+    return (
+      command && {kind: 'shell', command, code: code ? readProjectPaths(code.value, 'code', report) : []}
+    );
+  }
+  if (!uses) {
+    report(missingKey('uses', 'a stage', nameSpan, 'add `uses: MODULE` or `run: COMMAND`'));
+    return null;
+  }
+  for (const [key, hint] of [
+    ['code', "a stage module's code is tracked by itself; files that it reads go under `files`"],
+    ['out', 'the stage module declares its outputs'],
+  ] as const) {
+    const entry = keys.get(key);
+    if (!entry) continue;
+    report(
+      mistake(
+        'only-with-run',
+        `expected \`${key}\` only beside \`run\`, got it beside \`uses\``,
+        entry.key.span,
+        {hint},
+      ),
+    );
+  }
+  const module = asText(uses.value, 'the name or path of a stage module', report);
+  return module && {kind: 'module', uses: module};
+}
+
+function readValues(node: Node, report: Report): ReadonlyMap<string, ValueSpec> {
+  const map = asMap(node, 'a map from parameter to value', report);
+  const entries = map ? namedEntries(map, 'a parameter', report) : [];
+  return new Map(entries.map(({key, value}) => [key.value, {name: key, node: value}]));
+}
+
+function readEnvironment(node: Node, report: Report): Located<string>[] {
+  return (asTexts(node, 'the name of an environment variable, or a list of names', report) ?? []).filter(
+    name => {
+      if (isVariable(name.value)) return true;
+      const hint = name.value.includes('=')
+        ? 'list the name only; the value comes from the environment'
+        : undefined;
+      report(
+        mistake('bad-name', `expected the name of an environment variable, got '${name.value}'`, name.span, {
+          hint,
+        }),
+      );
+      return false;
+    },
+  );
+}
+
+function readResources(node: Node, report: Report): StageSpec['resources'] | null {
+  const map = asMap(node, 'a map with cpus, memory and gpu', report);
+  if (!map) return null;
+  const keys = knownEntries(map, ['cpus', 'memory', 'gpu'], '`resources`', report);
+  const [cpus, memory, gpu] = ['cpus', 'memory', 'gpu'].map(key => keys.get(key)?.value);
+  return {
+    cpus: (cpus && asInteger(cpus, 1, 'a whole number of CPUs, at least 1', report)) ?? 1,
+    memory: (memory && readSize(memory, report)) ?? 0,
+    gpu: (gpu && readGpu(gpu, report)) ?? 0,
+  };
+}
+
+function readGpu(node: Node, report: Report): number | 'optional' | null {
+  if (node.kind === 'scalar' && node.value === 'optional') return 'optional';
+  return asInteger(node, 0, 'a whole number of GPUs, or `optional`', report);
+}
+
+function readSize(node: Node, report: Report): number | null {
+  const size = node.kind === 'scalar' && typeof node.value === 'string' ? parseSize(node.value) : null;
+  return size ?? expected(SIZE_EXAMPLES, node, report, unitHint(node, 'GB'));
+}
+
+function readDuration(node: Node, report: Report): number | null {
+  const duration =
+    node.kind === 'scalar' && typeof node.value === 'string' ? parseDuration(node.value) : null;
+  return duration ?? expected(DURATION_EXAMPLES, node, report, unitHint(node, 's'));
+}
+
+const unitHint = (node: Node, unit: string): string | undefined =>
+  node.kind === 'scalar' && typeof node.value === 'number' ? `say the unit: ${node.value}${unit}` : undefined;
+
+function readRetries(node: Node, report: Report): StageSpec['retries'] | null {
+  const what = 'a whole number of retries, at least 0';
+  if (node.kind !== 'map') {
+    const times = asInteger(node, 0, `${what}, or {times, backoff}`, report);
+    return times === null ? null : {times, backoffMs: DEFAULT_BACKOFF_MS};
+  }
+  const keys = knownEntries(node, ['times', 'backoff'], '`retries`', report);
+  const times = keys.get('times');
+  const backoff = keys.get('backoff');
+  if (!times)
+    report(missingKey('times', '`retries`', node.span, 'such as retries: {times: 3, backoff: 10s}'));
+  return {
+    times: (times && asInteger(times.value, 0, what, report)) ?? 0,
+    backoffMs: (backoff && readDuration(backoff.value, report)) ?? DEFAULT_BACKOFF_MS,
+  };
+}
+
+function readSalt(node: Node, report: Report): string | null {
+  if (node.kind === 'scalar' && (typeof node.value === 'number' || typeof node.value === 'string')) {
+    return String(node.value);
+  }
+  report(valueMistake('wrong-type', 'expected text or a number as `salt`', node));
+  return null;
+}
