@@ -1,0 +1,100 @@
+// The statistics of a study: gathered runs to one summary. Runs that repeat a cell (usually over seeds) give mean,
+// spread and interval; arms are compared with the baseline, seeds as pairs. Identical runs are not replicates.
+
+import {writeFile} from 'node:fs/promises';
+import {defineStage, StageError, z} from '../src/stage/define.ts';
+import {compareAll, valuesOfAxis} from './statistics/comparisons.ts';
+import {loadDistributions} from './statistics/distributions.ts';
+import {readCorrectness} from './statistics/predictions.ts';
+import {makeRows} from './statistics/rows.ts';
+import {checkAxis, checkMetric, type Run, readRuns} from './statistics/runs.ts';
+import {type Summary, scalarSchema} from './statistics/summary.ts';
+
+export default defineStage({
+  about: 'Means, intervals and tests over gathered runs: seeds as pairs, each arm against the baseline.',
+  params: z.object({
+    metric: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe('a metric of the runs, or several'),
+    over: z.string().default('seed').describe('the axis whose values are replicates'),
+    compare: z.string().optional().describe('the axis whose values are the arms of the comparison'),
+    baseline: scalarSchema
+      .optional()
+      .describe('the arm that the others are compared with; the first one by default'),
+    confidence: z.number().gt(0).lt(1).default(0.95),
+    equal_compute: z
+      .strictObject({axis: z.string(), factor: z.number().positive()})
+      .optional()
+      .describe('compare with the baseline at `factor` times the value of `axis` as well: epochs, 2 for SAM'),
+  }),
+  inputs: {runs: 'each'},
+  outputs: {summary: {kind: 'file', name: 'summary.json'}},
+  async run({params, inputs, outputs, signal, log, metric: record}) {
+    const {over, compare, confidence} = params;
+    const runs = await readRuns(inputs.runs, signal);
+    checkAxis(runs, over, 'over');
+    if (compare !== undefined) checkAxis(runs, compare, 'compare');
+    const distributions = await loadDistributions();
+    const correctness = await readAllCorrectness(runs);
+    const names = typeof params.metric === 'string' ? [params.metric] : params.metric;
+    let baseline: z.infer<typeof scalarSchema> = null;
+    const metrics = names.map(metric => {
+      checkMetric(runs, metric);
+      const groups = makeRows(runs, metric, over, confidence, distributions);
+      const rows = groups.map(group => group.row);
+      if (compare === undefined) return {metric, rows, comparisons: []};
+      const arms = valuesOfAxis(groups, compare);
+      baseline = params.baseline ?? arms[0] ?? null;
+      if (!arms.includes(baseline)) {
+        throw new StageError(
+          `baseline: expected a value of the axis ${compare} (${arms.join(', ')}), got ${baseline}`,
+        );
+      }
+      const comparisons = compareAll(
+        groups,
+        {
+          metric,
+          over,
+          compare,
+          baseline,
+          confidence,
+          equalCompute: params.equal_compute ?? null,
+          correctness: run => correctness.get(run) ?? null,
+        },
+        distributions,
+      );
+      return {metric, rows, comparisons: [...comparisons]};
+    });
+    const summary: Summary = {
+      format: 'pipe-summary-1',
+      over,
+      compare: compare ?? null,
+      baseline,
+      confidence,
+      datasets: datasetsOf(runs),
+      metrics,
+    };
+    await writeFile(outputs.summary, `${JSON.stringify(summary, null, 2)}\n`);
+    record('runs', runs.length);
+    for (const {metric, rows, comparisons} of metrics) {
+      for (const note of new Set([...rows, ...comparisons].flatMap(({notes}) => notes)))
+        log(`${metric}: ${note}`);
+    }
+  },
+});
+
+async function readAllCorrectness(runs: readonly Run[]): Promise<ReadonlyMap<Run, Uint8Array>> {
+  const found = new Map<Run, Uint8Array>();
+  for (const run of runs) {
+    if (run.predictions !== null) found.set(run, await readCorrectness(run.predictions));
+  }
+  return found;
+}
+
+/** Every data set that a run says it was trained on, once. */
+function datasetsOf(runs: readonly Run[]): Summary['datasets'] {
+  const found = new Map<string, {name: string; is_subset: boolean}>();
+  for (const {dataset} of runs)
+    if (dataset !== null) found.set(`${dataset.is_subset} ${dataset.name}`, dataset);
+  return [...found.values()];
+}

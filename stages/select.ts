@@ -1,0 +1,71 @@
+// The best cell of a grid: gathered runs to `best.json`, whose `parameters` the stage train takes.
+
+import {writeFile} from 'node:fs/promises';
+import {defineStage, StageError, z} from '../src/stage/define.ts';
+import {cellText, checkMetric, readRuns} from './statistics/runs.ts';
+import {type Candidate, selectBest} from './statistics/selection.ts';
+
+export default defineStage({
+  about: 'Chooses the cell with the best mean of a metric; ties go to the cell that the grid names first.',
+  params: z.object({
+    metric: z.string().min(1).describe('a metric of the runs'),
+    goal: z.enum(['max', 'min']).default('max'),
+    over: z
+      .union([z.string(), z.array(z.string())])
+      .default('seed')
+      .describe('axes whose values are replicates: a cell is judged by its mean over them'),
+  }),
+  inputs: {runs: 'each'},
+  outputs: {best: {kind: 'file', name: 'best.json'}, cells: {kind: 'file', name: 'cells.csv'}},
+  async run({params, inputs, outputs, signal, log, metric: record}) {
+    const {metric, goal} = params;
+    const over = typeof params.over === 'string' ? [params.over] : params.over;
+    // Weights need no digest here: equal runs have equal values, and a mean does not mind.
+    const runs = await readRuns(
+      inputs.runs.map(input => ({...input, files: {}})),
+      signal,
+    );
+    checkMetric(runs, metric);
+    const {best, candidates, ties} = selectBest(runs, metric, goal, over);
+    if (best === undefined || best.score === null) {
+      throw new StageError(
+        `in each of ${candidates.length} cells a run diverged or has no ${metric}, so none can be chosen`,
+        'Widen the grid, for example by smaller learning rates.',
+      );
+    }
+    const left = candidates.filter(({score}) => score === null);
+    if (ties > 1)
+      log(`${ties} cells have the best ${metric}, ${best.score}; taken is the one that the grid names first`);
+    for (const {cell} of left) log(`left out: ${cellText(cell)}: a run diverged or has no ${metric}`);
+    log(`best of ${candidates.length}: ${cellText(best.cell)}, ${metric} ${best.score}`);
+    const file = {
+      format: 'pipe-best-1',
+      parameters: best.cell,
+      metric,
+      goal,
+      score: best.score,
+      values: best.values,
+      ties,
+      cells: candidates.length,
+      left_out: left.map(({cell}) => cell),
+    };
+    await writeFile(outputs.best, `${JSON.stringify(file, null, 2)}\n`);
+    await writeFile(outputs.cells, cellsCsv(candidates, metric));
+    record(metric, best.score);
+    record('cells', candidates.length);
+  },
+});
+
+/** Every cell with its axes, score, number of runs and of diverged ones; in the grid's order. */
+function cellsCsv(candidates: readonly Candidate[], metric: string): string {
+  const axes = [...new Set(candidates.flatMap(({cell}) => Object.keys(cell)))];
+  const lines = candidates.map(({cell, score, values, diverged}) =>
+    [...axes.map(axis => cell[axis] ?? ''), score ?? '', values.length, diverged].map(csvField).join(','),
+  );
+  return `${[[...axes, metric, 'values', 'diverged'].map(csvField).join(','), ...lines].join('\n')}\n`;
+}
+
+const csvField = (value: unknown): string => {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};

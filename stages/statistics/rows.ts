@@ -1,0 +1,87 @@
+// One row per cell: the runs that repeat it, and what they say together. Runs with the same weights are one run.
+
+import {describe} from './description.ts';
+import type {Distributions} from './distributions.ts';
+import {axisValue, cellKey, groupBy, type Run, without} from './runs.ts';
+import type {Row} from './summary.ts';
+
+/** The runs of a row that count, in their order: with a value, and with weights that no earlier one has. */
+export function distinctRuns(runs: readonly Run[], metric: string): readonly Run[] {
+  const seen = new Set<string>();
+  return runs.filter(run => {
+    if (run.metrics[metric] === undefined) return false;
+    if (run.weights === null) return true;
+    const isNew = !seen.has(run.weights);
+    seen.add(run.weights);
+    return isNew;
+  });
+}
+
+export interface RunGroup {
+  readonly row: Row;
+  readonly runs: readonly Run[];
+}
+
+export function makeRows(
+  runs: readonly Run[],
+  metric: string,
+  over: string,
+  confidence: number,
+  distributions: Distributions,
+): readonly RunGroup[] {
+  const groups = groupBy(runs, run => cellKey(without(run.cell, [over])));
+  return [...groups.values()].map(group => ({
+    row: makeRow(group, metric, over, confidence, distributions),
+    runs: group,
+  }));
+}
+
+function makeRow(
+  runs: readonly Run[],
+  metric: string,
+  over: string,
+  confidence: number,
+  distributions: Distributions,
+): Row {
+  const counted = distinctRuns(runs, metric);
+  const values = counted.flatMap(run => run.metrics[metric] ?? []);
+  const withValue = runs.filter(run => run.metrics[metric] !== undefined);
+  const base = {
+    cell: without(runs[0]?.cell ?? {}, [over]),
+    runs: runs.map(run => ({
+      over: axisValue(run.cell, over),
+      value: run.metrics[metric] ?? null,
+      diverged: run.diverged,
+      weights: run.weights,
+    })),
+  };
+  const notes = missingNotes(runs, metric);
+  if (values.length === 0) {
+    return {...base, n: 0, mean: null, sd: null, interval: null, status: 'empty', notes};
+  }
+  const {n, mean, sd, interval} = describe(values, confidence, distributions);
+  if (withValue.length > 1 && n === 1) {
+    notes.push(
+      `${withValue.length} runs ended in the same weights: ${over} was not varied, so they are one run and have no standard deviation.`,
+    );
+    return {...base, n, mean, sd: null, interval: null, status: 'identical', notes};
+  }
+  if (n < withValue.length) {
+    notes.push(`${withValue.length} runs ended in ${n} different sets of weights; equal ones count once.`);
+  }
+  if (n === 1) return {...base, n, mean, sd: null, interval: null, status: 'single', notes};
+  if (interval === null) {
+    notes.push(`${n} runs have exactly the same value; a spread cannot be estimated from them.`);
+    return {...base, n, mean, sd: null, interval: null, status: 'constant', notes};
+  }
+  return {...base, n, mean, sd, interval, status: 'replicated', notes};
+}
+
+function missingNotes(runs: readonly Run[], metric: string): string[] {
+  const diverged = runs.filter(run => run.diverged && run.metrics[metric] === undefined).length;
+  const missing = runs.filter(run => run.metrics[metric] === undefined).length - diverged;
+  const notes: string[] = [];
+  if (diverged > 0) notes.push(`${diverged} of ${runs.length} runs diverged and have no value.`);
+  if (missing > 0) notes.push(`${missing} of ${runs.length} runs have no ${metric}.`);
+  return notes;
+}

@@ -1,0 +1,96 @@
+// `summary.json`: what `aggregate` says of a study and `tabulate` and `plot` show. All numbers are as the metrics
+// are, unrounded; differences are arm minus baseline. Notes are whole sentences, meant for footnotes.
+
+import {readFile} from 'node:fs/promises';
+import {StageError, z} from '../../src/stage/define.ts';
+
+export const scalarSchema = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+export const cellSchema = z.record(z.string(), scalarSchema);
+
+const intervalSchema = z.object({low: z.number(), high: z.number(), half_width: z.number()});
+const tTestSchema = z.object({t: z.number(), df: z.number(), p: z.number(), interval: intervalSchema});
+
+const runSchema = z.object({
+  /** The value of the axis that was repeated over, usually the seed. */
+  over: scalarSchema,
+  /** `null` where the run has no such metric, as when it diverged. */
+  value: z.number().nullable(),
+  diverged: z.boolean(),
+  /** Of the trained weights; `null` where they were not saved. */
+  weights: z.string().nullable(),
+});
+
+export const rowSchema = z.object({
+  /** The axes that are left: neither repeated over nor gathered. */
+  cell: cellSchema,
+  runs: z.array(runSchema),
+  /** Runs that count: with a value, and with weights that no earlier run has. */
+  n: z.number(),
+  mean: z.number().nullable(),
+  /** `null` where there is no spread to speak of; `status` says why. */
+  sd: z.number().nullable(),
+  interval: intervalSchema.nullable(),
+  status: z.enum(['replicated', 'single', 'identical', 'constant', 'empty']),
+  notes: z.array(z.string()),
+});
+
+const mcNemarSchema = z.object({
+  over: scalarSchema,
+  only_arm: z.number(),
+  only_baseline: z.number(),
+  p: z.number(),
+});
+
+export const comparisonSchema = z.object({
+  cell: cellSchema,
+  baseline: cellSchema,
+  kind: z.enum(['paired', 'unpaired']),
+  /** `equal compute`: the baseline had more epochs, so that both saw as many gradients. */
+  budget: z.enum(['same', 'equal compute']),
+  differences: z.array(z.object({over: scalarSchema, value: z.number()})),
+  /** Mean of the arm minus mean of the baseline. */
+  difference: z.number(),
+  interval: intervalSchema.nullable(),
+  paired_t: tTestSchema.nullable(),
+  sign_flip: z.object({p: z.number(), floor: z.number(), pairs_needed: z.number()}).nullable(),
+  welch_t: tTestSchema.nullable(),
+  /** Hedges' g for unpaired arms, d_z for pairs; both with the exact small-sample factor. */
+  effect: z.object({name: z.enum(['g', 'd_z']), value: z.number()}).nullable(),
+  /** Per seed, from saved predictions; `[]` where there are none. */
+  mcnemar: z.array(mcNemarSchema),
+  /** Of the t test that fits the kind, and adjusted over all comparisons of this metric (Holm). */
+  p: z.number().nullable(),
+  p_holm: z.number().nullable(),
+  notes: z.array(z.string()),
+});
+
+export const summarySchema = z.object({
+  format: z.literal('pipe-summary-1'),
+  over: z.string(),
+  compare: z.string().nullable(),
+  baseline: scalarSchema,
+  confidence: z.number(),
+  datasets: z.array(z.object({name: z.string(), is_subset: z.boolean()})),
+  metrics: z.array(
+    z.object({
+      metric: z.string(),
+      rows: z.array(rowSchema),
+      comparisons: z.array(comparisonSchema),
+    }),
+  ),
+});
+
+export type Scalar = z.infer<typeof scalarSchema>;
+export type Row = z.infer<typeof rowSchema>;
+export type Comparison = z.infer<typeof comparisonSchema>;
+export type Summary = z.infer<typeof summarySchema>;
+
+/** @throws StageError when the file is not a summary. */
+export async function readSummary(path: string): Promise<Summary> {
+  const parsed = summarySchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+  if (parsed.success) return parsed.data;
+  throw new StageError(
+    `expected a summary of the stage aggregate, got something else:\n${z.prettifyError(parsed.error)}`,
+    'Give the output of aggregate, for example `in: {summary: summary}`.',
+  );
+}
