@@ -54,6 +54,8 @@ export interface Model {
   readonly parameters: readonly ParameterSpec[];
   readonly statistics: readonly StatisticSpec[];
   readonly dropout: readonly DropoutSpec[];
+  /** Multiplications of one sample's forward pass, in matrix products and convolutions. */
+  readonly multiplications: number;
   /** @param images [batch, height, width, channels], normalised. */
   readonly forward: (
     weights: NamedTensors,

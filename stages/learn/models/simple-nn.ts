@@ -9,6 +9,7 @@ import {
   type Initialisation,
   type Model,
   type ParameterSpec,
+  sizeOf,
   tensorNamed,
 } from './model.ts';
 
@@ -59,6 +60,7 @@ export function simpleNn(shape: ImageShape, options: SimpleNnOptions): Model {
     parameters: layers.flatMap(({weight, bias}) => [weight, bias]),
     statistics: [],
     dropout: layers.flatMap(({drop}) => (drop ? [drop] : [])),
+    multiplications: layers.reduce((sum, {weight}) => sum + sizeOf(weight.shape), 0),
     forward: (weights, statistics, images, mode) => {
       const logits = layers.reduce<tf.Tensor>(
         (x, {weight, bias, drop}, index) => {

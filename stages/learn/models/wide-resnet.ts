@@ -32,6 +32,8 @@ export interface WideResnetOptions {
 
 interface Unit {
   readonly name: string;
+  /** 0, 1 or 2: how often the image has been halved. */
+  readonly group: number;
   readonly inputs: number;
   readonly outputs: number;
   readonly stride: number;
@@ -88,6 +90,10 @@ export function wideResnet(shape: ImageShape, options: WideResnetOptions): Model
       ...normStatistics('norm', last),
     ],
     dropout: units.flatMap(({drop}) => (drop ? [drop] : [])),
+    multiplications:
+      9 * shape.channels * 16 * shape.height * shape.width +
+      units.reduce((sum, unit) => sum + multiplicationsOf(unit, shape), 0) +
+      last * shape.classes,
     forward: (weights, statistics, images, mode) =>
       forward(units, shortcut, weights, statistics, images, mode),
   };
@@ -105,6 +111,7 @@ function unitsOf(shape: ImageShape, options: WideResnetOptions): readonly Unit[]
       const scale = 2 ** group;
       return {
         name,
+        group,
         inputs,
         outputs,
         stride: group > 0 && index === 0 ? 2 : 1,
@@ -121,6 +128,12 @@ function unitsOf(shape: ImageShape, options: WideResnetOptions): readonly Unit[]
       };
     }),
   );
+}
+
+/** A unit's convolutions: all of them have the resolution of the unit's output. */
+function multiplicationsOf({inputs, outputs, projects, group}: Unit, {height, width}: ImageShape): number {
+  const pixels = Math.ceil(height / 2 ** group) * Math.ceil(width / 2 ** group);
+  return pixels * outputs * (9 * inputs + 9 * outputs + (projects ? inputs : 0));
 }
 
 function forward(
