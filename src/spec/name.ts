@@ -6,6 +6,10 @@ import type {Located} from '../core/source.ts';
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Names that every JavaScript object has: as keys they could be mistaken for something that nobody wrote. */
+const RESERVED = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);
+
+export const isReserved = (text: string): boolean => RESERVED.has(text);
 export const isName = (text: string): boolean => NAME.test(text);
 export const isVariable = (text: string): boolean => VARIABLE.test(text);
 

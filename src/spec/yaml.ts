@@ -17,14 +17,12 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {JsonScalar} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {SourceFile, Span} from '../core/source.ts';
+import {isReserved} from './name.ts';
 import type {Entry, ListNode, MapNode, Node, ScalarNode} from './tree.ts';
 
 /** Values that aliases may add to a file, all together. */
 const ALIAS_LIMIT = 10_000;
 const DEPTH_LIMIT = 100;
-
-/** Names that every JavaScript object has: as keys they could be mistaken for something that nobody wrote. */
-const RESERVED = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);
 
 /**
  * Reads one YAML document, from `offset` of the text on. An empty document is a scalar `null`.
@@ -225,7 +223,7 @@ class TreeReader {
       });
       return null;
     }
-    if (RESERVED.has(node.value)) {
+    if (isReserved(node.value)) {
       this.#report('reserved-key', `'${node.value}' cannot be a key: every JavaScript object has one`, span, {
         hint: 'choose another name',
       });
