@@ -52,7 +52,8 @@ function runningLine(running: Running, nameWidth: number, options: FrameOptions)
   const {progress} = running;
   const left = remainingOf(running, now, options.recorded);
   const elapsed = formatClock(now - running.startedAt);
-  const time = left === undefined ? elapsed : `${formatClock(left)} left`;
+  const said = columns >= BAR_FROM_COLUMNS ? ' left' : '';
+  const time = left === undefined ? elapsed : `${formatClock(left)}${said}`;
   if (progress === null || progress.total <= 0) {
     const room = columns - nameWidth - 4 - time.length;
     const note = fit(running.lastLine, Math.max(0, room - 1));
@@ -74,14 +75,20 @@ function runningLine(running: Running, nameWidth: number, options: FrameOptions)
   add(figures, figures);
   add(time, palette.dim(time));
   const rate = rateOf(running, now);
-  const detail = progress.detail ?? '';
-  if (stringWidth(detail) + 1 <= room) add(detail, detail);
-  else if (room > 12) add(fit(detail, room - 1), fit(detail, room - 1));
+  const detail = detailThatFits(progress.detail ?? '', room - 1);
+  add(detail, detail);
   if (rate !== undefined) {
     const text = `${compact(Number(rate.toPrecision(3)))}/s`;
     add(text, palette.dim(text));
   }
   return `${head}${parts.join(' ')}`;
+}
+
+/** As many parts of `loss 0.213, accuracy 94.1 %` as there is room for. */
+function detailThatFits(detail: string, width: number): string {
+  const parts = detail.split(', ');
+  while (parts.length > 0 && stringWidth(parts.join(', ')) > width) parts.pop();
+  return parts.join(', ');
 }
 
 function summaryLine(state: RunState, options: FrameOptions): string {

@@ -39,7 +39,7 @@ export class LineComposer {
     if (event.type === 'finished') this.#fold(event.id);
     const lines = this.#linesOf(event);
     if (lines.length === 0 && event.type !== 'run-finished') return [];
-    return [...this.#unfold(), ...lines];
+    return [...this.flush(), ...lines];
   }
 
   #linesOf(event: RunEvent): string[] {
@@ -122,7 +122,8 @@ export class LineComposer {
     this.#folded.push({stage: tally.stage, cached: tally.counts.cached});
   }
 
-  #unfold(): string[] {
+  /** The stages that turned out to be cached since the last line. */
+  flush(): string[] {
     const {palette} = this.#options;
     const folded = this.#folded;
     this.#folded = [];

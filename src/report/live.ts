@@ -78,6 +78,7 @@ export class LiveDisplay implements Reporter {
     const {columns, rows} = screen.size();
     const now = clock.now();
     const erase = this.#erase();
+    this.#lines.push(...this.#composer.flush());
     this.#block = renderFrame(this.#state, {
       palette,
       now,

@@ -25,7 +25,9 @@ export async function graph(shell: Shell, {args, options}: Invocation): Promise<
   const pipeline = await openPipeline(shell, args, options);
   const {plan} = pipeline;
   const drawn = graphOf(plan, options.instances ? 'instances' : 'stages');
-  const format = options.format ?? (options.output === undefined ? 'text' : (FORMAT_OF[extname(options.output)] ?? 'text'));
+  const format =
+    options.format ??
+    (options.output === undefined ? 'text' : (FORMAT_OF[extname(options.output)] ?? 'text'));
   if (options.output === undefined) {
     if (format === 'text') print(outside, drawGraph(drawn, paletteOf(outside.stdout.colors)));
     else outside.stdout.screen.write(await exportGraph(drawn, plan.pipeline, format));

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import stringWidth from 'string-width';
+import type {InstanceId} from '../src/plan/plan.ts';
+import {remainingTime} from '../src/report/estimate.ts';
+import {renderFrame} from '../src/report/frame.ts';
+import {plainPalette} from '../src/report/palette.ts';
+import {RunState} from '../src/report/run-state.ts';
+import {cached, executed, fingerprint, instance, planOf, type Said} from './rig/event-rig.ts';
+
+const seeds = [0, 1, 2, 3].map(seed => instance('train', {optimizer: 'sam', seed}));
+const [first, second, third] = seeds.map(({id}) => id) as [InstanceId, InstanceId, InstanceId, InstanceId];
+const plan = planOf(seeds);
+
+function stateAfter(...events: readonly (readonly [at: number, said: Said])[]): RunState {
+  const state = new RunState();
+  state.apply({at: 0, type: 'planned', run: 'r1', plan, selected: seeds.map(({id}) => id)});
+  for (const [at, said] of events) state.apply({at, ...said});
+  return state;
+}
+
+const started = (id: InstanceId): Said => ({
+  type: 'started',
+  id,
+  fingerprint,
+  stale: {why: 'never-run'},
+  attempt: 1,
+});
+const epoch = (id: InstanceId, done: number): Said => ({
+  type: 'progress',
+  id,
+  progress: {done, total: 20, unit: 'epoch', detail: 'loss 0.213, accuracy 94.1 %'},
+});
+
+const midway = stateAfter(
+  [0, {type: 'finished', id: first, outcome: cached}],
+  [0, started(second)],
+  [1000, epoch(second, 0)],
+  [6000, epoch(second, 10)],
+  [6000, started(third)],
+  [6500, {type: 'log', id: third, stream: 'stdout', text: 'reading data\nreading labels\n'}],
+);
+
+const draw = (columns: number, rows = 24, state = midway): string[] =>
+  renderFrame(state, {
+    palette: plainPalette,
+    now: 8000,
+    columns,
+    rows,
+    recorded: () => undefined,
+    remainingMs: 65_000,
+  });
+
+test('the live block shows what runs with bar, epoch, time left, loss and rate, and sums up below', () => {
+  assert.deepEqual(draw(120), [
+    '⠋ train[optimizer=sam,seed=1] ━━━━━━━━━━────────── epoch 10/20 0:07 left loss 0.213, accuracy 94.1 % 1.43/s',
+    '⠋ train[optimizer=sam,seed=2]  0:02 reading labels',
+    '━━━━━─────────────── 1/4  0:08, about 1:05 left  1 cached · 1 waiting',
+  ]);
+  assert.deepEqual(draw(80), [
+    '⠋ train[optimizer=sam,seed=1] ━━━━━───── epoch 10/20 0:07 left loss 0.213',
+    '⠋ train[optimizer=sam,seed=2]  0:02 reading labels',
+    '━━╸─────── 1/4  0:08, about 1:05 left  1 cached · 1 waiting',
+  ]);
+  assert.deepEqual(draw(40), [
+    '⠋ train[…m,seed=1] epoch 10/20 0:07',
+    '⠋ train[…m,seed=2]  0:02 reading labels',
+    '1/4  0:08 ~1:05  1 cached · 1 waiting',
+  ]);
+});
+
+test('no line of the live block is ever wider than the terminal', () => {
+  for (let columns = 10; columns <= 140; columns++) {
+    for (const line of draw(columns)) assert.ok(stringWidth(line) <= columns, `${columns}: ${line}`);
+  }
+});
+
+test('a low terminal shows some of what runs and says how many more', () => {
+  const many = stateAfter(...seeds.map(({id}) => [0, started(id)] as const));
+  const lines = draw(80, 8, many);
+  assert.equal(lines.length, 3);
+  assert.equal(lines[1], '  and 3 more');
+});
+
+test('the time left is what remains shared by the slots, never less than the longest instance', () => {
+  const state = stateAfter(
+    [0, {type: 'finished', id: first, outcome: executed(4000)}],
+    [4000, started(second)],
+  );
+  const unknown = (): undefined => undefined;
+  // One second of 4 is done; two more of the same stage wait.
+  assert.equal(remainingTime(state, 5000, 1, unknown), 3000 + 4000 + 4000);
+  assert.equal(remainingTime(state, 5000, 2, unknown), 5500);
+  assert.equal(remainingTime(state, 5000, 100, unknown), 4000);
+  assert.equal(remainingTime(stateAfter(), 0, 2, unknown), undefined);
+});
