@@ -1,5 +1,5 @@
 // Softmax cross-entropy with label smoothing, one loss per sample. Twice differentiable, which TF.js's own
-// softmaxCrossEntropy is not: that one saves a tensor that is off the tape, and second derivatives come out wrong.
+// softmaxCrossEntropy is not: that one saves a tensor that is off the tape, so the path to the logits is lost.
 
 import * as tf from '@tensorflow/tfjs-core';
 
