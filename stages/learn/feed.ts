@@ -1,0 +1,57 @@
+// What a training program scans for a run of steps: sample numbers, augmentation draws, schedules, dropout masks.
+// All of it is a function of (training, epoch, step): no generator has a state that would have to be saved.
+
+import type {HostTensor, HostTensors} from '../../src/engine/program.ts';
+import {drawAugmentation, drawLength, isNoAugmentation} from './augmentation.ts';
+import type {RulePhase} from './gradients/rule.ts';
+import {drawMask, maskLength} from './models/dropout.ts';
+import {sizeOf} from './models/model.ts';
+import {maskNamesOf, scannedNumbersOf, type Training} from './training-program.ts';
+
+/** Consecutive steps of one epoch that one program runs in one call. */
+export interface Segment {
+  readonly epoch: number;
+  /** Number of the first step in its epoch, and over all epochs. */
+  readonly firstBatch: number;
+  readonly firstStep: number;
+  /** Sample numbers per step; all of the same length. */
+  readonly batches: readonly Int32Array[];
+}
+
+/** The scanned inputs of a segment: each with the steps as its leading axis. */
+export function feedOf(training: Training, phase: RulePhase, segment: Segment): HostTensors {
+  const {policy, dataset, seed} = training;
+  const {epoch, firstBatch, firstStep, batches} = segment;
+  const steps = batches.length;
+  const batch = batches[0]?.length ?? 0;
+  const indices = new Int32Array(steps * batch);
+  batches.forEach((samples, i) => {
+    indices.set(samples, i * batch);
+  });
+  const feed: Record<string, HostTensor> = {indices: {dtype: 'int32', shape: [steps, batch], data: indices}};
+  if (!isNoAugmentation(policy)) {
+    const data = new Int32Array(steps * batch * drawLength);
+    batches.forEach((samples, i) => {
+      const out = data.subarray(i * batch * drawLength, (i + 1) * batch * drawLength);
+      drawAugmentation(policy, dataset, seed, epoch, firstBatch + i, samples, out);
+    });
+    feed.draws = {dtype: 'int32', shape: [steps, batch, drawLength], data};
+  }
+  for (const [name, {shape, at}] of Object.entries(scannedNumbersOf(training, phase))) {
+    const size = sizeOf(shape);
+    const data = new Float32Array(steps * size);
+    for (let i = 0; i < steps; i++) data.set(at(firstStep + i), i * size);
+    feed[name] = {dtype: 'float32', shape: [steps, ...shape], data};
+  }
+  for (const {name, place, pass} of maskNamesOf(training)) {
+    const spec = training.model.dropout[place];
+    if (spec === undefined) throw new Error(`expected a dropout place ${place} in ${training.model.name}`);
+    const length = maskLength(spec, batch);
+    const data = new Uint8Array(steps * length);
+    for (let i = 0; i < steps; i++) {
+      drawMask(data.subarray(i * length, (i + 1) * length), spec, seed, firstStep + i, place, pass);
+    }
+    feed[name] = {dtype: 'uint8', shape: [steps, batch, ...spec.shape], data};
+  }
+  return feed;
+}
