@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,9 +15,10 @@ import {dirname, join} from 'node:path';
 import {identityLabel, isLabelAlive, ownIdentity} from './process-identity.ts';
 import {hasCode} from './store-error.ts';
 
+const dayMs = 24 * 60 * 60 * 1000;
 let counter = 0;
 
-/** A new name, unique on this host: `pid-born-n`. */
+/** A new name, unique on this host: `pid-born-host-n`. */
 export const temporaryName = (): string => `${identityLabel(ownIdentity())}-${counter++}`;
 
 /** A hidden name beside `path`, on the same file system, so that a rename brings it into place. */
@@ -50,11 +52,10 @@ function openWithFolder(path: string): number {
 }
 
 /** Removes from `folder` what processes that are gone left behind; returns how many entries. */
-export function removeOrphans(folder: string, isDryRun = false): number {
+export function removeOrphans(folder: string, now: number, isDryRun = false): number {
   let removed = 0;
   for (const name of namesIn(folder)) {
-    const label = name.startsWith('.pipe-') ? name.slice('.pipe-'.length) : name;
-    if (isLabelAlive(label)) continue;
+    if (isHeldByAnyone(folder, name, now)) continue;
     if (!isDryRun) removeTree(join(folder, name));
     removed++;
   }
@@ -64,9 +65,17 @@ export function removeOrphans(folder: string, isDryRun = false): number {
 /** Removes the staged siblings that a killed process left beside a target. */
 export function removeStaleSiblings(folder: string): void {
   for (const name of namesIn(folder)) {
-    const match = /^\.pipe-(.+)\.tmp$/.exec(name);
-    if (match?.[1] !== undefined && !isLabelAlive(match[1])) removeTree(join(folder, name));
+    const label = /^\.pipe-(.+)\.tmp$/.exec(name)?.[1];
+    if (label !== undefined && isLabelAlive(label) === false) removeTree(join(folder, name));
   }
+}
+
+/** True while the process that made `name` lives; one of another host is believed for a day. */
+export function isHeldByAnyone(folder: string, name: string, now: number): boolean {
+  const alive = isLabelAlive(name);
+  if (alive !== 'unknown') return alive;
+  const state = statSync(join(folder, name), {throwIfNoEntry: false});
+  return state !== undefined && now - state.ctimeMs < dayMs;
 }
 
 /** Names in a folder; none where there is no folder. */

@@ -4,6 +4,7 @@
 import {execFileSync} from 'node:child_process';
 import {readFileSync, readlinkSync} from 'node:fs';
 import {hostname} from 'node:os';
+import {digestBytes} from '../core/digest.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -29,15 +30,20 @@ export function isAlive(identity: ProcessIdentity): boolean | 'unknown' {
   return born === undefined || identity.born === '-' || born === identity.born;
 }
 
-/** `pid-born`: as part of file names. */
-export const identityLabel = (identity: ProcessIdentity): string => `${identity.pid}-${identity.born}`;
+/** `pid-born-host`: as part of file names. */
+export const identityLabel = ({pid, born, host}: ProcessIdentity): string =>
+  `${pid}-${born}-${shortHost(host)}`;
 
-/** True unless `label` (a file name that starts with `pid-born`) names a process of this host that is gone. */
-export function isLabelAlive(label: string): boolean {
-  const match = /^(\d+)-(\d+|-)(?=[.-]|$)/.exec(label);
+/** Whether the process lives whose label a file name starts with; `false` for names that carry no label. */
+export function isLabelAlive(name: string): boolean | 'unknown' {
+  const match = /^(\d+)-(\d+|-)-([0-9a-f]{8})(?=[.-]|$)/.exec(name);
   if (match === null) return false;
-  return isAlive({pid: Number(match[1]), born: match[2] ?? '-', host: ownIdentity().host}) !== false;
+  const {host} = ownIdentity();
+  if (match[3] !== shortHost(host)) return 'unknown';
+  return isAlive({pid: Number(match[1]), born: match[2] ?? '-', host});
 }
+
+const shortHost = (host: string): string => digestBytes(host).slice(0, 8);
 
 function answers(pid: number): boolean {
   try {

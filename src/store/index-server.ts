@@ -1,0 +1,93 @@
+// Where the index of the action cache lives: an embedded LMDB file, or a Redis or Postgres server that a team shares,
+// through Keyv and Keyv's own adapters. Packages are loaded when they are wanted.
+
+import {mkdirSync, renameSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import type {Keyv, KeyvStoreAdapter} from 'keyv';
+import {err, ok, type Result} from '../core/result.ts';
+import {temporaryName} from './atomic-file.ts';
+import {hasCode, type StoreError} from './store-error.ts';
+
+/** `local`: LMDB in the store's folder. */
+export type IndexPlace =
+  | {readonly kind: 'local'; readonly folder: string}
+  | {readonly kind: 'redis' | 'postgres'; readonly url: string};
+
+/** What `cache:` in pipe.config.yaml or PIPE_CACHE says; `undefined` for an address that we have no adapter for. */
+export function parseIndexPlace(address: string): IndexPlace | undefined {
+  if (/^rediss?:\/\/./.test(address)) return {kind: 'redis', url: address};
+  if (/^postgres(ql)?:\/\/./.test(address)) return {kind: 'postgres', url: address};
+  return undefined;
+}
+
+/** How a place is named in messages: without its password. */
+export const describePlace = (place: IndexPlace): string =>
+  place.kind === 'local' ? join(place.folder, 'index.lmdb') : place.url.replace(/\/\/[^@/]*@/, '//');
+
+/** Opens the index. A local one that cannot be opened is set aside: it can be made again, so it must not be in the way. */
+export async function openIndex(place: IndexPlace): Promise<Result<Keyv, StoreError>> {
+  try {
+    const store = await openAdapter(place);
+    const {Keyv} = await import('keyv');
+    // Without `throwOnErrors` a failing store looks like an empty one.
+    const keyv = new Keyv({
+      store,
+      namespace: 'action',
+      throwOnErrors: true,
+      serialize: JSON.stringify,
+      deserialize: JSON.parse,
+    });
+    // Errors are thrown as well; an event without a listener would end the process.
+    keyv.on('error', () => undefined);
+    return ok(keyv);
+  } catch (error) {
+    return err(indexError(error, place));
+  }
+}
+
+async function openAdapter(place: IndexPlace): Promise<KeyvStoreAdapter> {
+  switch (place.kind) {
+    case 'local':
+      return openLocal(place.folder);
+    case 'redis': {
+      const {default: KeyvRedis} = await import('@keyv/redis');
+      return new KeyvRedis(place.url, {
+        throwOnConnectError: true,
+        throwOnErrors: true,
+        connectionTimeout: 5_000,
+      });
+    }
+    case 'postgres': {
+      const {default: KeyvPostgres} = await import('@keyv/postgres');
+      return new KeyvPostgres({uri: place.url, table: 'pipe_actions', connectionTimeoutMillis: 5_000});
+    }
+  }
+}
+
+async function openLocal(folder: string): Promise<KeyvStoreAdapter> {
+  const {openLmdb} = await import('./lmdb-adapter.ts');
+  mkdirSync(folder, {recursive: true});
+  const path = join(folder, 'index.lmdb');
+  try {
+    return await openLmdb(path);
+  } catch (error) {
+    if (hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EMFILE')) throw error;
+    const aside = join(folder, 'quarantine', `index-${temporaryName()}`);
+    mkdirSync(dirname(aside), {recursive: true});
+    renameSync(path, aside);
+    return openLmdb(path);
+  }
+}
+
+/** A failure of the index as a value; a missing adapter says what to install. */
+export function indexError(error: unknown, place: IndexPlace): StoreError {
+  const path = describePlace(place);
+  if (!(error instanceof Error)) throw error;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  if (code === 'ERR_MODULE_NOT_FOUND' && place.kind !== 'local') {
+    const message = `this cache needs a package that is not installed; run: npm install @keyv/${place.kind}`;
+    return {reason: 'io', path, code, message};
+  }
+  const message = error.message === '' ? code : error.message;
+  return {reason: 'io', path, code, message: `the index of the cache failed: ${message}`};
+}

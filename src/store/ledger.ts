@@ -1,0 +1,120 @@
+// The ledger: one JSON-lines file per run, appended as things happen, and per pipeline what is last known of each
+// instance. Survives truncation at any byte: a run without an end was interrupted, an instance that began and did not
+// end is unfinished. Records of runs are small and are never removed.
+
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import type {ActionResult, Fingerprint} from '../action/action.ts';
+import type {Outcome} from '../action/outcome.ts';
+import {byCodeUnit} from '../core/json.ts';
+import type {InstanceId} from '../plan/plan.ts';
+import {namesIn} from './atomic-file.ts';
+import {LastStates} from './last-states.ts';
+import {isRunId} from './run-id.ts';
+import {decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
+import {FileRunRecorder} from './run-recorder.ts';
+import type {LastState, RunHeader, RunRecorder} from './store.ts';
+import {hasCode} from './store-error.ts';
+
+export interface HistoryEntry {
+  readonly header: RunHeader;
+  readonly entry: RunEntry;
+}
+
+export class Ledger {
+  readonly #store: string;
+  readonly #last = new Map<string, LastStates>();
+
+  /** `store`: the store's folder. */
+  constructor(store: string) {
+    this.#store = store;
+  }
+
+  /** What is known of an instance since its last run. */
+  last(pipeline: string, id: InstanceId): LastState | undefined {
+    return this.#lastOf(pipeline).get(id);
+  }
+
+  /** Starts the record of a run. */
+  begin(header: RunHeader): RunRecorder {
+    return new FileRunRecorder(this.#pathOf(header.run), header, this.#lastOf(header.pipeline));
+  }
+
+  /** Ids of all runs, newest first. */
+  runIds(): readonly string[] {
+    const names = namesIn(join(this.#store, 'runs')).filter(name => name.endsWith('.jsonl'));
+    return names
+      .map(name => name.slice(0, -'.jsonl'.length))
+      .filter(isRunId)
+      .sort(byCodeUnit)
+      .reverse();
+  }
+
+  /** One run; `undefined` if there is none of this id, or if its file lacks even its first line. */
+  run(id: string): RunRecord | undefined {
+    if (!isRunId(id)) return undefined;
+    try {
+      return decodeRun(readFileSync(this.#pathOf(id), 'utf8'));
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /** All runs, newest first, read one by one as they are asked for. */
+  *runs(): Generator<RunRecord, void> {
+    for (const id of this.runIds()) {
+      const record = this.run(id);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  /** What became of an instance in each run of its pipeline, newest first. */
+  *historyOf(pipeline: string, id: InstanceId): Generator<HistoryEntry, void> {
+    for (const {header, instances} of this.runs()) {
+      const entry = header.pipeline === pipeline ? instances.get(id) : undefined;
+      if (entry !== undefined) yield {header, entry};
+    }
+  }
+
+  /** How an instance ended in a run, through the run that has its result; `undefined` if it did not end. */
+  outcomeOf(record: RunRecord, id: InstanceId): Outcome | undefined {
+    const entry = record.instances.get(id);
+    switch (entry?.status) {
+      case 'finished':
+        return entry.outcome;
+      case 'known': {
+        const known = resultIn(this.run(entry.from), id);
+        return known && {status: 'cached', shared: false, ...known};
+      }
+      case 'unfinished':
+      case undefined:
+        return undefined;
+    }
+  }
+
+  #pathOf(run: string): string {
+    return join(this.#store, 'runs', `${run}.jsonl`);
+  }
+
+  #lastOf(pipeline: string): LastStates {
+    let states = this.#last.get(pipeline);
+    if (states === undefined) {
+      states = new LastStates(join(this.#store, 'last', `${encodeURIComponent(pipeline)}.journal`));
+      this.#last.set(pipeline, states);
+    }
+    return states;
+  }
+}
+
+function resultIn(
+  record: RunRecord | undefined,
+  id: InstanceId,
+): {readonly fingerprint: Fingerprint; readonly result: ActionResult} | undefined {
+  const entry = record?.instances.get(id);
+  if (entry?.status !== 'finished') return undefined;
+  const {outcome} = entry;
+  return outcome.status === 'executed' || outcome.status === 'cached'
+    ? {fingerprint: outcome.fingerprint, result: outcome.result}
+    : undefined;
+}

@@ -1,0 +1,77 @@
+// The record of one run as it is read back. Lines that a kill cut short are passed over.
+
+import type {Fingerprint} from '../action/action.ts';
+import type {Outcome} from '../action/outcome.ts';
+import {isJsonObject, type JsonObject} from '../core/json.ts';
+import type {InstanceId} from '../plan/plan.ts';
+import {parseJson} from './folder-blob.ts';
+import {isFingerprint} from './last-states.ts';
+import type {RunHeader} from './store.ts';
+
+export type RunEntry =
+  /** It began; the run was stopped before it ended. */
+  | {readonly status: 'unfinished'; readonly fingerprint: Fingerprint; readonly startedAt: number}
+  | {
+      readonly status: 'finished';
+      readonly outcome: Outcome;
+      readonly startedAt: number | undefined;
+      readonly at: number;
+    }
+  /** Found in the cache as it had been in the run `from`, which has its result. */
+  | {readonly status: 'known'; readonly from: string};
+
+export interface RunRecord {
+  readonly header: RunHeader;
+  /** In the order in which they ended or began. */
+  readonly instances: ReadonlyMap<InstanceId, RunEntry>;
+  /** `undefined` for a run that was killed, or that goes on. */
+  readonly end: {readonly at: number; readonly durationMs: number} | undefined;
+}
+
+/** `undefined` if not even the first line is whole. */
+export function decodeRun(text: string): RunRecord | undefined {
+  const [first = '', ...lines] = text.split('\n');
+  const header = decodeHeader(parseJson(first));
+  if (header === undefined) return undefined;
+  const instances = new Map<InstanceId, RunEntry>();
+  let end: RunRecord['end'];
+  for (const text of lines) {
+    const line = parseJson(text);
+    if (!isJsonObject(line)) continue;
+    if (line.type === 'end' && typeof line.at === 'number' && typeof line.durationMs === 'number') {
+      end = {at: line.at, durationMs: line.durationMs};
+    } else if (line.type === 'known' && typeof line.from === 'string' && Array.isArray(line.ids)) {
+      for (const id of line.ids) instances.set(id, {status: 'known', from: line.from});
+    } else readInstance(line, instances);
+  }
+  return {header, instances, end};
+}
+
+function readInstance(line: JsonObject, instances: Map<InstanceId, RunEntry>): void {
+  if (typeof line.id !== 'string' || typeof line.at !== 'number') return;
+  const id = line.id as InstanceId;
+  if (line.type === 'started' && isFingerprint(line.fingerprint)) {
+    instances.set(id, {status: 'unfinished', fingerprint: line.fingerprint, startedAt: line.at});
+  } else if (line.type === 'finished' && isJsonObject(line.outcome)) {
+    const before = instances.get(id);
+    const startedAt = before?.status === 'unfinished' ? before.startedAt : undefined;
+    // Our own line, whole: it parsed.
+    const outcome = line.outcome as unknown as Outcome;
+    instances.set(id, {status: 'finished', outcome, startedAt, at: line.at});
+  }
+}
+
+function decodeHeader(value: unknown): RunHeader | undefined {
+  if (!isJsonObject(value) || value.type !== 'run') return undefined;
+  const {run, pipeline, file, params, argv, host, platform, startedAt} = value;
+  return typeof run === 'string' &&
+    typeof pipeline === 'string' &&
+    typeof file === 'string' &&
+    isJsonObject(params) &&
+    Array.isArray(argv) &&
+    typeof host === 'string' &&
+    typeof platform === 'string' &&
+    typeof startedAt === 'number'
+    ? {run, pipeline, file, params, argv: argv.map(String), host, platform, startedAt}
+    : undefined;
+}
