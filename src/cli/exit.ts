@@ -16,6 +16,9 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** The project's own settings; the folder that holds it is the project. */
+export const CONFIG = 'pipe.config.yaml';
+
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Ends a command with mistakes of the user; caught in one place, which draws them. Never a bug. */

@@ -4,10 +4,9 @@ import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve} from 'node:path';
 import {closest} from '../core/closest.ts';
 import {byCodeUnit} from '../core/json.ts';
-import {refuse} from './exit.ts';
+import {CONFIG, refuse} from './exit.ts';
 
 /** The nearest folder with any of these is the project; `pipe.config.yaml` wins over the others. */
-const CONFIG = 'pipe.config.yaml';
 const MARKERS = ['pipelines', 'package.json', '.git'] as const;
 
 /** The project's folder, absolute: looked for from `from` upwards; `from` itself where nothing marks one. */

@@ -1,0 +1,64 @@
+// pipe.config.yaml: what a project or a machine settles once. Every key is optional; the command line and the
+// environment win over it.
+
+import {existsSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {closest} from '../core/closest.ts';
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Span} from '../core/source.ts';
+import {CONFIG, UserMistakes} from './exit.ts';
+import type {Surroundings} from './surroundings.ts';
+
+export interface Config {
+  /** `redis://…` or `postgres://…`: where the action cache is, instead of the store on this disk. */
+  readonly cache: string | null;
+  /** CPU slots. */
+  readonly jobs: number | null;
+  /** Where downloads look first, relative to the project. */
+  readonly mirror: string | null;
+  readonly device: string | null;
+}
+
+const KEYS = ['cache', 'jobs', 'mirror', 'device'] as const;
+type Key = (typeof KEYS)[number];
+const isKey = (text: string): text is Key => KEYS.some(key => key === text);
+
+export async function readConfig(project: string, {env}: Surroundings): Promise<Config> {
+  const path = join(project, CONFIG);
+  const read = existsSync(path) ? await parse(readFileSync(path, 'utf8')) : NOTHING;
+  const cache = env.PIPE_CACHE;
+  return cache === undefined || cache === '' ? read : {...read, cache};
+}
+
+const NOTHING: Config = {cache: null, jobs: null, mirror: null, device: null};
+
+async function parse(text: string): Promise<Config> {
+  const [{parseYaml}, {describe}] = await Promise.all([import('../spec/yaml.ts'), import('../spec/tree.ts')]);
+  const file = {path: CONFIG, text};
+  const tree = parseYaml(file);
+  if (!tree.ok) throw new UserMistakes(tree.error);
+  const root = tree.value;
+  if (root.kind === 'scalar' && root.value === null) return NOTHING;
+  if (root.kind !== 'map') {
+    throw new UserMistakes([mistake('wrong-type', `expected a map, got ${describe(root)}`, root.span)]);
+  }
+  const mistakes: Diagnostic[] = [];
+  const config: {-readonly [K in keyof Config]: Config[K]} = {...NOTHING};
+  const wrong = (expected: string, got: string, span: Span): void =>
+    void mistakes.push(mistake('wrong-type', `expected ${expected}, got ${got}`, span));
+  for (const {key, value} of root.entries) {
+    const name = key.value;
+    const scalar = value.kind === 'scalar' ? value.value : undefined;
+    if (!isKey(name)) {
+      const near = closest(name, KEYS);
+      const hint = near === undefined ? `known are ${KEYS.join(', ')}` : `did you mean ${near}?`;
+      mistakes.push(mistake('unknown-key', `expected a key of ${CONFIG}, got '${name}'`, key.span, {hint}));
+    } else if (name === 'jobs') {
+      if (typeof scalar === 'number' && Number.isInteger(scalar) && scalar > 0) config.jobs = scalar;
+      else wrong('a whole number from 1 up', describe(value), value.span);
+    } else if (typeof scalar === 'string') config[name] = scalar;
+    else wrong('text', describe(value), value.span);
+  }
+  if (mistakes.length > 0) throw new UserMistakes(mistakes);
+  return config;
+}

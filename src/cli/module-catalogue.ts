@@ -1,0 +1,76 @@
+// Declarations of stage modules: found, bundled as they will run, imported. What is wrong with a module is a
+// diagnostic at the `uses` that names it.
+
+import {pathToFileURL} from 'node:url';
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {Span} from '../core/source.ts';
+import {type Catalogue, type LoadedStage, unknownStageModule} from '../plan/catalogue.ts';
+import {describeFailure} from '../report/failure.ts';
+import type {CodeSource} from '../run/stores.ts';
+import type {StageDefinition} from '../stage/define.ts';
+import {findStageModule, type StageFolders, stageModuleNames} from './stage-modules.ts';
+
+export class ModuleCatalogue implements Catalogue {
+  readonly #folders: StageFolders;
+  readonly #code: CodeSource;
+  /** Absolute path by what `uses` says: everything that was found. */
+  readonly found = new Map<string, string>();
+
+  constructor(folders: StageFolders, code: CodeSource) {
+    this.#folders = folders;
+    this.#code = code;
+  }
+
+  async load(uses: string, span: Span): Promise<Result<LoadedStage, Diagnostic>> {
+    const path = findStageModule(uses, this.#folders);
+    if (path === undefined) return err(this.#missing(uses, span));
+    this.found.set(uses, path);
+    const code = await this.#code.codeOf(path);
+    if (!code.ok) {
+      const hint = code.error.reason === 'mistake' ? (code.error.hint ?? undefined) : undefined;
+      return err(mistake('broken-module', `${uses}: ${describeFailure(code.error)}`, span, {hint}));
+    }
+    let module: unknown;
+    try {
+      module = await import(pathToFileURL(await code.value.entry()).href);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const hint = 'a declaration must load without side effects; import heavy packages inside run()';
+      return err(mistake('broken-module', `${uses} fails while it is loaded: ${message}`, span, {hint}));
+    }
+    const exported: unknown = typeof module === 'object' && module !== null ? Reflect.get(module, 'default') : undefined;
+    const problem = problemOf(exported);
+    if (problem === undefined && isDefinition(exported)) return ok({uses, path, declaration: exported});
+    const hint = 'a stage module ends in `export default defineStage({about, params, inputs, outputs, run})`';
+    return err(mistake('no-declaration', `${uses}: expected ${problem}`, span, {hint}));
+  }
+
+  async names(): Promise<readonly string[]> {
+    return stageModuleNames(this.#folders);
+  }
+
+  #missing(uses: string, span: Span): Diagnostic {
+    if (!uses.includes('/')) return unknownStageModule(uses, stageModuleNames(this.#folders), span);
+    return mistake('unknown-module', `expected a stage module, but there is no file ${uses}`, span, {
+      hint: 'paths are relative to the project',
+    });
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/** What a default export lacks to be a stage definition; `undefined` if it is one. */
+function problemOf(value: unknown): string | undefined {
+  if (value === undefined) return 'a default export, got none';
+  if (!isObject(value)) return `a stage definition as its default export, got ${typeof value}`;
+  const params: unknown = Reflect.get(value, 'params');
+  if (!isObject(params) || Reflect.get(params, 'type') !== 'object') return '`params` to be z.object({…})';
+  if (typeof Reflect.get(value, 'run') !== 'function') return '`run` to be a function';
+  for (const part of ['inputs', 'outputs']) {
+    if (!isObject(Reflect.get(value, part))) return `\`${part}\` to be an object; {} for none`;
+  }
+  return undefined;
+}
+
+const isDefinition = (value: unknown): value is StageDefinition => problemOf(value) === undefined;

@@ -1,0 +1,94 @@
+// From the arguments of a command to a plan: chooses the pipeline, reads it, loads declarations, plans; or takes the
+// plan of an earlier run while nothing that it was made from has changed.
+
+import {existsSync, readFileSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import type {Json} from '../core/json.ts';
+import type {Result} from '../core/result.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
+import type {Plan} from '../plan/plan.ts';
+import {writeAtomically} from '../store/atomic-file.ts';
+import {UserMistakes} from './exit.ts';
+import {diskTrees, PlanCache, type PlanQuestion} from './plan-cache.ts';
+import type {Options, Shell} from './program.ts';
+import {type Chosen, choosePipeline} from './project.ts';
+import {openWorkspace, type Workspace} from './workspace.ts';
+
+export type Planned = Result<Plan, readonly Diagnostic[]>;
+
+export interface Pipeline {
+  readonly workspace: Workspace;
+  readonly chosen: Chosen;
+  readonly plan: Plan;
+  /** Plans anew with the contents of matrix files, by stage. */
+  readonly replan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
+}
+
+/** Opens the pipeline that the arguments mean and plans it. Throws `UserMistakes` with all that is wrong with it. */
+export async function openPipeline(shell: Shell, args: readonly string[], options: Options): Promise<Pipeline> {
+  const chosen = choosePipeline(args, shell.outside.cwd, lastPipeline);
+  if (chosen.because !== null && !options.json) {
+    shell.outside.stderr.screen.write(`${chosen.file}: ${chosen.because}\n`);
+  }
+  const workspace = await openWorkspace(shell, chosen.project);
+  return planChosen(shell, workspace, chosen, options);
+}
+
+export async function planChosen(
+  shell: Shell,
+  workspace: Workspace,
+  chosen: Chosen,
+  options: Options,
+): Promise<Pipeline> {
+  const folders = {project: workspace.project, packageRoot: shell.packageRoot};
+  const cache = new PlanCache(workspace.store, folders, workspace.code, buildOf(shell.version));
+  const question: PlanQuestion = {file: chosen.file, profile: options.profile ?? null, set: options.set ?? []};
+  const text = readFileSync(chosen.path, 'utf8');
+  const replan = async (matrices: ReadonlyMap<string, Json>): Promise<Planned> => {
+    const planner = await loadPlanner();
+    return planner.plan(matrices);
+  };
+  let planner: Promise<Planner> | undefined;
+  const loadPlanner = (): Promise<Planner> =>
+    (planner ??= (async () => {
+      const {openPlanner} = await import('./planner.ts');
+      return openPlanner({text, question, workspace, folders, trees: diskTrees(workspace.store)});
+    })());
+  const known = await cache.find(question, text);
+  if (known !== undefined) return {workspace, chosen, plan: known, replan};
+  const {plan, observed} = await loadPlanner();
+  const planned = await plan(new Map());
+  if (!planned.ok) throw new UserMistakes(planned.error);
+  await cache.keep(question, text, observed, planned.value);
+  return {workspace, chosen, plan: planned.value, replan};
+}
+
+export interface Planner {
+  readonly plan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
+  readonly observed: {readonly modules: ReadonlyMap<string, string>; readonly exists: ReadonlyMap<string, boolean>};
+}
+
+/**
+ * Names this build of `pipe`, so that a plan is never older than the planner. Chunks are named by their content, so
+ * whatever changes shows in the file that names them. From the sources there is no such file.
+ */
+function buildOf(version: string): string | null {
+  const file = fileURLToPath(import.meta.url);
+  if (file.endsWith('.ts')) return null;
+  const {mtimeMs, size} = statSync(join(file, '..', 'cli.js'), {throwIfNoEntry: false}) ?? {mtimeMs: 0, size: 0};
+  return `${version} ${mtimeMs} ${size}`;
+}
+
+const lastFile = (project: string): string => join(project, 'cache', 'plans', 'last-pipeline');
+
+/** The pipeline that was run last in a project, relative to it. */
+export function lastPipeline(project: string): string | null {
+  const path = lastFile(project);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
+}
+
+export function rememberPipeline({chosen, workspace}: Pipeline): void {
+  if (lastPipeline(workspace.project) !== chosen.file) writeAtomically(lastFile(workspace.project), `${chosen.file}\n`);
+}
+

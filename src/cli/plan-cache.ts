@@ -1,0 +1,136 @@
+// Plans kept between runs. Reading YAML and loading declarations takes most of a run in which nothing is to do, so a
+// plan is kept with everything that it was made from, and is used again only while all of that is the same.
+
+import {existsSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
+import type {Json} from '../core/json.ts';
+import type {Plan} from '../plan/plan.ts';
+import type {CodeSource} from '../run/stores.ts';
+import type {TreeCache} from '../spec/read-pipeline.ts';
+import {writeAtomically} from '../store/atomic-file.ts';
+import {hasCode} from '../store/store-error.ts';
+import {findStageModule, type StageFolders} from './stage-modules.ts';
+
+/** What was asked: the same question may find its answer again. */
+export interface PlanQuestion {
+  /** The pipeline file, relative to the project. */
+  readonly file: string;
+  readonly profile: string | null;
+  readonly set: readonly string[];
+}
+
+/** What a plan was made from. */
+export interface PlanSources {
+  readonly text: Digest;
+  /** By what `uses` says: the module that was found, and its code with the versions of its packages. */
+  readonly modules: Readonly<Record<string, {readonly path: string; readonly code: Json}>>;
+  /** Paths of the project whose existence was asked for, and the answers. */
+  readonly exists: Readonly<Record<string, boolean>>;
+}
+
+interface Entry {
+  readonly format: string;
+  readonly sources: PlanSources;
+  readonly plan: Plan;
+}
+
+export class PlanCache {
+  readonly #folder: string;
+  readonly #folders: StageFolders;
+  readonly #code: CodeSource;
+  readonly #build: string | null;
+
+  /** `build` names this build of `pipe`; `null` for none, when nothing is ever kept. */
+  constructor(store: string, folders: StageFolders, code: CodeSource, build: string | null) {
+    this.#folder = join(store, 'plans');
+    this.#folders = folders;
+    this.#code = code;
+    this.#build = build;
+  }
+
+  /** The plan for this question and this text, if everything that it was made from is as it was. */
+  async find(question: PlanQuestion, text: string): Promise<Plan | undefined> {
+    if (this.#build === null) return undefined;
+    const entry = this.#read(question);
+    if (entry === undefined || entry.format !== this.#build) return undefined;
+    const {sources} = entry;
+    if (sources.text !== digestBytes(text)) return undefined;
+    for (const [path, answer] of Object.entries(sources.exists)) {
+      if (existsSync(join(this.#folders.project, path)) !== answer) return undefined;
+    }
+    for (const [uses, {path, code}] of Object.entries(sources.modules)) {
+      if (findStageModule(uses, this.#folders) !== path) return undefined;
+      const now = await this.#code.codeOf(path);
+      if (!now.ok || JSON.stringify(codeJson(now.value)) !== JSON.stringify(code)) return undefined;
+    }
+    return entry.plan;
+  }
+
+  /** Keeps a plan. Failing to write is no failure: the next run plans again. */
+  async keep(question: PlanQuestion, text: string, sources: Observed, plan: Plan): Promise<void> {
+    if (this.#build === null) return;
+    const modules: Record<string, {path: string; code: Json}> = {};
+    for (const [uses, path] of sources.modules) {
+      const code = await this.#code.codeOf(path);
+      if (!code.ok) return;
+      modules[uses] = {path, code: codeJson(code.value)};
+    }
+    const entry: Entry = {
+      format: this.#build,
+      sources: {text: digestBytes(text), modules, exists: Object.fromEntries(sources.exists)},
+      plan,
+    };
+    try {
+      writeAtomically(this.#pathOf(question), JSON.stringify(entry));
+    } catch (error) {
+      if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) throw error;
+    }
+  }
+
+  #read(question: PlanQuestion): Entry | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#pathOf(question), 'utf8')) as Entry;
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  #pathOf({file, profile, set}: PlanQuestion): string {
+    return join(this.#folder, `${digestJson('plan', {file, profile, set})}.json`);
+  }
+}
+
+/** What planning looked at, noted while it did. */
+export interface Observed {
+  readonly modules: ReadonlyMap<string, string>;
+  readonly exists: ReadonlyMap<string, boolean>;
+}
+
+const codeJson = ({code, packages}: {readonly code: string; readonly packages: Readonly<Record<string, string>>}): Json => ({
+  code,
+  packages,
+});
+
+/** Parsed texts on disk: with `--set` and `--profile`, and after an edit of code, the YAML is not parsed again. */
+export function diskTrees(store: string): TreeCache {
+  const pathOf = (key: string): string => join(store, 'plans', `${key}.tree`);
+  return {
+    get(key) {
+      try {
+        return readFileSync(pathOf(key), 'utf8');
+      } catch (error) {
+        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      }
+    },
+    set(key, text) {
+      try {
+        writeAtomically(pathOf(key), text);
+      } catch (error) {
+        if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// The parts of a project that commands work with, put together: the store, the ledger, code, and this machine.
+// Opening is cheap: databases and bundlers are loaded by the parts themselves when they are needed.
+
+import {readdirSync, realpathSync} from 'node:fs';
+import {availableParallelism, hostname, totalmem} from 'node:os';
+import {join, resolve} from 'node:path';
+import type {Machine} from '../run/request.ts';
+import type {CodeSource} from '../run/stores.ts';
+import {KeyvActionCache} from '../store/action-cache.ts';
+import {BlobShelf} from '../store/blob-shelf.ts';
+import {DiskBlobStore} from '../store/blob-store.ts';
+import {Checkpoints} from '../store/checkpoint.ts';
+import {ClaimTable} from '../store/claim.ts';
+import {FileStateCache} from '../store/file-state.ts';
+import {parseIndexPlace} from '../store/index-server.ts';
+import {Ledger} from '../store/ledger.ts';
+import {RunGate} from '../store/run-gate.ts';
+import type {ActionCache, BlobStore, Claims, FileStates} from '../store/store.ts';
+import {openCode} from './code.ts';
+import {type Config, readConfig} from './config.ts';
+import {refuse} from './exit.ts';
+import type {Shell} from './program.ts';
+
+export interface Workspace {
+  /** Absolute, without symbolic links. */
+  readonly project: string;
+  /** The store's folder, absolute. */
+  readonly store: string;
+  readonly config: Config;
+  readonly shelf: BlobShelf;
+  readonly blobs: BlobStore;
+  readonly files: FileStates;
+  readonly cache: ActionCache;
+  readonly claims: Claims;
+  readonly checkpoints: Checkpoints;
+  readonly ledger: Ledger;
+  readonly gate: RunGate;
+  readonly code: CodeSource;
+}
+
+export async function openWorkspace({outside, packageRoot}: Shell, folder: string): Promise<Workspace> {
+  const {clock} = outside;
+  const project = realpathSync(folder);
+  const store = join(project, 'cache');
+  const config = await readConfig(project, outside);
+  const place = config.cache === null ? {kind: 'local' as const, folder: store} : parseIndexPlace(config.cache);
+  if (place === undefined) {
+    return refuse('bad-cache', `expected redis://… or postgres://… for the cache, got '${config.cache}'`);
+  }
+  const files = new FileStateCache(join(store, 'files.journal'), clock.now);
+  const shelf = new BlobShelf(store);
+  const blobs = new DiskBlobStore(shelf, files);
+  return {
+    project,
+    store,
+    config,
+    shelf,
+    blobs,
+    files,
+    cache: new KeyvActionCache(place, blobs),
+    claims: new ClaimTable(store, clock.now),
+    checkpoints: new Checkpoints(store),
+    ledger: new Ledger(store),
+    gate: new RunGate(store, clock.now),
+    code: openCode({project, store, packageRoot, files, blobs}),
+  };
+}
+
+/** What this machine gives to a run. `jobs`: CPU slots where the user said how many. */
+export function machineOf({outside}: Shell, jobs: number | undefined): Machine {
+  return {
+    cpus: jobs ?? availableParallelism(),
+    memory: totalmem(),
+    gpus: gpusOf(outside.env.CUDA_VISIBLE_DEVICES),
+    host: hostname(),
+    platform: `${process.platform} ${process.arch}, node ${process.versions.node}`,
+  };
+}
+
+/** Device files say how many GPUs there are, without loading a driver. */
+function gpusOf(visible: string | undefined): number[] {
+  if (visible !== undefined) {
+    return visible
+      .split(',')
+      .map(id => id.trim())
+      .filter(id => /^\d+$/.test(id))
+      .map(Number);
+  }
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/dev')
+    .flatMap(name => /^nvidia(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** A path of the command line, absolute. */
+export const fromCwd = ({outside}: Shell, path: string): string => resolve(outside.cwd, path);
