@@ -3,11 +3,16 @@
 import {EngineError} from './errors.ts';
 import {blockSize} from './layout/block-size.ts';
 import {scanModel} from './onnx/scan.ts';
+import {stepModel} from './onnx/step.ts';
 import {optimize} from './optimize.ts';
-import type {CompileOptions, Definition, Device, Program} from './program.ts';
+import type {CompileOptions, Definition, Program} from './program.ts';
+import {chooseDevice} from './run/devices.ts';
+import {EagerProgram} from './run/eager.ts';
 import {checkTensor} from './run/host.ts';
 import {ScannedProgram} from './run/scanned.ts';
 import {lease, sessionOptions} from './run/session.ts';
+import {SteppedProgram} from './run/stepped.ts';
+import {findTfjs} from './run/tfjs.ts';
 import {trace} from './trace/trace.ts';
 
 /**
@@ -23,10 +28,13 @@ export async function compile(definition: Definition, options: CompileOptions = 
     resident: definition.resident ?? {},
   }))
     for (const [name, tensor] of Object.entries(tensors)) checkTensor(`${group}.${name}`, tensor);
+  const device = await chooseDevice(options.device ?? 'auto', threads);
+  if (device.kind === 'tfjs') return new EagerProgram(definition, (await findTfjs()).backend, device);
   const {builder, graph: traced} = trace(definition);
-  const graph = optimize(builder, traced, {block: await blockSize()});
+  const block = device.kind === 'cpu' ? await blockSize() : undefined;
+  const graph = optimize(builder, traced, {block});
+  if (device.kind === 'webgpu') return SteppedProgram.open(definition, graph, stepModel(graph), device);
   const model = scanModel(graph);
-  const device: Device = {kind: 'cpu', name: 'ONNX Runtime on cpu', reason: 'asked for'};
-  const held = await lease(model.bytes, 'cpu', sessionOptions('cpu', threads));
+  const held = await lease(model.bytes, device.kind, sessionOptions(device.kind, threads));
   return new ScannedProgram(definition, graph, model, held, device);
 }

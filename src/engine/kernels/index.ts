@@ -1,5 +1,6 @@
 // Loads every kernel.
 
+import './argmax-pool.ts';
 import './binary.ts';
 import './conv.ts';
 import './indexing.ts';

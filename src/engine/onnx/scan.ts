@@ -22,7 +22,15 @@ export interface Model {
   readonly bytes: Uint8Array;
   /** The names of the state entries that steps change, in the order of the graph. */
   readonly carried: readonly StateEntry[];
+  /** Names of the nodes that WebGPU claims but cannot compute. */
+  readonly hostNodes: readonly string[];
 }
+
+/** WebGPU's MaxPool fails when it is run, not when it is chosen, if it is asked for the places of the maxima. */
+export const hostNodesIn = (nodes: readonly onnx.INodeProto[]): string[] =>
+  nodes.flatMap(({name, opType, output}) =>
+    opType === 'MaxPool' && (output?.length ?? 0) > 1 && typeof name === 'string' ? [name] : [],
+  );
 
 /** The values that depend on what changes from step to step. */
 function varying(graph: Graph, roots: readonly Value[]): (value: Value) => boolean {
@@ -100,5 +108,5 @@ export function scanModel(graph: Graph): Model {
       ...graph.metrics.map(m => tensorInfo(metricOutput(m.name), m.value.type, ['steps', ...m.value.shape])),
     ],
   });
-  return {bytes, carried};
+  return {bytes, carried, hostNodes: hostNodesIn(inner)};
 }

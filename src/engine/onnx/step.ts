@@ -6,6 +6,7 @@ import {reach} from '../ir/reach.ts';
 import type {Graph} from '../ir/value.ts';
 import {constantProtos, encodeModel, Names, tensorInfo} from './encode.ts';
 import {
+  hostNodesIn,
   isCarried,
   type Model,
   metricOutput,
@@ -46,5 +47,5 @@ export function stepModel(graph: Graph): Model {
     input: inputs.map(({name, value}) => tensorInfo(name, value.type, value.shape)),
     output: outputs.map(({name, value}) => tensorInfo(name, value.type, value.shape)),
   });
-  return {bytes, carried};
+  return {bytes, carried, hostNodes: hostNodesIn(steps)};
 }

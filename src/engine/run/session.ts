@@ -26,9 +26,13 @@ export interface Lease {
  * One model on one device. Threads do not spin while they wait: two processes on two cores would take the time
  * from each other.
  */
-export function sessionOptions(device: OrtDevice, threads: number): ort.InferenceSession.SessionOptions {
+export function sessionOptions(
+  device: OrtDevice,
+  threads: number,
+  hostNodes: readonly string[] = [],
+): ort.InferenceSession.SessionOptions {
   return {
-    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    executionProviders: providers(device, hostNodes),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -36,6 +40,21 @@ export function sessionOptions(device: OrtDevice, threads: number): ort.Inferenc
     logSeverityLevel: 3,
     extra: {session: {intra_op: {allow_spinning: threads > 1 ? '1' : '0'}}},
   };
+}
+
+function providers(
+  device: OrtDevice,
+  forceCpuNodeNames: readonly string[],
+): ort.InferenceSession.ExecutionProviderConfig[] {
+  switch (device) {
+    case 'cpu':
+      return ['cpu'];
+    case 'cuda':
+      return ['cuda', 'cpu'];
+    case 'webgpu':
+      // An empty list is refused.
+      return [forceCpuNodeNames.length > 0 ? {name: 'webgpu', forceCpuNodeNames} : 'webgpu', 'cpu'];
+  }
 }
 
 export async function lease(

@@ -59,7 +59,10 @@ export class SteppedProgram implements Program {
       ...model.carried.map(s => [stateOutput(s.name), 'gpu-buffer'] as const),
       ...graph.metrics.map(m => [metricOutput(m.name), 'cpu'] as const),
     ];
-    const options = {...sessionOptions('webgpu', 1), preferredOutputLocation: Object.fromEntries(outputs)};
+    const options = {
+      ...sessionOptions('webgpu', 1, model.hostNodes),
+      preferredOutputLocation: Object.fromEntries(outputs),
+    };
     const held = await lease(model.bytes, 'webgpu', options);
     const program = new SteppedProgram(definition, graph, model, held, device);
     for (const [name, tensor] of Object.entries(definition.resident ?? {}))

@@ -1,8 +1,11 @@
 // Runs a step on a TF.js backend with everything that it makes cleaned up, and TF.js as before afterwards.
 
+import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import {EngineError} from '../errors.ts';
-import {withDifferentiableGradients} from './gradients.ts';
+import {mendDerivatives} from './derivatives.ts';
+
+mendDerivatives();
 
 /** Takes effect at once: backends that are initialised, or whose factory is synchronous, never await. */
 function switchTo(name: string): void {
@@ -16,7 +19,7 @@ export function runOn<T>(backendName: string, scope: string, body: () => T): T {
   switchTo(backendName);
   tf.engine().startScope(scope);
   try {
-    return withDifferentiableGradients(body);
+    return body();
   } finally {
     tf.engine().endScope();
     if (before) switchTo(before);

@@ -1,7 +1,8 @@
-// Gradients that can themselves be differentiated. TF.js keeps the outputs of some ops for their gradients, and
-// loses the path through what it kept: grad of grad then fails or is wrong (tfjs#3252). The gradients here are
-// written with the op's inputs alone; others complete what TF.js has no second gradient for. They hold only while a
-// step runs. A compiled graph shares the repeated op with the forward pass.
+// Second derivatives of TF.js, mended. TF.js keeps some results of the forward pass for the gradient (y of exp, the
+// log-probabilities of softmax cross-entropy, whatever a customGrad saves) and loses the path that led to them: the
+// second derivative then lacks terms, without a word (tfjs#3252). The gradients here use inputs alone, or repeat the
+// forward pass on the outer tape; a compiled graph shares what is repeated. First derivatives are TF.js's.
+// TF.js's registries belong to the process, and so do these changes.
 
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -51,6 +52,15 @@ const configs: readonly tf.GradConfig[] = [
     const x = some(given);
     return [tf.mul(dy, tf.where(tf.greaterEqual(x, 0), tf.onesLike(x), tf.exp(tf.minimum(x, 0))))];
   }),
+  of('Pow', ['a', 'b'], (dy, [base, exponent]) => {
+    const [a, b] = [some(base), some(exponent)];
+    const isPositive = tf.greater(a, 0);
+    const log = tf.where(isPositive, tf.log(tf.where(isPositive, a, tf.onesLike(a))), tf.zerosLike(a));
+    return [
+      sumTo(tf.mul(dy, tf.mul(b, tf.pow(a, tf.sub(b, 1)))), a.shape),
+      sumTo(tf.mul(dy, tf.mul(tf.pow(a, b), log)), b.shape),
+    ];
+  }),
   of('Softmax', ['logits'], (dy, [logits], attrs) => {
     const dim = Number(attrs.dim ?? -1);
     const y = tf.softmax(some(logits), dim);
@@ -84,22 +94,79 @@ const configs: readonly tf.GradConfig[] = [
   }),
 ];
 
+/** The gradient of a broadcast: sums over what was repeated. */
+function sumTo(x: tf.Tensor, shape: number[]): tf.Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
+  return tf.reshape(axes.length > 0 ? tf.sum(x, axes) : x, shape);
+}
+
 function some(tensor: tf.Tensor | undefined): tf.Tensor {
   if (tensor === undefined) throw new RangeError('a gradient lacks what it saved');
   return tensor;
 }
 
-/** Runs `body` with these gradients in force, and TF.js's own afterwards. */
-export function withDifferentiableGradients<T>(body: () => T): T {
-  const before = configs.map(({kernelName}) => tf.getGradient(kernelName));
-  for (const config of configs) tf.registerGradient(config);
-  try {
-    return body();
-  } finally {
-    configs.forEach(({kernelName}, i) => {
-      const own = before[i];
-      if (own === undefined) tf.unregisterGradient(kernelName);
-      else tf.registerGradient(own);
-    });
-  }
+/** Comparisons and the like are constant wherever they have a derivative. */
+const piecewise: Readonly<Record<string, readonly string[]>> = {
+  Equal: ['a', 'b'],
+  NotEqual: ['a', 'b'],
+  Greater: ['a', 'b'],
+  Less: ['a', 'b'],
+  LessEqual: ['a', 'b'],
+  LogicalAnd: ['a', 'b'],
+  LogicalOr: ['a', 'b'],
+  LogicalNot: ['x'],
+};
+const flat = Object.entries(piecewise).map(([name, keys]) =>
+  of(name, keys, (_dy, saved) => saved.map(x => tf.zerosLike(x))),
+);
+
+type Forward<T extends tf.Tensor> = Parameters<typeof tf.customGrad<T>>[0];
+
+const isTensor = (x: unknown): x is tf.Tensor => x instanceof tf.Tensor;
+const isSave = (x: unknown): x is tf.GradSaveFunc => typeof x === 'function';
+
+/** `f` split into its tensors and the function that saves. */
+function argumentsOf(list: readonly unknown[]): {
+  readonly inputs: tf.Tensor[];
+  readonly save: tf.GradSaveFunc;
+} {
+  const save = list.at(-1);
+  if (!isSave(save)) throw new TypeError('a custom gradient is given no function to save with');
+  return {inputs: list.filter(isTensor), save};
+}
+
+/** The same function; when its gradient is taken under an outer gradient, the forward pass is repeated there. */
+function differentiable<T extends tf.Tensor>(f: Forward<T>): Forward<T> {
+  return (...list) => {
+    const {inputs, save} = argumentsOf(list);
+    const theirs: tf.Tensor[] = [];
+    const first = f(...inputs, (tensors: tf.Tensor[]) => void theirs.push(...tensors));
+    save([...theirs, ...inputs]);
+    return {
+      value: first.value,
+      gradFunc: (dy, saved) => {
+        const given = Array.isArray(saved) ? saved : [saved];
+        const own = given.slice(0, theirs.length);
+        if (tf.engine().state.gradientDepth === 0) return first.gradFunc(dy, own);
+        const again: tf.Tensor[] = [];
+        const second = f(
+          ...given.slice(theirs.length),
+          (tensors: tf.Tensor[]) => void again.push(...tensors),
+        );
+        return second.gradFunc(dy, again);
+      },
+    };
+  };
+}
+
+let isMended = false;
+
+/** Takes effect once for the process. */
+export function mendDerivatives(): void {
+  if (isMended) return;
+  isMended = true;
+  for (const config of [...configs, ...flat]) tf.registerGradient(config);
+  const engine = tf.engine();
+  const original = engine.customGrad.bind(engine);
+  engine.customGrad = <T extends tf.Tensor>(f: Forward<T>) => original(differentiable(f));
 }

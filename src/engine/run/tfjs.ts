@@ -1,0 +1,41 @@
+// The best TF.js backend that is installed: the native packages are optional, the JS backend is always there.
+
+import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
+
+export interface TfjsBackend {
+  /** As registered with TF.js. */
+  readonly backend: string;
+  /** The package, for people. */
+  readonly name: string;
+}
+
+const native = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
+
+async function find(): Promise<TfjsBackend> {
+  for (const name of native) {
+    try {
+      await import(name);
+      return {backend: 'tensorflow', name};
+    } catch {
+      // Not installed, or built for another system: the next one may be.
+    }
+  }
+  startQuietly();
+  return {backend: 'cpu', name: '@tensorflow/tfjs (JavaScript)'};
+}
+
+/** At its first use the JS backend prints an advertisement for the native one. */
+function startQuietly(): void {
+  const before = tf.engine().backendName;
+  const isTest = tf.env().getBool('IS_TEST');
+  tf.env().set('IS_TEST', true);
+  void tf.setBackend('cpu');
+  tf.scalar(0).dispose();
+  tf.env().set('IS_TEST', isTest);
+  if (before) void tf.setBackend(before);
+}
+
+let found: Promise<TfjsBackend> | undefined;
+
+export const findTfjs = (): Promise<TfjsBackend> => (found ??= find());
