@@ -1,0 +1,183 @@
+// Keeps what is known of stage modules between runs, and puts bundles where Node can load them: a folder with the very
+// bytes that were hashed, source maps beside them, and a `node_modules` that leads to the packages as the module's own
+// place sees them, so that Node's resolver does the rest.
+
+import {mkdirSync, renameSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {dirname, join, resolve} from 'node:path';
+import {pathToFileURL} from 'node:url';
+import type {Artifact} from '../action/action.ts';
+import type {CodeFile, CodePackage, CodeStore, StageCode} from '../action/stage-code.ts';
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import {type Digest, digestJson, isDigest} from '../core/digest.ts';
+import {isJsonObject, type Json} from '../core/json.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import {removeTree, temporaryName} from './atomic-file.ts';
+import {encodeFolder, type FolderFile, parseJson} from './folder-blob.ts';
+import {Journal} from './journal.ts';
+import type {BlobStore, FileStates} from './store.ts';
+import {describeStoreError, hasCode, ioError, type StoreError} from './store-error.ts';
+
+/** The file of a bundle that has the stage module's exports. */
+const entryName = 'stage.js';
+
+export class CodeShelf implements CodeStore {
+  readonly #folder: string;
+  readonly #blobs: BlobStore;
+  readonly #states: FileStates;
+  readonly #modules: Journal;
+  /** Sources by the code digest that they made, for `why`. */
+  readonly #manifests: Journal;
+
+  /** `store`: the store's folder. */
+  constructor(store: string, blobs: BlobStore, states: FileStates) {
+    this.#folder = store;
+    this.#blobs = blobs;
+    this.#states = states;
+    this.#modules = new Journal(join(store, 'code', 'modules.journal'), isWholeObject);
+    this.#manifests = new Journal(join(store, 'code', 'manifests.journal'), isWholeObject);
+  }
+
+  digestFile(path: string): Digest | undefined {
+    const digest = this.#states.digestFile(path);
+    return digest.ok ? digest.value : undefined;
+  }
+
+  recall(module: string): StageCode | undefined {
+    return decode(this.#modules.get(JSON.stringify(module)));
+  }
+
+  keep(code: StageCode): void {
+    this.#modules.set(JSON.stringify(code.module), JSON.stringify(code));
+    this.#manifests.set(code.code, JSON.stringify(code.files));
+    try {
+      this.#modules.save();
+      this.#manifests.save();
+    } catch (error) {
+      // Bundling again costs less than a run that stops here.
+      if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EMFILE', 'ENFILE')) throw error;
+    }
+  }
+
+  /** The sources that made a code digest; `undefined` where it was made elsewhere. */
+  manifestOf(code: Digest): Readonly<Record<string, CodeFile>> | undefined {
+    const value = parseJson(this.#manifests.get(code) ?? '');
+    return isJsonObject(value) ? (value as unknown as Record<string, CodeFile>) : undefined;
+  }
+
+  putFolder(files: ReadonlyMap<string, Uint8Array>): Result<Artifact, Diagnostic> {
+    const entries = new Map<string, FolderFile>();
+    let size = 0;
+    for (const [name, bytes] of files) {
+      const put = this.#blobs.putBytes(bytes);
+      if (!put.ok) return err(mistake('store', describeStoreError(put.error)));
+      entries.set(name, {digest: put.value.digest, size: put.value.size, isExecutable: false});
+      size += put.value.size;
+    }
+    const folder = this.#blobs.putBytes(encodeFolder({files: entries, folders: new Map()}));
+    if (!folder.ok) return err(mistake('store', describeStoreError(folder.error)));
+    return ok({kind: 'folder', digest: folder.value.digest, size});
+  }
+
+  hasArtifact(artifact: Artifact): boolean {
+    return this.#blobs.findLoss(artifact) === undefined;
+  }
+
+  /** Every module that is known, for the sweep. */
+  *modules(): Generator<StageCode, void> {
+    for (const [, text] of this.#modules.entries()) {
+      const code = decode(text);
+      if (code !== undefined) yield code;
+    }
+  }
+
+  /** The folder in which a bundle is made ready: named by everything that is in it. */
+  folderOf(code: StageCode): string {
+    const links = Object.fromEntries(Object.entries(code.links).map(([link, {folder}]) => [link, folder]));
+    const name = digestJson('bundle', [code.bundle.digest, code.maps.digest, code.module, links]);
+    return join(this.#folder, 'code', name);
+  }
+
+  /**
+   * Makes a bundle ready to be imported and returns the absolute path of its entry. `mapBase` is the folder that
+   * the source maps speak from (see `mapBase` in action/bundle).
+   */
+  materialise(code: StageCode, mapBase: string): Result<string, StoreError> {
+    const folder = this.folderOf(code);
+    const files = this.#blobs.filesOf(code.bundle);
+    if (!files.ok) return files;
+    const texts: Array<readonly [string, string]> = [];
+    const isReady = files.value.every(({path, size}) => {
+      const state = statSync(join(folder, path), {throwIfNoEntry: false});
+      return state !== undefined && state.size === size + mapComment(path).length;
+    });
+    if (isReady) return ok(join(folder, entryName));
+    const maps = this.#blobs.filesOf(code.maps);
+    if (!maps.ok) return maps;
+    for (const {path, digest} of [...files.value, ...maps.value]) {
+      const bytes = this.#blobs.read(digest);
+      if (!bytes.ok) return bytes;
+      const text = bytes.value.toString('utf8');
+      texts.push([path, path.endsWith('.map') ? absoluteMap(text, mapBase) : text + mapComment(path)]);
+    }
+    try {
+      this.#build(folder, texts, code.links);
+      return ok(join(folder, entryName));
+    } catch (error) {
+      return err(ioError(error, folder));
+    }
+  }
+
+  #build(
+    folder: string,
+    texts: ReadonlyArray<readonly [string, string]>,
+    links: Readonly<Record<string, CodePackage>>,
+  ): void {
+    const temporary = join(this.#folder, 'tmp', temporaryName());
+    mkdirSync(temporary, {recursive: true});
+    try {
+      writeFileSync(join(temporary, 'package.json'), '{"type":"module"}\n');
+      for (const [name, text] of texts) writeFileSync(join(temporary, name), text, {mode: 0o444});
+      for (const [link, target] of Object.entries(links)) {
+        if (target.folder === null) continue;
+        const path = join(temporary, 'node_modules', link);
+        mkdirSync(dirname(path), {recursive: true});
+        // A junction needs no rights on Windows; elsewhere the type says nothing.
+        symlinkSync(target.folder, path, 'junction');
+      }
+      mkdirSync(dirname(folder), {recursive: true});
+      try {
+        renameSync(temporary, folder);
+      } catch (error) {
+        if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+        // Another process was first, or what is there is not whole.
+        removeTree(folder);
+        renameSync(temporary, folder);
+      }
+    } catch (error) {
+      removeTree(temporary);
+      throw error;
+    }
+  }
+}
+
+/** How many characters a bundle's file is longer than what was hashed: a comment, which no program can see. */
+const mapComment = (name: string): string => `//# sourceMappingURL=${name}.map\n`;
+
+/** Sources as file URLs, so that stack traces name the user's own files. */
+function absoluteMap(text: string, base: string): string {
+  const map = parseJson(text);
+  if (!isJsonObject(map) || !Array.isArray(map.sources)) return text;
+  const sources = map.sources.map((source: Json) => pathToFileURL(resolve(base, String(source))).href);
+  return JSON.stringify({...map, sources});
+}
+
+const isWholeObject = (text: string): boolean => text.startsWith('{') && text.endsWith('}');
+
+/** Our own line: whole if it parses and has its parts. */
+function decode(text: string | undefined): StageCode | undefined {
+  const value = text === undefined ? undefined : parseJson(text);
+  if (!isJsonObject(value) || typeof value.code !== 'string' || !isDigest(value.code)) return undefined;
+  const {bundle, maps, links, files, packages} = value;
+  const isWhole = [bundle, maps, links, files, packages].every(isJsonObject) && Array.isArray(value.notices);
+  return isWhole ? (value as unknown as StageCode) : undefined;
+}
