@@ -3,7 +3,7 @@
 
 import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {defineStage, StageError, z} from '../src/stage/define.ts';
+import {defineStage, z} from '../src/stage/define.ts';
 import {type DataSource, datasetNames, type Package, sources} from './data/catalogue.ts';
 import {digitsAttribution, readDigits} from './data/digits.ts';
 import {describeRaw, sourceFileName} from './data/raw.ts';
@@ -16,10 +16,8 @@ const explicitFile = z.strictObject({
   unpack: z.enum(['none', 'gzip', 'tar.gz', 'zip']).default('none'),
 });
 
-export default defineStage({
-  about:
-    'Gets the raw files of a data set: from a mirror, else from its hosts in order; checked and unpacked.',
-  params: z.object({
+const params = z
+  .object({
     dataset: z
       .string()
       .regex(/^[\w][\w-]*$/)
@@ -31,7 +29,20 @@ export default defineStage({
       .describe('whether a mirror may stand in with a part of the data set; tables then say so'),
     idle_seconds: z.number().positive().default(30).describe('how long a host may stay silent'),
     attempts: z.number().int().positive().default(4).describe('tries in a row without progress, per host'),
-  }),
+  })
+  .superRefine(({dataset, files}, context) => {
+    if (files !== undefined || datasetNames.some(name => name === dataset)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['dataset'],
+      message: `expected ${datasetNames.join(', ')}, or a name of your own with \`files\`, got ${dataset}`,
+    });
+  });
+
+export default defineStage({
+  about:
+    'Gets the raw files of a data set: from a mirror, else from its hosts in order; checked and unpacked.',
+  params,
   inputs: {},
   outputs: {data: 'folder'},
   async run({params, outputs, checkpoint, mirror, signal, log, progress, metric}) {
@@ -54,6 +65,7 @@ export default defineStage({
             idleMs: params.idle_seconds * 1000,
             attempts: params.attempts,
             pauseMs: 500,
+            needed: source.parts.map(([first]) => first?.file ?? ''),
             signal,
             log,
             onProgress: rate,
@@ -79,17 +91,10 @@ export default defineStage({
   },
 });
 
-function sourceOf(params: {
-  readonly dataset: string;
-  readonly files?: readonly z.infer<typeof explicitFile>[] | undefined;
-}): DataSource {
-  const {dataset, files} = params;
+function sourceOf({dataset, files}: z.output<typeof params>): DataSource {
   if (files !== undefined) return {set: dataset, parts: files.map(file => [packageOf(file)])};
   for (const name of datasetNames) if (name === dataset && name !== 'digits') return sources[name];
-  throw new StageError(
-    `expected a data set out of ${datasetNames.join(', ')}, got ${dataset}`,
-    'For a data set of your own, give its files: `files: [{name, urls, sha256, unpack}]`.',
-  );
+  throw new Error(`${dataset} has no source`); // the schema lets no other name through
 }
 
 function packageOf(file: z.infer<typeof explicitFile>): Package {

@@ -18,6 +18,8 @@ export interface SupplyOptions extends Omit<TransferOptions, 'onProgress'> {
   readonly work: string;
   readonly mirror: string | undefined;
   readonly acceptsSubset: boolean;
+  /** Every file of the data set, to tell the user what a mirror must have. */
+  readonly needed: readonly string[];
   readonly onProgress: (file: string, done: number, total: number | undefined) => void;
   readonly log: (line: string) => void;
 }
@@ -121,7 +123,7 @@ async function failure(
   const lines = attempts.map(({place, reason}) => `  ${place}\n    ${reason}`);
   const subset = await findSubset(alternatives, options);
   const hints = [
-    `Without a network: put the file at DIR/${options.set}/${first?.file} and run with --mirror DIR.`,
+    `Without a network: put ${options.needed.join(', ')} into DIR/${options.set}/ and run with --mirror DIR.`,
     ...(subset === undefined
       ? []
       : [

@@ -1,5 +1,5 @@
-// Student's t and the binomial distribution, from jStat. The only file that knows the library.
-// Checked against SciPy in the tests: probabilities to 1e-12, quantiles to 1e-8, relative.
+// Student's t and the binomial distribution, from stdlib's modular packages. The only file that knows them.
+// They agree with SciPy to 1e-12 (see the tests); jStat and lib-r-math.js, which are smaller, to 1e-8 only.
 
 /** What the statistics need of probability theory. */
 export interface Distributions {
@@ -12,15 +12,19 @@ export interface Distributions {
   readonly logGamma: (x: number) => number;
 }
 
-/** Loaded when needed, so that reading a stage's declaration does not load it. */
+/** Loaded when needed, so that reading a stage's declaration does not load them. */
 export async function loadDistributions(): Promise<Distributions> {
-  const {default: module} = await import('jstat');
-  const {ibeta, gammaln, studentt} = module.jStat;
+  const [{default: tCdf}, {default: tQuantile}, {default: binomialCdf}, {default: logGamma}] =
+    await Promise.all([
+      import('@stdlib/stats-base-dists-t-cdf'),
+      import('@stdlib/stats-base-dists-t-quantile'),
+      import('@stdlib/stats-base-dists-binomial-cdf'),
+      import('@stdlib/math-base-special-gammaln'),
+    ]);
   return {
-    tQuantile: (p, df) => studentt.inv(p, df),
-    // As an incomplete beta function: 2 * cdf(-|t|) would lose digits far out.
-    tTwoSided: (t, df) => (Number.isFinite(t) ? ibeta(df / (df + t * t), df / 2, 0.5) : 0),
-    fairCoinsAtMost: (k, n) => (k >= n ? 1 : k < 0 ? 0 : ibeta(0.5, n - k, k + 1)),
-    logGamma: x => gammaln(x),
+    tQuantile: (p, df) => tQuantile(p, df),
+    tTwoSided: (t, df) => 2 * tCdf(-Math.abs(t), df),
+    fairCoinsAtMost: (k, n) => binomialCdf(k, n, 0.5),
+    logGamma: x => logGamma(x),
   };
 }

@@ -48,6 +48,7 @@ function makeRow(
   const withValue = runs.filter(run => run.metrics[metric] !== undefined);
   const base = {
     cell: without(runs[0]?.cell ?? {}, [over]),
+    settings: sharedSettings(runs),
     runs: runs.map(run => ({
       over: axisValue(run.cell, over),
       value: run.metrics[metric] ?? null,
@@ -75,6 +76,15 @@ function makeRow(
     return {...base, n, mean, sd: null, interval: null, status: 'constant', notes};
   }
   return {...base, n, mean, sd, interval, status: 'replicated', notes};
+}
+
+function sharedSettings(runs: readonly Run[]): Row['settings'] {
+  const [first, ...others] = runs;
+  return Object.fromEntries(
+    Object.entries(first?.settings ?? {}).filter(([name, value]) =>
+      others.every(run => run.settings[name] === value),
+    ),
+  );
 }
 
 function missingNotes(runs: readonly Run[], metric: string): string[] {

@@ -16,22 +16,29 @@ export interface Run {
   readonly predictions: string | null;
   /** What it was trained on, as its `summary` says; `null` where it does not. */
   readonly dataset: {readonly name: string; readonly is_subset: boolean} | null;
+  /** The parameters that it had in the end, as its `summary` says; chosen ones included. */
+  readonly settings: Readonly<Record<string, Scalar>>;
 }
 
 /** The part of a run's own summary that is read here. */
-const runSummarySchema = z.object({dataset: z.object({name: z.string(), is_subset: z.boolean()})});
+const runSummarySchema = z.object({
+  dataset: z.object({name: z.string(), is_subset: z.boolean()}).nullable().default(null),
+  parameters: z.record(z.string(), z.unknown()).default({}),
+});
 
 export async function readRuns(inputs: readonly StageInput[], signal: AbortSignal): Promise<readonly Run[]> {
-  return Promise.all(
-    inputs.map(async ({cell, metrics, files}) => ({
+  const runs: Run[] = [];
+  for (const {cell, metrics, files} of inputs) {
+    runs.push({
+      ...(await readRunSummary(files.summary)),
       cell,
       metrics,
       diverged: metrics.diverged === 1,
       weights: files.weights === undefined ? null : await digestOf(files.weights, signal),
       predictions: files.predictions ?? null,
-      dataset: files.summary === undefined ? null : await datasetOf(files.summary),
-    })),
-  );
+    });
+  }
+  return runs;
 }
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
@@ -40,10 +47,18 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   return hash.digest('hex');
 }
 
-async function datasetOf(path: string): Promise<Run['dataset']> {
+async function readRunSummary(path: string | undefined): Promise<Pick<Run, 'dataset' | 'settings'>> {
+  if (path === undefined) return {dataset: null, settings: {}};
   const parsed = runSummarySchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
-  return parsed.success ? parsed.data.dataset : null;
+  if (!parsed.success) return {dataset: null, settings: {}};
+  const {dataset, parameters} = parsed.data;
+  const settings: Record<string, Scalar> = {};
+  for (const [name, value] of Object.entries(parameters)) if (isScalar(value)) settings[name] = value;
+  return {dataset, settings};
 }
+
+const isScalar = (value: unknown): value is Scalar =>
+  value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
 /** The cell without some axes. */
 export const without = (cell: Cell, axes: readonly string[]): Cell =>

@@ -23,6 +23,8 @@ const runSchema = z.object({
 export const rowSchema = z.object({
   /** The axes that are left: neither repeated over nor gathered. */
   cell: cellSchema,
+  /** Parameters that all runs of the row share, chosen ones included: `lr`, `rho`, … */
+  settings: cellSchema,
   runs: z.array(runSchema),
   /** Runs that count: with a value, and with weights that no earlier run has. */
   n: z.number(),
