@@ -19,7 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/exec': ['src/core', 'src/stage', 'src/action'],
   'src/run': ['src/core', 'src/stage', 'src/spec', 'src/plan', 'src/action', 'src/store', 'src/exec'],
   'src/report': ['src/core', 'src/plan', 'src/action', 'src/run', 'src/stage'],
-  stages: ['src/stage', 'src/engine'],
+  stages: ['src/stage', 'src/engine', 'data'],
 };
 
 const layerOf = (file: string): string => {
