@@ -65,6 +65,8 @@ export interface Executor {
     listener: TaskListener,
     signal: AbortSignal,
   ): Promise<Result<Execution, StageFailure | {readonly reason: 'cancelled'}>>;
+  /** Ends what runners that have died left running. */
+  sweep(): Promise<void>;
   /** Ends idle workers. */
   close(): Promise<void>;
 }

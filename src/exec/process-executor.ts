@@ -6,7 +6,7 @@ import {err, ok} from '../core/result.ts';
 import {baseEnvironment, OWNER_VARIABLE, threadEnvironment} from './environment.ts';
 import type {Executor, Task, TaskListener} from './executor.ts';
 import {LogTail} from './log-tail.ts';
-import {startTimeOf} from './process-group.ts';
+import {killAll, orphans, ownerMark} from './process-group.ts';
 import {readShellMetrics} from './shell-metrics.ts';
 import {ShellServer} from './shell-server.ts';
 import type {TaskAnswer} from './stopper.ts';
@@ -62,6 +62,10 @@ class Pool<P extends Warm> {
     else idle.push(process);
   }
 
+  async sweep(): Promise<void> {
+    await killAll(orphans);
+  }
+
   async close(): Promise<void> {
     const all = [...this.#all];
     this.#all.clear();
@@ -94,7 +98,7 @@ export class ProcessExecutor implements Executor {
         }),
     );
     this.#shells = new Pool(
-      cpus => new ShellServer({shell, env, threads: threadEnvironment(cpus), mark: mark(), graceMs}),
+      cpus => new ShellServer({shell, env: {...env, ...threadEnvironment(cpus)}, mark: mark(), graceMs}),
     );
   }
 
@@ -108,6 +112,10 @@ export class ProcessExecutor implements Executor {
     } finally {
       this.#logs.finish(log);
     }
+  }
+
+  async sweep(): Promise<void> {
+    await killAll(orphans);
   }
 
   async close(): Promise<void> {
@@ -136,9 +144,6 @@ export class ProcessExecutor implements Executor {
     return metrics.ok ? ok({metrics: metrics.value, device: ''}) : metrics;
   }
 }
-
-/** Tells the processes of one runner from those of others, even when a process id is used again. */
-export const ownerMark = (pid: number): string => `${pid}.${startTimeOf(pid)}`;
 
 /** The worker's entry beside this module: TypeScript from the sources, JavaScript from `dist`. */
 function workerEntry(): string {

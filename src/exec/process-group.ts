@@ -3,7 +3,7 @@
 
 import {readdirSync, readFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {WORKER_VARIABLE} from './environment.ts';
+import {OWNER_VARIABLE, WORKER_VARIABLE} from './environment.ts';
 
 /** How long a killed process may stay visible, such as one in an uninterruptible read. Milliseconds. */
 const GONE_WITHIN_MS = 5000;
@@ -72,8 +72,22 @@ export function isAlive(pid: number): boolean {
   return state !== 'Z' && state !== 'X';
 }
 
-/** The time at which a process started, in clock ticks since boot; empty where the system does not tell. */
-export const startTimeOf = (pid: number): string => statusOf(pid)?.startTime ?? '';
+/** Tells the processes of one runner from those of others, even when a process id is used again. */
+export const ownerMark = (pid: number): string => `${pid}.${statusOf(pid)?.startTime ?? ''}`;
+
+/** Processes that a runner started which is gone. */
+export function orphans(): number[] {
+  const found: number[] = [];
+  for (const name of readNames('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const mark = environmentOf(pid).find(variable => variable.startsWith(`${OWNER_VARIABLE}=`));
+    if (mark === undefined) continue;
+    const owner = Number.parseInt(mark.slice(OWNER_VARIABLE.length + 1), 10);
+    if (!isAlive(owner) || mark !== `${OWNER_VARIABLE}=${ownerMark(owner)}`) found.push(pid);
+  }
+  return found;
+}
 
 function groupLives(leader: number): boolean {
   const names = readNames('/proc');

@@ -43,11 +43,9 @@ export function shellVariables(task: Task): Map<string, string> {
 }
 
 /** One command for a shell server: runs the task in a subshell, which is a process group of its own. */
-export function shellScript(task: Task, threads: Readonly<Record<string, string>>): string {
+export function shellScript(task: Task): string {
   if (task.work.kind !== 'shell') throw new Error('Internal error: expected a shell command');
-  const assignments = [...Object.entries(threads), ...shellVariables(task)].map(
-    ([name, value]) => `${name}=${quote(value)}`,
-  );
+  const assignments = [...shellVariables(task)].map(([name, value]) => `${name}=${quote(value)}`);
   return (
     `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; set -e -o pipefail; ` +
     `eval ${quote(task.work.command)} ) </dev/null >>${quote(task.logFile)} 2>&1 & __pipe_wait\n`

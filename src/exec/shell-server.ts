@@ -20,7 +20,6 @@ export interface ShellOptions {
   /** Absolute path of bash. */
   readonly shell: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly threads: Readonly<Record<string, string>>;
   readonly mark: string;
   readonly graceMs: number;
 }
@@ -74,7 +73,7 @@ export class ShellServer {
     const ended = new Promise<Ending | undefined>(resolve => {
       this.#onEnding = resolve;
     });
-    this.#child.stdin?.write(shellScript(task, this.#options.threads));
+    this.#child.stdin?.write(shellScript(task));
     let isOver = false;
     const stopper = new Stopper(task.timeoutMs, signal, () => void this.#stopCommand(() => isOver));
     const ending = await ended;

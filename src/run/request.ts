@@ -1,11 +1,12 @@
 // What a run is asked for, and what it answers. Plain data and functions that the command line hands in:
 // the clock, randomness, the environment and the planner enter here and nowhere else.
 
-import type {Outcome, Staleness} from '../action/outcome.ts';
+import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import type {Json} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
+import type {Cell} from '../stage/define.ts';
+import type {RunRecorder} from '../store/store.ts';
 import type {OutcomeCounts} from './event.ts';
 
 /** What the machine can give to instances at once. */
@@ -37,9 +38,9 @@ export interface Surroundings {
 
 export type FailureMode = 'keep-going' | 'fail-fast';
 
-/** The planner as a function: plans anew with the matrices that are known by now (stage → contents of its file). */
+/** The planner as a function: plans anew with the matrices that are known by now (stage → its cells). */
 export type Replan = (
-  matrices: ReadonlyMap<string, Json>,
+  matrices: ReadonlyMap<string, readonly Cell[]>,
 ) => Result<ReplanAnswer, readonly Diagnostic[]> | Promise<Result<ReplanAnswer, readonly Diagnostic[]>>;
 
 export interface ReplanAnswer {
@@ -67,6 +68,7 @@ export interface RunRequest {
   readonly mirror: string | null;
   /** Emit `replayed` with the log of every cached instance. */
   readonly replayLogs: boolean;
+  readonly recorder: RunRecorder;
 }
 
 export interface RunSummary {
@@ -92,4 +94,6 @@ export type Prediction =
   | {readonly will: 'reuse'}
   | {readonly will: 'execute'; readonly stale: Staleness}
   /** A producer of it executes first: equal bytes would leave it cached. */
-  | {readonly will: 'depend'; readonly on: InstanceId};
+  | {readonly will: 'depend'; readonly on: InstanceId}
+  /** It could not even start: a declared file is not there. */
+  | {readonly will: 'fail'; readonly failure: StageFailure};

@@ -1,0 +1,82 @@
+// Decides whether: takes an instance whose producers have results, and answers with its result from the cache or
+// with the reason why it has to run. It executes nothing and writes nothing.
+
+import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../action/action.ts';
+import type {StageFailure, Staleness} from '../action/outcome.ts';
+import type {Instance, InstanceId} from '../plan/plan.ts';
+import type {LastState} from '../store/store.ts';
+import {describeStoreError, type StoreError} from '../store/store-error.ts';
+import type {ActionBuilder, Made} from './action-builder.ts';
+import type {ModuleCode, Stores} from './stores.ts';
+
+/** An instance that has to run, with all that it takes. */
+export interface Due {
+  readonly will: 'execute';
+  readonly action: Action;
+  readonly fingerprint: Fingerprint;
+  readonly code: ModuleCode | null;
+  readonly stale: Staleness;
+  /** What the instance gave the last time, whatever the action was then. */
+  readonly previous: ActionResult | undefined;
+}
+
+export type Decision =
+  | {readonly will: 'reuse'; readonly fingerprint: Fingerprint; readonly result: ActionResult}
+  | Due
+  /** It cannot run: a declared file is not there, its code does not compile, the store does not answer. */
+  | {readonly will: 'fail'; readonly fingerprint: Fingerprint | null; readonly failure: StageFailure};
+
+export class Rebuilder {
+  readonly #stores: Stores;
+  readonly #actions: ActionBuilder;
+
+  constructor(stores: Stores, actions: ActionBuilder) {
+    this.#stores = stores;
+    this.#actions = actions;
+  }
+
+  async decide(instance: Instance, madeBy: (id: InstanceId) => Made, isForced: boolean): Promise<Decision> {
+    const built = await this.#actions.build(instance, madeBy);
+    if (!built.ok) return {will: 'fail', fingerprint: null, failure: built.error};
+    const {action, code} = built.value;
+    const fingerprint = fingerprintOf(action);
+    const last = this.#stores.lastStateOf(instance.id);
+    const previous = last?.result;
+    const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, code, stale, previous});
+    if (isForced) return due({why: 'forced'});
+    if (instance.isVolatile) return due({why: 'volatile'});
+    const recalled = last?.resultOf === fingerprint ? last.result : undefined;
+    const lookup = await this.#stores.cache.lookup(fingerprint, recalled);
+    if (!lookup.ok) return {will: 'fail', fingerprint, failure: storeFailure(lookup.error)};
+    switch (lookup.value.status) {
+      case 'hit':
+        return {will: 'reuse', fingerprint, result: lookup.value.result};
+      case 'lost':
+        return due({why: 'lost', output: lookup.value.output});
+      case 'miss':
+        return due(await this.#explainMiss(last, action, fingerprint));
+    }
+  }
+
+  async #explainMiss(
+    last: LastState | undefined,
+    action: Action,
+    fingerprint: Fingerprint,
+  ): Promise<Staleness> {
+    if (last === undefined) return {why: 'never-run'};
+    if (last.fingerprint === fingerprint) return {why: last.status === 'done' ? 'never-run' : 'unfinished'};
+    // A try that was killed left no action behind; the last one that succeeded did.
+    for (const earlier of [last.fingerprint, last.resultOf]) {
+      const before = earlier === undefined ? undefined : await this.#stores.cache.actionOf(earlier);
+      if (before?.ok && before.value !== undefined) {
+        return {why: 'changed', changes: this.#stores.explain(before.value, action)};
+      }
+    }
+    return {why: 'never-run'};
+  }
+}
+
+export const storeFailure = (error: StoreError): StageFailure => ({
+  reason: 'store',
+  message: describeStoreError(error),
+});

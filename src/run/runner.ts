@@ -1,0 +1,124 @@
+// Runs plans: puts scheduler, rebuilder and stores together for one run after another. The executor stays warm between
+// them.
+
+import {join} from 'node:path';
+import type {Outcome} from '../action/outcome.ts';
+import type {Executor} from '../exec/executor.ts';
+import type {InstanceId} from '../plan/plan.ts';
+import {ActionBuilder, type Made} from './action-builder.ts';
+import type {OutcomeCounts, RunEvent} from './event.ts';
+import {Publisher} from './publication.ts';
+import {Rebuilder} from './rebuilder.ts';
+import type {Prediction, Run, RunRequest, RunSummary, Surroundings} from './request.ts';
+import {RunNews} from './run-news.ts';
+import {sweepSandboxes} from './sandbox.ts';
+import {Scheduler} from './scheduler.ts';
+import type {Stores} from './stores.ts';
+
+export interface RunnerOptions {
+  readonly stores: Stores;
+  readonly executor: Executor;
+  readonly surroundings: Surroundings;
+}
+
+/** What a prediction needs of a request. */
+export type PredictionRequest = Pick<RunRequest, 'plan' | 'selected' | 'forced' | 'device'>;
+
+export class Runner {
+  readonly #options: RunnerOptions;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a run. Its promise rejects only for bugs; all that goes wrong with stages is in the summary. */
+  run(request: RunRequest, onEvent: (event: RunEvent) => void): Run {
+    const {stores, executor, surroundings} = this.#options;
+    const {project, cache, now} = surroundings;
+    const actions = new ActionBuilder(stores, surroundings, request.device);
+    const news = new RunNews({
+      now,
+      onEvent,
+      recorder: request.recorder,
+      publisher: new Publisher(project, cache, stores.blobs, stores.files),
+      blobs: stores.blobs,
+      replayLogs: request.replayLogs,
+    });
+    const rebuilder = new Rebuilder(stores, actions);
+    const scheduler = new Scheduler({stores, executor, surroundings, actions, rebuilder, news, request});
+    return {
+      finished: this.#finish(request, scheduler, news),
+      stop: () => scheduler.stop(),
+    };
+  }
+
+  async #finish(request: RunRequest, scheduler: Scheduler, news: RunNews): Promise<RunSummary> {
+    const {stores, executor, surroundings} = this.#options;
+    const startedAt = surroundings.now();
+    // `run` returns before the first event.
+    await undefined;
+    const {run, plan, selected} = request;
+    news.emit({type: 'planned', run, plan, selected: [...selected]});
+    const pass = await stores.gate.enterRun(new AbortController().signal);
+    try {
+      await sweepSandboxes(join(surroundings.cache, 'sandboxes'), startedAt, () => executor.sweep());
+      await scheduler.run();
+    } finally {
+      stores.files.save();
+      pass?.leave();
+    }
+    const durationMs = surroundings.now() - startedAt;
+    const counts = countOutcomes(scheduler.outcomes.values());
+    request.recorder.end(surroundings.now(), durationMs);
+    if (request.recorder.error !== undefined) {
+      news.notice('the ledger could not be written; the results themselves are safe', null);
+    }
+    news.emit({type: 'run-finished', counts, durationMs});
+    const {outcomes, diagnostics, isStopped} = scheduler;
+    return {plan: scheduler.plan, outcomes, counts, diagnostics, isStopped, durationMs};
+  }
+
+  /** What a run would do with each selected instance, found without executing or writing anything. */
+  async predict(request: PredictionRequest): Promise<ReadonlyMap<InstanceId, Prediction>> {
+    const {stores, surroundings} = this.#options;
+    const rebuilder = new Rebuilder(stores, new ActionBuilder(stores, surroundings, request.device));
+    const made = new Map<InstanceId, Made>();
+    const predictions = new Map<InstanceId, Prediction>();
+    const madeBy = (id: InstanceId): Made => {
+      const found = made.get(id);
+      if (found === undefined) throw new Error(`Internal error: ${id} has no result`);
+      return found;
+    };
+    for (const instance of request.plan.instances) {
+      const {id} = instance;
+      const predict = (prediction: Prediction): void => {
+        if (request.selected.has(id)) predictions.set(id, prediction);
+      };
+      const producers = Object.values(instance.inputs).flatMap(edge =>
+        edge.kind === 'one' ? [edge.from] : edge.from,
+      );
+      const unsettled = producers.find(producer => !made.has(producer.id));
+      if (unsettled !== undefined) {
+        predict({will: 'depend', on: unsettled.id});
+        continue;
+      }
+      const isForced = request.selected.has(id) && request.forced.has(id);
+      const decision = await rebuilder.decide(instance, madeBy, isForced);
+      if (decision.will === 'reuse') {
+        made.set(id, {instance, result: decision.result});
+        predict({will: 'reuse'});
+      } else if (decision.will === 'execute') {
+        predict({will: 'execute', stale: decision.stale});
+      } else {
+        predict({will: 'fail', failure: decision.failure});
+      }
+    }
+    return predictions;
+  }
+}
+
+function countOutcomes(outcomes: Iterable<Outcome>): OutcomeCounts {
+  const counts = {executed: 0, cached: 0, failed: 0, skipped: 0, cancelled: 0};
+  for (const {status} of outcomes) counts[status]++;
+  return counts;
+}
