@@ -33,5 +33,6 @@ export function radiusFollowing(
 ): (step: number) => number {
   const {lowest, highest, min, max} = range;
   if (highest === lowest) return () => max;
-  return step => min + ((max - min) * (rate(step) - lowest)) / (highest - lowest);
+  // A warm-up may begin below the lowest rate of the schedule.
+  return step => min + ((max - min) * Math.max(0, rate(step) - lowest)) / (highest - lowest);
 }

@@ -1,0 +1,241 @@
+// One training from files to files: a data set, perhaps chosen parameters and an augmentation policy, to weights,
+// curve, predictions and summary. The heavy packages are loaded here, so this file is only imported when it runs.
+
+import {createHash} from 'node:crypto';
+import {readFile, writeFile} from 'node:fs/promises';
+import {compile, type DeviceChoice, type Program} from '../../src/engine/index.ts';
+import {encodeSafetensors} from '../../src/engine/safetensors.ts';
+import {type Progress, StageError, z} from '../../src/stage/define.ts';
+import {type Assembly, assemble, policyOf} from './assembly.ts';
+import {type AugmentationPolicy, augmentationPolicy, isNoAugmentation} from './augmentation.ts';
+import {readCheckpoint, writeCheckpoint} from './checkpoint.ts';
+import {bestEpoch, curveToCsv} from './curve.ts';
+import {type Dataset, decodeDataset} from './dataset-file.ts';
+import {type Hyperparameters, hyperparameters} from './hyperparameters.ts';
+import {type TrainingResult, train} from './loop.ts';
+import type {Predictions} from './metrics.ts';
+import {countParameters} from './models/model.ts';
+import {resolvePublished} from './presets.ts';
+import {pick} from './training-program.ts';
+
+export interface TrainingRun {
+  readonly params: Hyperparameters;
+  /** Paths of the inputs. */
+  readonly dataset: string;
+  readonly chosen: string | undefined;
+  readonly policy: string | undefined;
+  readonly outputs: {
+    readonly weights: string;
+    readonly curve: string;
+    readonly predictions: string;
+    readonly summary: string;
+  };
+  readonly device: {readonly choice: string; readonly gpus: readonly number[]};
+  readonly cpus: number;
+  readonly checkpoint: string | undefined;
+  readonly metric: (name: string, value: number) => void;
+  readonly progress: (progress: Progress) => void;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** @throws StageError for mistakes in the inputs; RangeError for parameters that do not fit them. */
+export async function runTraining(run: TrainingRun): Promise<void> {
+  const {metric, log, outputs, signal} = run;
+  const dataset = decodeDataset(await readFile(run.dataset), run.dataset);
+  const params = await withChosen(run.params, run.chosen, log);
+  const policy = await policyFrom(params, run.policy);
+  const resolved = resolvePublished(params, dataset.name);
+  const assembly = fitted(() => assemble(params, resolved, policy, dataset));
+  const {training, batches} = assembly;
+  log(`${training.model.name}: ${countParameters(training.model)} parameters`);
+  const device: {used: Program['device'] | undefined} = {used: undefined};
+  const {checkpoint} = run;
+  const resumed = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint);
+  if (resumed) log(`continues after epoch ${resumed.curve.length}`);
+  const result = await train({
+    training,
+    epochs: params.epochs,
+    batches,
+    evaluationBatch: params.evaluation_batch,
+    evaluateEvery: params.evaluate_every,
+    stepsPerCall: stepsPerCall(assembly),
+    resumed,
+    compile: async definition => {
+      const program = await compile(definition, {device: deviceFor(run), threads: run.cpus});
+      if (device.used === undefined) log(`${program.device.name} (${program.device.reason})`);
+      device.used = program.device;
+      return program;
+    },
+    onEpoch: async state => {
+      if (checkpoint !== undefined) await writeCheckpoint(checkpoint, await state());
+    },
+    onProgress: ({done, total, loss}) =>
+      run.progress({done, total, unit: 'steps', detail: `loss ${loss.toFixed(4)}`}),
+    signal,
+  });
+  const weights = encodeWeights(assembly, dataset, result);
+  await writeFile(outputs.weights, weights);
+  await writeFile(outputs.curve, curveToCsv(result.curve));
+  await writeFile(outputs.predictions, encodePredictions(dataset, result));
+  const metrics = metricsOf(assembly, result);
+  for (const [name, value] of Object.entries(metrics)) if (Number.isFinite(value)) metric(name, value);
+  const summary = {
+    format: 'pipe-training-1',
+    dataset: {
+      name: dataset.name,
+      is_subset: dataset.provenance.is_subset === true,
+      provenance: dataset.provenance,
+    },
+    parameters: {...params, ...resolved},
+    augmentation: policy,
+    model: training.model.name,
+    device: device.used?.kind ?? null,
+    weights_sha256: createHash('sha256').update(weights).digest('hex'),
+    metrics,
+  };
+  await writeFile(outputs.summary, `${JSON.stringify(summary, null, 2)}\n`);
+  if (result.diverged) log(`diverged in epoch ${result.curve.length}: a loss was not finite`);
+}
+
+/** The chosen parameters over those given. The seed is never chosen: a study repeats a choice with its own seeds. */
+async function withChosen(
+  params: Hyperparameters,
+  path: string | undefined,
+  log: (line: string) => void,
+): Promise<Hyperparameters> {
+  if (path === undefined) return params;
+  const file = z.object({parameters: z.record(z.string(), z.unknown())}).safeParse(await readJson(path));
+  if (!file.success) {
+    throw new StageError(`${path}: expected {"parameters": {…}}`, 'Give the output of the stage select.');
+  }
+  const {seed: _, ...chosen} = file.data.parameters;
+  const unknown = Object.keys(chosen).filter(name => !Object.hasOwn(params, name));
+  if (unknown.length > 0) {
+    throw new StageError(`${path}: expected parameters of train, got ${unknown.join(', ')}`);
+  }
+  const merged = hyperparameters.safeParse({...params, ...chosen});
+  if (!merged.success) {
+    throw new StageError(
+      `${path}: ${merged.error.issues.map(({path, message}) => `${path.join('.')}: ${message}`).join('; ')}`,
+    );
+  }
+  log(
+    `chosen: ${Object.entries(chosen)
+      .map(([name, value]) => `${name} ${String(value)}`)
+      .join(', ')}`,
+  );
+  return merged.data;
+}
+
+async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {
+  const own = policyOf(params.augmentation);
+  if (path === undefined) return own;
+  if (!isNoAugmentation(own)) {
+    throw new StageError(
+      'expected one augmentation, got the input and the parameter',
+      'Leave one of them out.',
+    );
+  }
+  const file = z.object({policy: augmentationPolicy}).safeParse(await readJson(path));
+  if (!file.success) {
+    throw new StageError(`${path}: expected {"policy": {…}}`, 'Give the output of the stage augment.');
+  }
+  return file.data.policy;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new StageError(`${path}: ${error.message}`, 'Expected a JSON file.');
+    throw error;
+  }
+}
+
+/** Parameters that do not fit the data are the user's to mend. */
+function fitted<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) throw new StageError(error.message);
+    throw error;
+  }
+}
+
+/** Without a granted GPU, `auto` may not take one that another instance holds. */
+function deviceFor({device: {choice, gpus}}: TrainingRun): DeviceChoice {
+  const known: readonly DeviceChoice[] = ['auto', 'cpu', 'webgpu', 'cuda', 'tfjs'];
+  const device = known.find(name => name === choice);
+  if (device === undefined) throw new StageError(`expected a device of ${known.join(', ')}, got ${choice}`);
+  return device === 'auto' && gpus.length === 0 ? 'cpu' : device;
+}
+
+/** About 2·10¹¹ floating-point operations per call: seconds, between which progress and the signal are looked at. */
+function stepsPerCall({training, batches}: Assembly): number {
+  const perStep = 6 * training.model.multiplications * batches.size;
+  return Math.max(1, Math.min(400, Math.floor(2e11 / perStep)));
+}
+
+/** Weights and running statistics by name; beside them, what is needed to build the model again. */
+function encodeWeights({spec}: Assembly, dataset: Dataset, {state}: TrainingResult): Uint8Array {
+  const {height, width, channels, classNames, normalisation} = dataset;
+  return encodeSafetensors({
+    tensors: {...pick(state, 'weights'), ...pick(state, 'statistics')},
+    metadata: {
+      format: 'pipe-weights-1',
+      model: JSON.stringify(spec),
+      shape: JSON.stringify({height, width, channels, classes: classNames.length}),
+      normalisation: JSON.stringify(normalisation),
+      class_names: JSON.stringify(classNames),
+    },
+  });
+}
+
+/** Predicted and true class and loss per sample, in the order of the split; -1 where a loss is not finite. */
+function encodePredictions(dataset: Dataset, {test, validation}: TrainingResult): Uint8Array {
+  const tensorsOf = (prefix: string, predictions: Predictions | undefined, labels: Int32Array) =>
+    predictions && {
+      [`${prefix}predictions`]: {dtype: 'int32' as const, shape: [labels.length], data: predictions.classes},
+      [`${prefix}labels`]: {dtype: 'int32' as const, shape: [labels.length], data: labels},
+      [`${prefix}losses`]: {dtype: 'float32' as const, shape: [labels.length], data: predictions.losses},
+    };
+  return encodeSafetensors({
+    tensors: {
+      ...tensorsOf('', test, dataset.test.labels),
+      ...tensorsOf('validation_', validation, dataset.validation.labels),
+    },
+    metadata: {format: 'pipe-predictions-1'},
+  });
+}
+
+function metricsOf(
+  {training}: Assembly,
+  {curve, diverged}: TrainingResult,
+): Readonly<Record<string, number>> {
+  const last = curve.at(-1);
+  const validation = bestEpoch(curve, 'validation_accuracy');
+  const test = bestEpoch(curve, 'test_accuracy');
+  const best = validation ?? test;
+  const all: Readonly<Record<string, number | null | undefined>> = {
+    test_accuracy: last?.test_accuracy,
+    test_loss: last?.test_loss,
+    validation_accuracy: last?.validation_accuracy,
+    validation_loss: last?.validation_loss,
+    train_accuracy: last?.train_accuracy,
+    train_loss: last?.train_loss,
+    // The best epoch is chosen on the validation split where there is one; the largest test accuracy is not a
+    // result, but some publications report it.
+    best_epoch: best?.epoch,
+    best_validation_accuracy: validation?.accuracy,
+    test_accuracy_at_best: curve.find(({epoch}) => epoch === best?.epoch)?.test_accuracy,
+    best_test_accuracy: test?.accuracy,
+    diverged: diverged ? 1 : 0,
+    epochs: curve.length,
+    parameter_count: countParameters(training.model),
+  };
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value]] : [])),
+  );
+}
