@@ -28,10 +28,15 @@ interface Surroundings {
   readonly signal?: AbortSignal;
 }
 
+const temporary: string[] = [];
+process.once('exit', () => {
+  for (const folder of temporary) rmSync(folder, {recursive: true, force: true});
+});
+
 /** A temporary folder that is removed when the test process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pipe-test-'));
-  process.once('exit', () => rmSync(folder, {recursive: true, force: true}));
+  temporary.push(folder);
   return folder;
 }
 
