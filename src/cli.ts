@@ -1,10 +1,11 @@
 #!/usr/bin/env node
+
 // The command line: the only place where the parts are put together, and where clock, environment, working
 // directory and exit code enter and leave. Loads nothing that the command at hand does not need.
 
-import {findPackage} from './cli/project.ts';
 import {EXIT, type ExitCode} from './cli/exit.ts';
 import type {Shell} from './cli/program.ts';
+import {findPackage} from './cli/project.ts';
 import {surroundingsOf} from './cli/surroundings.ts';
 
 const argv = process.argv.slice(2);

@@ -8,7 +8,8 @@ export type Change =
   | {readonly what: 'parameter'; readonly name: string; readonly before: string; readonly after: string}
   | {
       readonly what: 'code';
-      readonly file: string;
+      /** `null` where nothing is known of the sources of the code before. */
+      readonly file: string | null;
       /** The module through which the file came in, where that is not the file itself. */
       readonly importedBy: string | null;
     }

@@ -35,9 +35,8 @@ const NOTHING: Config = {cache: null, jobs: null, mirror: null, device: null};
 async function parse(text: string): Promise<Config> {
   const [{parseYaml}, {describe}] = await Promise.all([import('../spec/yaml.ts'), import('../spec/tree.ts')]);
   const file = {path: CONFIG, text};
-  const tree = parseYaml(file);
-  if (!tree.ok) throw new UserMistakes(tree.error);
-  const root = tree.value;
+  const {tree: root, mistakes: unreadable} = parseYaml(file);
+  if (root === null || unreadable.length > 0) throw new UserMistakes(unreadable);
   if (root.kind === 'scalar' && root.value === null) return NOTHING;
   if (root.kind !== 'map') {
     throw new UserMistakes([mistake('wrong-type', `expected a map, got ${describe(root)}`, root.span)]);

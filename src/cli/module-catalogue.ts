@@ -6,18 +6,17 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Span} from '../core/source.ts';
 import {type Catalogue, type LoadedStage, unknownStageModule} from '../plan/catalogue.ts';
-import {describeFailure} from '../report/failure.ts';
-import type {CodeSource} from '../run/stores.ts';
 import type {StageDefinition} from '../stage/define.ts';
+import type {Code} from './code.ts';
 import {findStageModule, type StageFolders, stageModuleNames} from './stage-modules.ts';
 
 export class ModuleCatalogue implements Catalogue {
   readonly #folders: StageFolders;
-  readonly #code: CodeSource;
+  readonly #code: Code;
   /** Absolute path by what `uses` says: everything that was found. */
   readonly found = new Map<string, string>();
 
-  constructor(folders: StageFolders, code: CodeSource) {
+  constructor(folders: StageFolders, code: Code) {
     this.#folders = folders;
     this.#code = code;
   }
@@ -26,20 +25,18 @@ export class ModuleCatalogue implements Catalogue {
     const path = findStageModule(uses, this.#folders);
     if (path === undefined) return err(this.#missing(uses, span));
     this.found.set(uses, path);
-    const code = await this.#code.codeOf(path);
-    if (!code.ok) {
-      const hint = code.error.reason === 'mistake' ? (code.error.hint ?? undefined) : undefined;
-      return err(mistake('broken-module', `${uses}: ${describeFailure(code.error)}`, span, {hint}));
-    }
+    const code = await this.#code.digest(path);
+    if (!code.ok) return err(brokenModule(uses, span, code.error));
     let module: unknown;
     try {
-      module = await import(pathToFileURL(await code.value.entry()).href);
+      module = await import(pathToFileURL(await this.#code.entryOf(code.value, path)).href);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const hint = 'a declaration must load without side effects; import heavy packages inside run()';
       return err(mistake('broken-module', `${uses} fails while it is loaded: ${message}`, span, {hint}));
     }
-    const exported: unknown = typeof module === 'object' && module !== null ? Reflect.get(module, 'default') : undefined;
+    const exported: unknown =
+      typeof module === 'object' && module !== null ? Reflect.get(module, 'default') : undefined;
     const problem = problemOf(exported);
     if (problem === undefined && isDefinition(exported)) return ok({uses, path, declaration: exported});
     const hint = 'a stage module ends in `export default defineStage({about, params, inputs, outputs, run})`';
@@ -56,6 +53,16 @@ export class ModuleCatalogue implements Catalogue {
       hint: 'paths are relative to the project',
     });
   }
+}
+
+/** Mistakes in the sources of a module, as notes to the place that uses it. */
+function brokenModule(uses: string, span: Span, mistakes: readonly Diagnostic[]): Diagnostic {
+  const notes = mistakes.flatMap(({message, span: place}) =>
+    place === undefined ? [] : [{message, span: place}],
+  );
+  const [first] = mistakes;
+  const said = notes.length > 0 || first === undefined ? '' : `: ${first.message}`;
+  return mistake('broken-module', `${uses} cannot be bundled${said}`, span, {notes, hint: first?.hint});
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -4,9 +4,9 @@
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Json} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
-import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Plan} from '../plan/plan.ts';
 import {writeAtomically} from '../store/atomic-file.ts';
 import {UserMistakes} from './exit.ts';
@@ -26,7 +26,11 @@ export interface Pipeline {
 }
 
 /** Opens the pipeline that the arguments mean and plans it. Throws `UserMistakes` with all that is wrong with it. */
-export async function openPipeline(shell: Shell, args: readonly string[], options: Options): Promise<Pipeline> {
+export async function openPipeline(
+  shell: Shell,
+  args: readonly string[],
+  options: Options,
+): Promise<Pipeline> {
   const chosen = choosePipeline(args, shell.outside.cwd, lastPipeline);
   if (chosen.because !== null && !options.json) {
     shell.outside.stderr.screen.write(`${chosen.file}: ${chosen.because}\n`);
@@ -43,7 +47,11 @@ export async function planChosen(
 ): Promise<Pipeline> {
   const folders = {project: workspace.project, packageRoot: shell.packageRoot};
   const cache = new PlanCache(workspace.store, folders, workspace.code, buildOf(shell.version));
-  const question: PlanQuestion = {file: chosen.file, profile: options.profile ?? null, set: options.set ?? []};
+  const question: PlanQuestion = {
+    file: chosen.file,
+    profile: options.profile ?? null,
+    set: options.set ?? [],
+  };
   const text = readFileSync(chosen.path, 'utf8');
   const replan = async (matrices: ReadonlyMap<string, Json>): Promise<Planned> => {
     const planner = await loadPlanner();
@@ -66,7 +74,10 @@ export async function planChosen(
 
 export interface Planner {
   readonly plan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
-  readonly observed: {readonly modules: ReadonlyMap<string, string>; readonly exists: ReadonlyMap<string, boolean>};
+  readonly observed: {
+    readonly modules: ReadonlyMap<string, string>;
+    readonly exists: ReadonlyMap<string, boolean>;
+  };
 }
 
 /**
@@ -76,7 +87,10 @@ export interface Planner {
 function buildOf(version: string): string | null {
   const file = fileURLToPath(import.meta.url);
   if (file.endsWith('.ts')) return null;
-  const {mtimeMs, size} = statSync(join(file, '..', 'cli.js'), {throwIfNoEntry: false}) ?? {mtimeMs: 0, size: 0};
+  const {mtimeMs, size} = statSync(join(file, '..', 'cli.js'), {throwIfNoEntry: false}) ?? {
+    mtimeMs: 0,
+    size: 0,
+  };
   return `${version} ${mtimeMs} ${size}`;
 }
 
@@ -89,6 +103,6 @@ export function lastPipeline(project: string): string | null {
 }
 
 export function rememberPipeline({chosen, workspace}: Pipeline): void {
-  if (lastPipeline(workspace.project) !== chosen.file) writeAtomically(lastFile(workspace.project), `${chosen.file}\n`);
+  if (lastPipeline(workspace.project) !== chosen.file)
+    writeAtomically(lastFile(workspace.project), `${chosen.file}\n`);
 }
-

@@ -108,7 +108,13 @@ export interface Observed {
   readonly exists: ReadonlyMap<string, boolean>;
 }
 
-const codeJson = ({code, packages}: {readonly code: string; readonly packages: Readonly<Record<string, string>>}): Json => ({
+const codeJson = ({
+  code,
+  packages,
+}: {
+  readonly code: string;
+  readonly packages: Readonly<Record<string, string>>;
+}): Json => ({
   code,
   packages,
 });

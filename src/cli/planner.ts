@@ -25,7 +25,13 @@ export interface PlannerOptions {
   readonly trees: TreeCache;
 }
 
-export async function openPlanner({text, question, workspace, folders, trees}: PlannerOptions): Promise<Planner> {
+export async function openPlanner({
+  text,
+  question,
+  workspace,
+  folders,
+  trees,
+}: PlannerOptions): Promise<Planner> {
   const {file, profile, set} = question;
   const spec = await readPipeline({path: file, text}, {profile, set, trees});
   if (!spec.ok) throw new UserMistakes(spec.error);

@@ -5,10 +5,10 @@ import {closest} from '../core/closest.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector} from '../plan/selection.ts';
+import {quoteArgument} from '../report/failure.ts';
 import type {LastState} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import {refuse, UserMistakes} from './exit.ts';
-import {quoteArgument} from '../report/failure.ts';
 import type {Pipeline} from './pipeline.ts';
 import type {Workspace} from './workspace.ts';
 

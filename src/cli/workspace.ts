@@ -5,7 +5,6 @@ import {readdirSync, realpathSync} from 'node:fs';
 import {availableParallelism, hostname, totalmem} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {Machine} from '../run/request.ts';
-import type {CodeSource} from '../run/stores.ts';
 import {KeyvActionCache} from '../store/action-cache.ts';
 import {BlobShelf} from '../store/blob-shelf.ts';
 import {DiskBlobStore} from '../store/blob-store.ts';
@@ -16,7 +15,7 @@ import {parseIndexPlace} from '../store/index-server.ts';
 import {Ledger} from '../store/ledger.ts';
 import {RunGate} from '../store/run-gate.ts';
 import type {ActionCache, BlobStore, Claims, FileStates} from '../store/store.ts';
-import {openCode} from './code.ts';
+import {type Code, openCode} from './code.ts';
 import {type Config, readConfig} from './config.ts';
 import {refuse} from './exit.ts';
 import type {Shell} from './program.ts';
@@ -35,7 +34,7 @@ export interface Workspace {
   readonly checkpoints: Checkpoints;
   readonly ledger: Ledger;
   readonly gate: RunGate;
-  readonly code: CodeSource;
+  readonly code: Code;
 }
 
 export async function openWorkspace({outside, packageRoot}: Shell, folder: string): Promise<Workspace> {
@@ -43,7 +42,8 @@ export async function openWorkspace({outside, packageRoot}: Shell, folder: strin
   const project = realpathSync(folder);
   const store = join(project, 'cache');
   const config = await readConfig(project, outside);
-  const place = config.cache === null ? {kind: 'local' as const, folder: store} : parseIndexPlace(config.cache);
+  const place =
+    config.cache === null ? {kind: 'local' as const, folder: store} : parseIndexPlace(config.cache);
   if (place === undefined) {
     return refuse('bad-cache', `expected redis://… or postgres://… for the cache, got '${config.cache}'`);
   }

@@ -1,18 +1,17 @@
 // One bound stage → its instances: rows of its single inputs, joined with its own cells, gathers resolved,
 // parameters checked. Mistakes are placed at the axis value or input that they are about.
 
+import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import type {JsonObject} from '../core/json.ts';
 import type {Located, Span} from '../core/source.ts';
 import type {InputItem, InputSpec, Reference, StageSpec} from '../spec/spec.ts';
-import {jsonOf, type Node} from '../spec/tree.ts';
 import type {Cell} from '../stage/define.ts';
-import {axisWithoutUse, type BoundStage} from './bind.ts';
+import type {BoundStage} from './bind.ts';
 import {groupBy, joinRows, type Row, StageInstances, sharedAxes, unitedAxes, valuesKey} from './join.ts';
-import {axesOf, cellText, type PlacedCell} from './matrix.ts';
-import {checkParameters} from './parameters.ts';
+import {axesOf, cellText} from './matrix.ts';
 import {type InputEdge, type Instance, type InstanceId, instanceId, type Producer} from './plan.ts';
 import {publishPath} from './publish.ts';
+import {axisNames, type BoundCell, once} from './stage-parameters.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 type Producers = (stage: string) => StageInstances;
@@ -20,13 +19,13 @@ type Producers = (stage: string) => StageInstances;
 interface Candidate {
   readonly cell: Cell;
   readonly picks: readonly Instance[];
-  readonly own: PlacedCell;
+  readonly own: BoundCell;
 }
 
 /** `null` when something was reported. Every producer must have been expanded. */
 export function expandStage(
   bound: BoundStage,
-  cells: readonly PlacedCell[],
+  cells: readonly BoundCell[],
   producers: Producers,
   reportOutside: Report,
 ): StageInstances | null {
@@ -40,29 +39,16 @@ export function expandStage(
   const joined = joinSingles(singles, producers, report);
   if (!joined) return null;
   const ownAxes = axesOf(cells.map(({cell}) => cell));
-  checkAxisUse(bound, cells, ownAxes, producers, report);
+  checkAxisUse(bound, ownAxes, producers, report);
   const candidates = joinCells(spec, joined, cells, ownAxes, report);
   const axes = unitedAxes(joined.axes, ownAxes);
   const instances: Instance[] = [];
   const fixed = fixedParts(bound);
   for (const candidate of candidates) {
     const inputs = edgesOf(spec, candidate, axes, producers, report);
-    const params = parametersOf(bound, candidate.own, report);
-    if (inputs && params) instances.push(instanceOf(bound, fixed, candidate.cell, params, inputs));
+    if (inputs) instances.push(instanceOf(bound, fixed, candidate, inputs));
   }
   return isSound ? new StageInstances(instances, axes) : null;
-}
-
-/** One message for one mistake, however many cells meet it. */
-function once(report: Report): Report {
-  const seen = new Set<string>();
-  return diagnostic => {
-    const {code, message, span} = diagnostic;
-    const key = `${code}\n${span?.file.path}\n${span?.start}\n${span?.end}\n${message}`;
-    if (seen.has(key)) return;
-    seen.add(key);
-    report(diagnostic);
-  };
 }
 
 type SingleInput = InputSpec & {readonly kind: 'one'};
@@ -95,20 +81,21 @@ function joinSingles(
 /** A module's own axis is a parameter of it, or it is there to choose among the instances of an input. */
 function checkAxisUse(
   bound: BoundStage,
-  cells: readonly PlacedCell[],
   ownAxes: readonly string[],
   producers: Producers,
   report: Report,
 ): void {
-  if (!bound.declaration) return;
-  const known = Object.keys(bound.declaration.params.shape);
+  const {module} = bound;
+  if (!module) return;
+  const known = Object.keys(module.declaration.params.shape);
   const unknown = ownAxes.filter(axis => !known.includes(axis));
   if (unknown.length === 0) return;
   const carried = new Set<string>();
   for (const {from} of itemsOf(bound.spec))
     for (const axis of producers(from.value.stage).axes) carried.add(axis);
   for (const axis of unknown) {
-    if (!carried.has(axis)) report(axisWithoutUse(axisName(bound.spec, cells, axis), known, [...carried]));
+    if (!carried.has(axis))
+      report(axisWithoutUse(axisName(bound.spec, axis), module.uses, known, [...carried]));
   }
 }
 
@@ -119,20 +106,31 @@ function* itemsOf(spec: StageSpec): Generator<InputItem> {
   }
 }
 
-function axisName(spec: StageSpec, cells: readonly PlacedCell[], axis: string): Located<string> {
-  const products = spec.matrix.kind === 'products' ? spec.matrix.products : [];
-  for (const product of products) {
-    const found = product.axes.find(({name}) => name.value === axis);
-    if (found) return found.name;
-  }
-  const span = spec.matrix.kind === 'from' ? spec.matrix.from.span : cells[0]?.nodes.get(axis)?.span;
-  return {value: axis, span: span ?? spec.name.span};
+function axisName(spec: StageSpec, axis: string): Located<string> {
+  const written = axisNames(spec).find(name => name.value === axis);
+  return written ?? {value: axis, span: spec.matrix.kind === 'from' ? spec.matrix.from.span : spec.name.span};
+}
+
+/** An axis that is no parameter and chooses nothing. */
+function axisWithoutUse(
+  axis: Located<string>,
+  uses: string,
+  known: readonly string[],
+  carried: readonly string[],
+): Diagnostic {
+  const near = closest(axis.value, [...known, ...carried]);
+  const hint =
+    near !== undefined
+      ? `did you mean ${near}?`
+      : `its parameters are ${known.join(', ') || 'none'}; axes of its inputs are ${carried.join(', ') || 'none'}`;
+  const message = `expected a parameter of the stage module ${uses} or an axis of an input, got '${axis.value}'`;
+  return mistake('unknown-axis', message, axis.span, {hint});
 }
 
 function joinCells(
   spec: StageSpec,
   joined: {rows: readonly Row[]; axes: readonly string[]},
-  cells: readonly PlacedCell[],
+  cells: readonly BoundCell[],
   ownAxes: readonly string[],
   report: Report,
 ): readonly Candidate[] {
@@ -160,7 +158,7 @@ function joinCells(
 /** A cell for which an input has nothing: blames the value that no instance has, or else the combination. */
 function reportUnmet(
   spec: StageSpec,
-  own: PlacedCell,
+  own: BoundCell,
   shared: readonly string[],
   available: readonly Cell[],
   report: Report,
@@ -177,7 +175,7 @@ function reportUnmet(
   report(mistake('empty-join', message, placeOfValue(spec, own, axis), {hint}));
 }
 
-function placeOfValue(spec: StageSpec, own: PlacedCell, axis: string): Span {
+function placeOfValue(spec: StageSpec, own: BoundCell, axis: string): Span {
   const node = own.nodes.get(axis);
   return node?.span ?? (spec.matrix.kind === 'from' ? spec.matrix.from.span : spec.name.span);
 }
@@ -233,7 +231,11 @@ function gather(
       blamed !== undefined && own.nodes.has(blamed) ? placeOfValue(spec, own, blamed) : item.from.span;
     const wanted = cellText(pick(cell, lacking === undefined ? shared : [lacking]));
     const values = [...new Set(producer.instances.map(instance => String(instance.cell[lacking ?? ''])))];
-    const hint = lacking === undefined ? undefined : `there, ${lacking} is one of ${values.join(', ')}`;
+    const example = producer.instances[0]?.id;
+    const hint =
+      lacking === undefined
+        ? `there is ${example}, for example`
+        : `there, ${lacking} is one of ${values.join(', ')}`;
     const message = `expected instances of ${stage} to gather, got none with ${wanted}`;
     report(mistake('empty-gather', message, span, {hint}));
     return [];
@@ -245,16 +247,6 @@ function gather(
     return [];
   }
   return found;
-}
-
-function parametersOf(bound: BoundStage, own: PlacedCell, report: Report): JsonObject | null {
-  const {spec, declaration} = bound;
-  const nodes = new Map<string, Node>([...spec.values].map(([name, {node}]) => [name, node]));
-  for (const [axis, node] of own.nodes) {
-    if (!declaration || Object.hasOwn(declaration.params.shape, axis)) nodes.set(axis, node);
-  }
-  if (declaration) return checkParameters(declaration, nodes, spec.name.span, report);
-  return Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
 }
 
 /** What all instances of a stage share. */
@@ -275,14 +267,13 @@ const fixedParts = ({spec, work, outputs}: BoundStage) => ({
 function instanceOf(
   {spec}: BoundStage,
   fixed: ReturnType<typeof fixedParts>,
-  cell: Cell,
-  params: JsonObject,
+  {cell, own}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
 ): Instance {
   return {
     id: instanceId(fixed.stage, cell),
     cell,
-    params,
+    params: own.params,
     inputs,
     ...fixed,
     publish: spec.publish ? publishPath(spec.publish.value, cell) : null,

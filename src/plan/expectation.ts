@@ -93,36 +93,63 @@ const isScalar = (value: unknown): value is JsonScalar =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
 interface Bounds {
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly exclusiveMaximum?: number;
-  readonly multipleOf?: number;
-  readonly format?: string;
+  minimum?: number;
+  maximum?: number;
+  above?: number;
+  below?: number;
+  multipleOf?: number | bigint;
+  isWhole?: boolean;
+}
+
+/** What the checks of a schema say together; a later check of one kind stands for an earlier one. */
+function boundsOf(schema: Schema): Bounds {
+  const bounds: Bounds = {};
+  // `z.int()` is a check and a schema in one.
+  const checks = [schema, ...(schema._zod.def.checks ?? [])] as unknown as readonly z.core.$ZodChecks[];
+  for (const {_zod} of checks) {
+    const {def} = _zod;
+    switch (def.check) {
+      case 'number_format':
+        bounds.isWhole = def.format.includes('int');
+        break;
+      case 'greater_than':
+        bounds[def.inclusive ? 'minimum' : 'above'] = Number(def.value);
+        break;
+      case 'less_than':
+        bounds[def.inclusive ? 'maximum' : 'below'] = Number(def.value);
+        break;
+      case 'multiple_of':
+        bounds.multipleOf = def.value;
+        break;
+      case 'min_length':
+        bounds.minimum = def.minimum;
+        break;
+      case 'max_length':
+        bounds.maximum = def.maximum;
+        break;
+      case 'length_equals':
+        bounds.minimum = def.length;
+        bounds.maximum = def.length;
+        break;
+    }
+  }
+  return bounds;
 }
 
 function numberExpectation(schema: Schema): string {
-  const bounds = schema._zod.bag as Bounds;
-  const isWhole = bounds.format?.includes('int') ?? false;
+  const {minimum, maximum, above, below, multipleOf, isWhole} = boundsOf(schema);
   const limits: string[] = [];
-  const {exclusiveMinimum: above, exclusiveMaximum: below} = bounds;
-  const minimum = meaningful(bounds.minimum);
-  const maximum = meaningful(bounds.maximum);
   if (above !== undefined) limits.push(`greater than ${above}`);
   if (minimum !== undefined && maximum !== undefined) limits.push(`from ${minimum} to ${maximum}`);
   else if (minimum !== undefined) limits.push(`of at least ${minimum}`);
   else if (maximum !== undefined) limits.push(`of at most ${maximum}`);
   if (below !== undefined) limits.push(`less than ${below}`);
-  if (bounds.multipleOf !== undefined) limits.push(`that is a multiple of ${bounds.multipleOf}`);
+  if (multipleOf !== undefined) limits.push(`that is a multiple of ${multipleOf}`);
   return [`a ${isWhole ? 'whole ' : ''}number`, limits.join(' and ')].filter(part => part !== '').join(' ');
 }
 
-/** Zod bounds every integer by what JavaScript holds exactly, which is nothing that a reader wants to know. */
-const meaningful = (bound: number | undefined): number | undefined =>
-  bound === undefined || Math.abs(bound) >= Number.MAX_SAFE_INTEGER ? undefined : bound;
-
 function lengthOf(schema: Schema, unit: string): string {
-  const {minimum, maximum} = schema._zod.bag as Bounds;
+  const {minimum, maximum} = boundsOf(schema);
   const plural = (count: number): string => `${count} ${unit}${count === 1 ? '' : 's'}`;
   if (minimum !== undefined && minimum === maximum) return ` of ${plural(minimum)}`;
   if (minimum !== undefined && maximum !== undefined) return ` of ${minimum} to ${plural(maximum)}`;

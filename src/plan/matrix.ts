@@ -48,7 +48,9 @@ function expandProduct(product: ProductSpec, report: Report): readonly PlacedCel
   const size = axes.reduce((count, axis) => count * axis.values.length, 1);
   if (size > CELL_LIMIT) {
     const message = `expected a matrix of at most ${CELL_LIMIT} cells, got ${size}`;
-    report(mistake('too-many-cells', message, first.name.span));
+    report(
+      mistake('too-many-cells', message, first.name.span, {hint: 'leave values out, or split the stage'}),
+    );
     return [];
   }
   const excludes = exclude.filter(partial => isSound(partial, product, report));

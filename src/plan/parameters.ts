@@ -7,110 +7,129 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
 import type {Span} from '../core/source.ts';
 import {valueMistake} from '../spec/fields.ts';
-import {describeKind, jsonOf, type Node, nodeAt} from '../spec/tree.ts';
-import type {StageDeclaration} from './catalogue.ts';
-import {choicesOf, expectationOf, schemaAt} from './expectation.ts';
+import type {StageSpec} from '../spec/spec.ts';
+import {describeKind, jsonOf, keyAt, type Node, nodeAt} from '../spec/tree.ts';
+import type {LoadedStage} from './catalogue.ts';
+import {choicesOf, expectationOf, schemaAt, unwrap} from './expectation.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 
-/** `null` when something was reported. `stage` is where the stage is named: the place of what is missing. */
+/**
+ * `null` when something was reported. `nodes` holds only parameters that the module declares.
+ * `isEcho` tells of a missing parameter whether another mistake accounts for it.
+ */
 export function checkParameters(
-  declaration: StageDeclaration,
+  module: LoadedStage,
   nodes: ReadonlyMap<string, Node>,
-  stage: Span,
+  spec: StageSpec,
+  isEcho: (name: string) => boolean,
   report: Report,
 ): JsonObject | null {
+  const schema = module.declaration.params;
   const given = Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
-  const parsed = declaration.params.safeParse(given);
+  const parsed = schema.safeParse(given);
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) report(issueMistake(declaration.params, issue, nodes, stage));
+    for (const issue of parsed.error.issues) {
+      const found = issueMistake(module, issue, nodes, spec, isEcho);
+      if (found && !(spec.isBroken && isUnresolved(found))) report(found);
+    }
     return null;
   }
-  let isSound = true;
+  const problems: Diagnostic[] = [];
   const effective = toJson(parsed.data, path => {
-    isSound = false;
-    const message = `expected the stage module to give JSON as the parameter ${path}, got something else`;
-    report(
-      mistake('bad-module', message, stage, {
-        hint: 'use a schema whose output is text, numbers, lists and maps',
-      }),
-    );
+    const message = `expected the stage module ${module.uses} to give JSON as the parameter ${path}, got something else`;
+    const hint = 'use a schema whose output is text, numbers, true, false, null, lists and maps';
+    problems.push(mistake('bad-module', message, spec.name.span, {hint}));
   });
   for (const [name, node] of nodes) {
-    for (const dropped of droppedKeys(
-      given[name],
-      isJsonObject(effective) ? effective[name] : undefined,
-      [],
-    )) {
-      isSound = false;
-      const schema = schemaAt(declaration.params, [name, ...dropped.slice(0, -1)]);
-      report(unknownKey(String(dropped.at(-1)), schema, nodeAt(node, dropped)));
+    const kept = isJsonObject(effective) ? effective[name] : undefined;
+    for (const dropped of droppedKeys(given[name], kept, [])) {
+      const around = schemaAt(schema, [name, ...dropped.slice(0, -1)]);
+      problems.push(unknownKey(module, String(dropped.at(-1)), around, keyAt(node, dropped)));
     }
   }
-  return isSound && isJsonObject(effective) ? effective : null;
+  problems.forEach(report);
+  return problems.length === 0 && isJsonObject(effective) ? effective : null;
 }
 
+/** A reference that was reported already stands there as the text that it is. */
+const isUnresolved = ({span}: Diagnostic): boolean =>
+  span?.file.text.slice(span.start, span.end).includes('${') ?? false;
+
 function issueMistake(
-  schema: z.ZodObject,
+  module: LoadedStage,
   issue: z.core.$ZodIssue,
   nodes: ReadonlyMap<string, Node>,
-  stage: Span,
-): Diagnostic {
+  spec: StageSpec,
+  isEcho: (name: string) => boolean,
+): Diagnostic | null {
   const [name, ...rest] = issue.path;
   const root = name === undefined ? undefined : nodes.get(String(name));
-  const wanted = schemaAt(schema, issue.path);
+  const wanted = schemaAt(module.declaration.params, issue.path);
   if (!root) {
-    if (name === undefined) return mistake('bad-parameter', issue.message, stage);
-    const what = wanted ? `: ${expectationOf(wanted)}` : '';
-    const hint = 'add it under `with`, or as an axis under `matrix`';
-    return mistake('missing-parameter', `expected the parameter ${String(name)}${what}, got none`, stage, {
-      hint,
+    const at = spec.name.span;
+    if (name === undefined) return mistake('bad-parameter', issue.message, at);
+    if (isEcho(String(name))) return null;
+    const what = wanted ? ` (${expectationOf(wanted)})` : '';
+    const message = `expected the parameter ${String(name)}${what} of the stage module ${module.uses}, got none`;
+    return mistake('missing-parameter', message, at, {
+      hint: 'add it under `with`, or as an axis under `matrix`',
     });
   }
   const node = nodeAt(root, rest);
   if (issue.code === 'unrecognized_keys') {
-    return unknownKey(issue.keys[0] ?? '', wanted, node);
+    const key = issue.keys[0] ?? '';
+    return unknownKey(module, key, wanted, keyAt(root, [...rest, key]));
   }
+  return valueIssue(issue, node, wanted);
+}
+
+function valueIssue(issue: z.core.$ZodIssue, node: Node, wanted: z.core.$ZodType | undefined): Diagnostic {
   if (issue.code === 'custom') return valueMistake('bad-parameter', issue.message, node);
+  const as = `as ${label(issue.path)}, got ${describeKind(node)}`;
   if (issue.code === 'invalid_format') {
-    const pattern =
-      issue.pattern === undefined ? `a valid ${issue.format}` : `text that matches ${issue.pattern}`;
-    return valueMistake(
-      'bad-parameter',
-      `expected ${pattern} as ${label(issue.path)}, got ${describeKind(node)}`,
-      node,
-    );
+    const isPattern = issue.format === 'regex' && issue.pattern !== undefined;
+    const what = isPattern ? `text that matches ${issue.pattern}` : `text of the format ${issue.format}`;
+    return valueMistake('bad-parameter', `expected ${what} ${as}`, node);
   }
-  const expectation = wanted ? expectationOf(wanted) : issue.message;
+  const expectation = wanted ? `expected ${expectationOf(wanted)}` : issue.message;
   const near = wanted && node.kind === 'scalar' ? closest(String(node.value), choicesOf(wanted)) : undefined;
-  const message = `expected ${expectation} as ${label(issue.path)}, got ${describeKind(node)}`;
-  return valueMistake(
-    'bad-parameter',
-    message,
-    node,
-    near === undefined ? undefined : `did you mean ${near}?`,
-  );
+  const hint = near === undefined ? undefined : `did you mean ${near}?`;
+  return valueMistake('bad-parameter', `${expectation} ${as}`, node, hint);
 }
 
 const label = (path: readonly PropertyKey[]): string => path.map(String).join('.');
 
-function unknownKey(key: string, schema: z.core.$ZodType | undefined, node: Node): Diagnostic {
-  const shape = schema && '_zod' in schema ? (schema._zod.def as {shape?: object}).shape : undefined;
-  return unknownParameter(key, Object.keys(shape ?? {}), node.span);
+function unknownKey(
+  module: LoadedStage,
+  key: string,
+  around: z.core.$ZodType | undefined,
+  span: Span,
+): Diagnostic {
+  const def = around && (unwrap(around) as z.core.$ZodTypes)._zod.def;
+  return unknownParameter(key, def?.type === 'object' ? Object.keys(def.shape) : [], module.uses, span);
 }
 
-/** A parameter that the module does not declare. */
-export function unknownParameter(name: string, known: readonly string[], span: Span): Diagnostic {
+/** A parameter that the module does not declare, or a part of one. */
+export function unknownParameter(
+  name: string,
+  known: readonly string[],
+  uses: string,
+  span: Span,
+): Diagnostic {
   const near = closest(name, known);
   const hint =
     near !== undefined
       ? `did you mean ${near}?`
       : known.length > 0
-        ? `its parameters are ${known.join(', ')}`
-        : 'it has no parameters';
-  return mistake('unknown-parameter', `expected a parameter of the stage module, got '${name}'`, span, {
-    hint,
-  });
+        ? `known here are ${known.join(', ')}`
+        : 'none is known here';
+  return mistake(
+    'unknown-parameter',
+    `expected a parameter of the stage module ${uses}, got '${name}'`,
+    span,
+    {hint},
+  );
 }
 
 /** Paths of keys that the schema dropped without a word: slips in nested maps. */

@@ -15,6 +15,7 @@ import type {PlacedCell} from './matrix.ts';
 import {orderByDependency} from './order.ts';
 import type {Instance, InstanceId, PendingMatrix, Plan, Producer} from './plan.ts';
 import {checkPublishing} from './publish.ts';
+import {bindCells} from './stage-parameters.ts';
 
 /** What planning asks of the file system: whether a path, relative to the project, exists. */
 export interface ProjectFiles {
@@ -124,7 +125,12 @@ function planStage(
       pending.push({stage: name, from});
       return {status: 'held', by: new Set([name])};
     }
-    cells = placeCells(stage.spec, read);
+    let isSound = true;
+    cells = bindCells(stage.spec, stage.module, placeCells(stage.spec, read), diagnostic => {
+      isSound = false;
+      report(diagnostic);
+    });
+    if (!isSound) return BROKEN;
   }
   const instances = expandStage(stage, cells, producer => instancesOf(planned, producer), report);
   return instances ? {status: 'planned', instances} : BROKEN;

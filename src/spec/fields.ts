@@ -25,20 +25,22 @@ export const asMap = (node: Node, what: string, report: Report, hint?: string): 
 
 /** Text that is not empty. */
 export function asText(node: Node, what: string, report: Report, hint?: string): Located<string> | null {
-  if (node.kind !== 'scalar' || typeof node.value !== 'string') {
-    const quote =
-      node.kind === 'scalar' && node.value !== null ? `put it into quotes: "${node.value}"` : undefined;
-    return expected(what, node, report, hint ?? quote);
+  if (node.kind !== 'scalar' || typeof node.value !== 'string' || node.value.trim() === '') {
+    return expected(what, node, report, hint);
   }
-  if (node.value.trim() === '') return expected(what, node, report, hint);
   return {value: node.value, span: node.span};
 }
 
-/** One text, or a list of them. */
-export function asTexts(node: Node, what: string, report: Report): Located<string>[] | null {
+/** How to write a number or a boolean that is meant as text. */
+export const quoteHint = (node: Node): string | undefined =>
+  node.kind === 'scalar' && node.value !== null && typeof node.value !== 'string'
+    ? `put it into quotes: "${node.value}"`
+    : undefined;
+
+/** One text, or a list of them; what is no text is reported and left out. */
+export function asTexts(node: Node, what: string, report: Report): Located<string>[] {
   const items = node.kind === 'list' ? node.items : [node];
-  const texts = items.map(item => asText(item, what, report));
-  return texts.every(text => text !== null) ? texts : null;
+  return items.flatMap(item => asText(item, what, report, quoteHint(item)) ?? []);
 }
 
 export function asBoolean(node: Node, report: Report): boolean | null {
@@ -70,6 +72,10 @@ export function namedEntries(map: MapNode, what: string, report: Report): readon
 /** What people write who come from other tools, and what it is called here. */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   run: ['cmd', 'command', 'script', 'shell', 'exec'],
+  cpus: ['cpu', 'cores', 'threads'],
+  memory: ['mem', 'ram'],
+  gpu: ['gpus'],
+  each: ['every', 'all', 'gather', 'from'],
   in: ['input', 'inputs', 'deps', 'needs', 'depends_on', 'dependencies', 'after'],
   out: ['output', 'outputs', 'outs', 'produces'],
   with: ['params', 'parameters', 'args', 'arguments', 'vars'],
@@ -102,11 +108,24 @@ export function knownEntries(
   return found;
 }
 
+/** Is one of `keys` probably meant by a key that is not known? Then it is not missing as well. */
+export const isMeant = (map: MapNode, known: readonly string[], keys: readonly string[]): boolean =>
+  map.entries.some(
+    ({key}) => !known.includes(key.value) && keys.includes(nearestKey(key.value, known) ?? ''),
+  );
+
 function unknownKey(key: Located<string>, known: readonly string[], what: string): Diagnostic {
-  const word = key.value.toLowerCase();
-  const near = known.find(name => SYNONYMS[name]?.includes(word)) ?? closest(key.value, known) ?? undefined;
-  const hint = near === undefined ? `known keys are ${known.join(', ')}` : `did you mean \`${near}\`?`;
+  const near = nearestKey(key.value, known);
+  const all = known.length === 1 ? `its only key is ${known[0]}` : `known keys are ${known.join(', ')}`;
+  const hint = near === undefined ? all : `did you mean \`${near}\`?`;
   return mistake('unknown-key', `expected a key of ${what}, got '${key.value}'`, key.span, {hint});
+}
+
+function nearestKey(word: string, known: readonly string[]): string | undefined {
+  const meanings = new Map(known.flatMap(name => [name, ...(SYNONYMS[name] ?? [])].map(as => [as, name])));
+  const synonym = meanings.get(word.toLowerCase());
+  if (synonym !== undefined) return synonym;
+  return closest(word, known) ?? meanings.get(closest(word, meanings.keys()) ?? '');
 }
 
 /** A missing key, reported at the thing that lacks it. */

@@ -19,7 +19,7 @@ export function nameMistake(what: string, name: Located<string>): Diagnostic | n
   const suggestion = identifierLike(name.value);
   return mistake(
     'bad-name',
-    `expected a name for ${what} of letters, digits, _ and -, starting with a letter or _, got '${name.value}'`,
+    `expected a name for ${what} (letters, digits, _ and -, no digit first), got '${name.value}'`,
     name.span,
     {hint: suggestion === null ? undefined : `such as ${suggestion}`},
   );

@@ -2,10 +2,9 @@
 // An override must name a declared parameter and agree with the type of its default.
 
 import {closest} from '../core/closest.ts';
-import {mistake} from '../core/diagnostic.ts';
-import type {Result} from '../core/result.ts';
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Located, SourceFile, Span} from '../core/source.ts';
-import {expected, type Report, valueMistake} from './fields.ts';
+import {type Report, valueMistake} from './fields.ts';
 import {describeKind, type Entry, type MapNode, type Node, type ScalarNode} from './tree.ts';
 
 /** `defaults` with the values of `overrides` in their place. */
@@ -36,7 +35,7 @@ function overrideValue(declared: Entry, given: Node, report: Report, path: strin
   }
   const hint =
     before.kind === 'list'
-      ? `write a list: ${name}=[${given.kind === 'scalar' ? String(given.value ?? '') : '…'}]`
+      ? `write a list: [${given.kind === 'scalar' ? String(given.value ?? '') : '…'}]`
       : undefined;
   const message = `expected ${withArticle(typeName(before))} for the parameter ${name}, got ${describeKind(given)}`;
   report({...valueMistake('wrong-type', message, given, hint), notes: [declaredAt(name, key.span)]});
@@ -85,7 +84,10 @@ const withArticle = (type: string): string =>
 type Parse = (
   file: SourceFile,
   offset: number,
-) => Result<Node, readonly import('../core/diagnostic.ts').Diagnostic[]>;
+) => {
+  readonly tree: Node | null;
+  readonly mistakes: readonly Diagnostic[];
+};
 
 /** Reads `a.b=value` as overrides; the value is YAML, or text as it is where the default is text. */
 export function readSetting(
@@ -143,16 +145,15 @@ function readValue(
   const isTextual = declared?.kind === 'scalar' && typeof declared.value === 'string';
   const asIs: ScalarNode = {kind: 'scalar', value: file.text.slice(offset), span, origin: null};
   const parsed = parse(file, offset);
-  if (!parsed.ok) {
+  const node = parsed.tree;
+  if (!node || parsed.mistakes.length > 0) {
     if (isTextual) return asIs;
-    for (const diagnostic of parsed.error) report(diagnostic);
+    parsed.mistakes.forEach(report);
     return null;
   }
-  const node = parsed.value;
   if (isTextual && node.kind === 'scalar' && typeof node.value !== 'string') return asIs;
-  if (node.kind === 'scalar' && node.value === null && file.text.length === offset && declared) {
-    return expected(withArticle(typeName(declared)), {...node, span: {file, start: 0, end: offset}}, report);
-  }
+  const isEmpty = node.kind === 'scalar' && node.value === null && file.text.length === offset;
+  if (isEmpty) return {...node, span: {file, start: 0, end: offset}};
   return node;
 }
 

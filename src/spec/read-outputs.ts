@@ -9,7 +9,7 @@ import type {Node} from './tree.ts';
 
 /** Files, folders or globs of the project, in normal form. */
 export function readProjectPaths(node: Node, key: string, report: Report): Located<string>[] {
-  const texts = asTexts(node, 'a path or a list of paths', report) ?? [];
+  const texts = asTexts(node, 'a path or a list of paths', report);
   return texts.flatMap(text => {
     const path = readPath(text.value);
     if (path.ok) return [{value: path.value.path, span: text.span}];

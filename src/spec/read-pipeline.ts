@@ -12,7 +12,17 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {digestBytes} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Located, SourceFile, Span} from '../core/source.ts';
-import {asMap, asText, expected, knownEntries, missingKey, namedEntries, type Report} from './fields.ts';
+import {
+  asMap,
+  asText,
+  expected,
+  isMeant,
+  knownEntries,
+  missingKey,
+  namedEntries,
+  quoteHint,
+  type Report,
+} from './fields.ts';
 import {nameMistake} from './name.ts';
 import {override, readSetting} from './parameters.ts';
 import {readStage} from './read-stage.ts';
@@ -20,6 +30,7 @@ import {resolveReferences} from './reference.ts';
 import type {PipelineSpec, StageSpec} from './spec.ts';
 import {type Entry, jsonOfMap, type MapNode, type Node} from './tree.ts';
 import {decodeTree, encodeTree, TREE_FORMAT} from './tree-text.ts';
+import type {Parsed} from './yaml.ts';
 
 export const PIPELINE_KEYS = ['pipeline', 'about', 'params', 'profiles', 'stages'] as const;
 
@@ -40,16 +51,17 @@ export async function readPipeline(
   file: SourceFile,
   options: ReadOptions = {},
 ): Promise<Result<PipelineSpec, readonly Diagnostic[]>> {
-  const tree = await loadTree(file, options.trees);
-  if (!tree.ok) return tree;
+  const {tree, mistakes: found} = await loadTree(file, options.trees);
+  if (!tree) return err(found);
   // The parser is loaded only where something has to be parsed.
   const parse = options.set?.length ? (await import('./yaml.ts')).parseYaml : null;
-  const mistakes: Diagnostic[] = [];
+  const mistakes: Diagnostic[] = [...found];
   const report: Report = diagnostic => void mistakes.push(diagnostic);
   const whole = {file, start: 0, end: 0};
-  const root = asRoot(tree.value, whole, report);
+  const root = asRoot(tree, whole, report);
   if (!root) return err(mistakes);
 
+  if (!found.every(isLocal(root))) return err(found);
   const keys = knownEntries(root, PIPELINE_KEYS, 'a pipeline', report);
   const defaults = readDefaults(keys.get('params'), whole, report);
   const profiles = readProfiles(keys.get('profiles'), defaults, report);
@@ -61,13 +73,13 @@ export async function readPipeline(
     const setting = parse && readSetting(argument, defaults, parse, report);
     if (setting) params = override(params, setting, report);
   }
-  const name = readName(keys.get('pipeline'), whole, report);
-  const stages = readStages(keys.get('stages'), params, whole, report);
+  const name = readName(root, keys.get('pipeline'), whole, report);
+  const stages = readStages(root, keys.get('stages'), params, found, report);
   const about = keys.get('about');
   return ok({
     file,
     name,
-    about: (about && asText(about.value, 'text', report)?.value) ?? '',
+    about: (about && asText(about.value, 'text', report, quoteHint(about.value))?.value) ?? '',
     params: jsonOfMap(params),
     defaults,
     profiles: [...profiles.keys()],
@@ -76,29 +88,45 @@ export async function readPipeline(
   });
 }
 
-async function loadTree(file: SourceFile, trees?: TreeCache): Promise<Result<Node, readonly Diagnostic[]>> {
+/** Whether a mistake of the YAML leaves the rest of the file as it was meant: a key too many, or a bad stage. */
+const isLocal =
+  (root: MapNode) =>
+  ({code, span}: Diagnostic): boolean => {
+    const stages = root.entries.find(({key}) => key.value === 'stages')?.value;
+    return (
+      code === 'duplicate-key' || (stages?.kind === 'map' && stages.entries.some(entry => holds(entry, span)))
+    );
+  };
+
+const holds = ({key, value}: Entry, span: Span | undefined): boolean =>
+  span !== undefined && key.span.end <= span.start && span.end <= value.span.end;
+
+async function loadTree(file: SourceFile, trees?: TreeCache): Promise<Parsed> {
   const key = trees && digestBytes(`${TREE_FORMAT}\n${file.text}`);
   const known = key && trees.get(key);
   const decoded = known && decodeTree(file, known);
-  if (decoded) return ok(decoded);
+  if (decoded) return {tree: decoded, mistakes: []};
   const {parseYaml} = await import('./yaml.ts');
   const parsed = parseYaml(file);
-  if (parsed.ok && key) trees.set(key, encodeTree(parsed.value));
+  if (key && parsed.tree && parsed.mistakes.length === 0) trees.set(key, encodeTree(parsed.tree));
   return parsed;
 }
 
+const START = 'a pipeline starts with `pipeline: NAME` and has `stages:`';
+
 function asRoot(tree: Node, whole: Span, report: Report): MapNode | null {
   if (tree.kind === 'scalar' && tree.value === null) {
-    const hint = 'a pipeline starts with `pipeline: NAME` and has `stages:`';
-    report(mistake('empty-file', 'expected a pipeline, got an empty file', whole, {hint}));
+    report(mistake('empty-file', 'expected a pipeline, got an empty file', whole, {hint: START}));
     return null;
   }
-  return asMap(tree, 'a map with `pipeline` and `stages`', report);
+  return asMap(tree, 'a map with `pipeline` and `stages`', report, START);
 }
 
-function readName(entry: Entry | undefined, whole: Span, report: Report): string {
+function readName(root: MapNode, entry: Entry | undefined, whole: Span, report: Report): string {
   if (!entry) {
-    report(missingKey('pipeline', 'a pipeline', whole, 'name it in the first line: `pipeline: NAME`'));
+    if (!isMeant(root, PIPELINE_KEYS, ['pipeline'])) {
+      report(missingKey('pipeline', 'a pipeline', whole, 'name it in the first line: `pipeline: NAME`'));
+    }
     return '';
   }
   const name = asText(entry.value, 'the name of the pipeline', report);
@@ -108,7 +136,7 @@ function readName(entry: Entry | undefined, whole: Span, report: Report): string
 }
 
 function readDefaults(entry: Entry | undefined, whole: Span, report: Report): MapNode {
-  const none: MapNode = {kind: 'map', entries: [], span: entry?.key.span ?? whole, origin: null};
+  const none = emptyMap(entry?.key.span ?? whole);
   if (!entry || isNothing(entry.value)) return none;
   const map = asMap(entry.value, 'a map from parameter to default value', report);
   if (!map) return none;
@@ -137,10 +165,16 @@ function readProfiles(
   if (!entry || isNothing(entry.value)) return profiles;
   const map = asMap(entry.value, 'a map from profile to parameters', report);
   for (const {key, value} of map ? namedEntries(map, 'a profile', report) : []) {
-    const values = asMap(value, 'a map from parameter to value', report);
+    const values = isNothing(value)
+      ? emptyMap(key.span)
+      : asMap(value, 'a map from parameter to value', report);
     if (!values) continue;
-    const resolved = withoutReferences(values, report);
-    override(defaults, resolved, report);
+    let isSound = true;
+    const resolved = withoutReferences(values, diagnostic => {
+      isSound = false;
+      report(diagnostic);
+    });
+    if (isSound) override(defaults, resolved, report);
     profiles.set(key.value, resolved);
   }
   return profiles;
@@ -168,26 +202,30 @@ function chooseProfile(
 }
 
 function readStages(
+  root: MapNode,
   entry: Entry | undefined,
   params: MapNode,
-  whole: Span,
+  found: readonly Diagnostic[],
   report: Report,
 ): ReadonlyMap<string, StageSpec> {
   const stages = new Map<string, StageSpec>();
   if (!entry) {
-    report(missingKey('stages', 'a pipeline', whole, 'a pipeline has at least one stage'));
+    const whole = {file: root.span.file, start: 0, end: 0};
+    if (!isMeant(root, PIPELINE_KEYS, ['stages']))
+      report(missingKey('stages', 'a pipeline', whole, 'a pipeline has at least one stage'));
     return stages;
   }
   const map = asMap(entry.value, 'a map from stage to what it does', report);
   if (map?.entries.length === 0) expected('at least one stage', map, report);
-  for (const {key, value} of map?.entries ?? []) {
-    const stage = readOneStage(key, value, params, report);
-    if (stage) stages.set(key.value, stage);
+  for (const item of map?.entries ?? []) {
+    const isSpoilt = found.some(({span}) => holds(item, span));
+    const stage = readOneStage(item.key, item.value, params, isSpoilt ? () => undefined : report);
+    stages.set(item.key.value, isSpoilt ? {...stage, isBroken: true} : stage);
   }
   return stages;
 }
 
-function readOneStage(name: Located<string>, node: Node, params: MapNode, report: Report): StageSpec | null {
+function readOneStage(name: Located<string>, node: Node, params: MapNode, report: Report): StageSpec {
   let isSound = true;
   const noting: Report = diagnostic => {
     isSound = false;
@@ -195,8 +233,8 @@ function readOneStage(name: Located<string>, node: Node, params: MapNode, report
   };
   const bad = nameMistake('a stage', name);
   if (bad) noting(bad);
-  const map = asMap(node, 'a map with `uses` or `run`', noting);
-  if (!map) return {...readStage(name, emptyStage(name.span), () => undefined), isBroken: true};
+  const map = asMap(node, 'a map with `uses` or `run`', noting, `such as ${name.value}: {run: COMMAND}`);
+  if (!map) return {...readStage(name, emptyMap(name.span), () => undefined), isBroken: true};
   const entries = map.entries.map(entry =>
     isExempt(entry.key.value)
       ? entry
@@ -217,6 +255,6 @@ const unlessUnresolved =
     if (!span?.file.text.slice(span.start, span.end).includes('${')) report(diagnostic);
   };
 
-const emptyStage = (span: Span): MapNode => ({kind: 'map', entries: [], span, origin: null});
+const emptyMap = (span: Span): MapNode => ({kind: 'map', entries: [], span, origin: null});
 
 const isNothing = (node: Node): boolean => node.kind === 'scalar' && node.value === null;

@@ -9,11 +9,12 @@ import {
   asText,
   asTexts,
   expected,
+  isMeant,
   knownEntries,
   missingKey,
   namedEntries,
+  quoteHint,
   type Report,
-  valueMistake,
 } from './fields.ts';
 import {isVariable} from './name.ts';
 import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quantity.ts';
@@ -64,8 +65,8 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
   };
   const stage = {
     name,
-    about: read('about', '', (node, to) => asText(node, 'text', to)?.value ?? null),
-    work: readWork(name.span, keys, report),
+    about: read('about', '', (node, to) => asText(node, 'text', to, quoteHint(node))?.value ?? null),
+    work: readWork(name.span, map, keys, report),
     inputs: read<StageSpec['inputs']>('in', new Map(), readInputs),
     values: read<StageSpec['values']>('with', new Map(), readValues),
     matrix: read<StageSpec['matrix']>('matrix', {kind: 'none'}, readMatrix),
@@ -83,7 +84,12 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
   return {...stage, isBroken};
 }
 
-function readWork(nameSpan: Span, keys: ReadonlyMap<string, Entry>, report: Report): WorkSpec | null {
+function readWork(
+  nameSpan: Span,
+  map: MapNode,
+  keys: ReadonlyMap<string, Entry>,
+  report: Report,
+): WorkSpec | null {
   const uses = keys.get('uses');
   const run = keys.get('run');
   if (uses && run) {
@@ -93,14 +99,22 @@ function readWork(nameSpan: Span, keys: ReadonlyMap<string, Entry>, report: Repo
     return null;
   }
   if (run) {
-    const command = asText(run.value, 'a shell command', report);
+    const command = asText(
+      run.value,
+      'a shell command',
+      report,
+      'write one text; several lines go under `run: |`',
+    );
     const code = keys.get('code');
     return (
       command && {kind: 'shell', command, code: code ? readProjectPaths(code.value, 'code', report) : []}
     );
   }
   if (!uses) {
-    report(missingKey('uses', 'a stage', nameSpan, 'add `uses: MODULE` or `run: COMMAND`'));
+    if (!isMeant(map, STAGE_KEYS, ['uses', 'run'])) {
+      const hint = 'add `uses: MODULE` or `run: COMMAND`';
+      report(mistake('missing-key', 'expected `uses` or `run` in a stage, got neither', nameSpan, {hint}));
+    }
     return null;
   }
   for (const [key, hint] of [
@@ -129,20 +143,18 @@ function readValues(node: Node, report: Report): ReadonlyMap<string, ValueSpec> 
 }
 
 function readEnvironment(node: Node, report: Report): Located<string>[] {
-  return (asTexts(node, 'the name of an environment variable, or a list of names', report) ?? []).filter(
-    name => {
-      if (isVariable(name.value)) return true;
-      const hint = name.value.includes('=')
-        ? 'list the name only; the value comes from the environment'
-        : undefined;
-      report(
-        mistake('bad-name', `expected the name of an environment variable, got '${name.value}'`, name.span, {
-          hint,
-        }),
-      );
-      return false;
-    },
-  );
+  return asTexts(node, 'the name of an environment variable, or a list of names', report).filter(name => {
+    if (isVariable(name.value)) return true;
+    const hint = name.value.includes('=')
+      ? 'list the name only; the value comes from the environment'
+      : undefined;
+    report(
+      mistake('bad-name', `expected the name of an environment variable, got '${name.value}'`, name.span, {
+        hint,
+      }),
+    );
+    return false;
+  });
 }
 
 function readResources(node: Node, report: Report): StageSpec['resources'] | null {
@@ -197,6 +209,5 @@ function readSalt(node: Node, report: Report): string | null {
   if (node.kind === 'scalar' && (typeof node.value === 'number' || typeof node.value === 'string')) {
     return String(node.value);
   }
-  report(valueMistake('wrong-type', 'expected text or a number as `salt`', node));
-  return null;
+  return expected('text or a number', node, report);
 }

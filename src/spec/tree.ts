@@ -53,6 +53,16 @@ export function nodeAt(node: Node, path: readonly PropertyKey[]): Node {
   return child ? nodeAt(child, rest) : node;
 }
 
+/** The place of the key at the end of `path`, or of the deepest value on the way there. */
+export function keyAt(node: Node, path: readonly PropertyKey[]): Span {
+  const parent = nodeAt(node, path.slice(0, -1));
+  const entry =
+    parent.kind === 'map' && !parent.origin
+      ? parent.entries.find(({key}) => key.value === String(path.at(-1)))
+      : undefined;
+  return entry ? entry.key.span : nodeAt(node, path).span;
+}
+
 /** A value in a message: `'fast'`, `0.1`, `a list`. */
 export function describe(node: Node): string {
   if (node.kind === 'scalar') return describeScalar(node.value);

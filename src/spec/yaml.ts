@@ -9,7 +9,6 @@ import {
   isScalar,
   parseDocument,
   type YAMLMap,
-  type YAMLParseError,
   type YAMLSeq,
   type Node as YamlNode,
 } from 'yaml';
@@ -19,90 +18,53 @@ import {err, ok, type Result} from '../core/result.ts';
 import type {SourceFile, Span} from '../core/source.ts';
 import {isReserved} from './name.ts';
 import type {Entry, ListNode, MapNode, Node, ScalarNode} from './tree.ts';
+import {syntaxMistakes} from './yaml-syntax.ts';
 
 /** Values that aliases may add to a file, all together. */
 const ALIAS_LIMIT = 10_000;
 const DEPTH_LIMIT = 100;
 
+/** What a text holds, and what is wrong with it. `tree` is `null` where the text cannot be read at all. */
+export interface Parsed {
+  readonly tree: Node | null;
+  readonly mistakes: readonly Diagnostic[];
+}
+
 /**
  * Reads one YAML document, from `offset` of the text on. An empty document is a scalar `null`.
- * Gives every mistake found, in the order of the text.
+ * Gives every mistake found, in the order of the text. What is no plain data is reported and left out of the tree.
  */
-export function parseYaml(file: SourceFile, offset = 0): Result<Node, readonly Diagnostic[]> {
+export function parseYaml(file: SourceFile, offset = 0): Parsed {
   const parsed = parse(file, offset);
-  if (!parsed.ok) return parsed;
+  if (!parsed.ok) return {tree: null, mistakes: [parsed.error]};
   const document = parsed.value;
-  if (document.errors.length > 0) return err(syntaxMistakes(file, offset, document.errors));
+  // Tags that cannot be resolved are reported below, with all other tags.
+  const errors = document.errors.filter(error => error.code !== 'TAG_RESOLVE_FAILED');
+  if (errors.length > 0) return {tree: null, mistakes: syntaxMistakes(file, offset, errors)};
   const reader = new TreeReader(file, offset);
   const tree = document.contents
     ? reader.read(document.contents as YamlNode, 0)
     : reader.empty(reader.place(0, 0));
-  return reader.mistakes.length > 0 ? err(reader.mistakes) : ok(tree);
+  return {tree, mistakes: reader.mistakes};
 }
 
-function parse(file: SourceFile, offset: number): Result<Document.Parsed, readonly Diagnostic[]> {
+function parse(file: SourceFile, offset: number): Result<Document.Parsed, Diagnostic> {
   try {
     // uniqueKeys compares every pair of keys, which is quadratic: duplicates are found below.
     return ok(
       parseDocument(offset === 0 ? file.text : file.text.slice(offset), {
         uniqueKeys: false,
         prettyErrors: false,
-        logLevel: 'silent',
+        logLevel: 'error',
       }),
     );
   } catch (error) {
     // The library recurses over nested collections.
     if (!(error instanceof RangeError)) throw error;
     const span = {file, start: offset, end: offset};
-    return err([mistake('yaml-depth', `expected at most ${DEPTH_LIMIT} nested levels, got far more`, span)]);
+    return err(mistake('yaml-depth', `expected at most ${DEPTH_LIMIT} nested levels, got far more`, span));
   }
 }
-
-/** The first mistake of each line: those that follow on one line are mostly echoes. */
-function syntaxMistakes(file: SourceFile, offset: number, errors: readonly YAMLParseError[]): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  let lastLineEnd = -1;
-  for (const error of [...errors].sort((a, b) => a.pos[0] - b.pos[0])) {
-    const start = offset + error.pos[0];
-    if (start <= lastLineEnd) continue;
-    const newline = file.text.indexOf('\n', start);
-    lastLineEnd = newline === -1 ? file.text.length : newline;
-    const {message, hint} = syntaxMessage(error);
-    found.push(mistake('yaml-syntax', message, {file, start, end: offset + error.pos[1]}, {hint}));
-  }
-  return found;
-}
-
-function syntaxMessage(error: YAMLParseError): {message: string; hint?: string} {
-  switch (error.code) {
-    case 'TAB_AS_INDENT':
-      return {
-        message: 'expected spaces, got a tab as indentation',
-        hint: 'YAML is indented with spaces only',
-      };
-    case 'MULTIPLE_DOCS':
-      return {
-        message: 'expected one document, got a second one',
-        hint: 'a file holds one pipeline: remove `---`',
-      };
-    case 'BAD_INDENT':
-      return {message: lower(error.message), hint: 'keys of one map start in the same column'};
-    case 'BLOCK_AS_IMPLICIT_KEY':
-    case 'MULTILINE_IMPLICIT_KEY':
-      return {
-        message: 'expected one `key: value` on a line',
-        hint: 'put text that contains `: ` into quotes, and nested keys on lines of their own',
-      };
-    case 'BAD_ALIAS':
-      return {message: lower(error.message), hint: 'put text that starts with * or & into quotes'};
-    case 'BAD_SCALAR_START':
-      return {message: lower(error.message), hint: 'put this text into quotes'};
-    default:
-      return {message: lower(error.message)};
-  }
-}
-
-const lower = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
 interface Anchor {
   readonly node: Node;
@@ -207,7 +169,8 @@ class TreeReader {
   #key(node: YamlNode | null, around: Span): {value: string; span: Span} | null {
     const span = node?.range ? this.place(node.range[0], node.range[1]) : around;
     if (!isScalar(node) || node.tag !== undefined || node.anchor !== undefined) {
-      this.#report('bad-key', 'expected a name as key, got something else', span);
+      const got = isMap(node) ? 'a map' : isCollection(node) ? 'a list' : 'something else';
+      this.#report('bad-key', `expected a name as key, got ${got}`, span);
       return null;
     }
     if (typeof node.value !== 'string') {

@@ -23,7 +23,7 @@ export type Lock = ReadonlyMap<InstanceId, LockEntry>;
 
 /** `pipelines/NAME.yaml` → `pipelines/NAME.lock.json`. */
 export const lockPathOf = (pipelineFile: string): string =>
-  pipelineFile.replace(/\.ya?ml$/, '') + '.lock.json';
+  `${pipelineFile.replace(/\.ya?ml$/, '')}.lock.json`;
 
 export const lockEntry = (fingerprint: Fingerprint, {outputs, metrics}: ActionResult): LockEntry => ({
   fingerprint,

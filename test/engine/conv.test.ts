@@ -5,6 +5,7 @@ import test from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
+import {batchNorm} from '../../src/engine/batch-norm.ts';
 import {compile} from '../../src/engine/index.ts';
 import type {HostTensor, HostTensors} from '../../src/engine/program.ts';
 
@@ -144,3 +145,43 @@ test('depthwise convolutions and their gradients are those of the JS backend', a
     runs(25),
   );
 });
+
+/** A residual network in small: what the layout pass keeps together, and what it must convert. */
+const residual: Body = ({x, filter, gamma, beta, mask, projection, gate}) => {
+  if (!x || !filter || !gamma || !beta || !mask || !projection || !gate) throw new RangeError('inputs');
+  const loss = (f: tf.Tensor, g: tf.Tensor, s: tf.Tensor, p: tf.Tensor): tf.Scalar => {
+    const stem = tf.conv2d(x as tf.Tensor4D, p as tf.Tensor4D, 1, 'same');
+    const {y} = batchNorm(stem, g as tf.Tensor1D, s as tf.Tensor1D);
+    const z = tf.conv2d(tf.mul(tf.relu(y), mask) as tf.Tensor4D, f as tf.Tensor4D, 1, 'same');
+    const gated = tf.mul(z, tf.sigmoid(tf.mul(gate, tf.mean(z, [1, 2], true))));
+    const sum = tf.add(tf.add(gated, stem), tf.sub(s, tf.div(z, tf.add(tf.square(g), 1))));
+    const pooled = tf.maxPool(tf.leakyRelu(sum) as tf.Tensor4D, 2, 2, 'valid');
+    const shifted = tf.add(tf.avgPool(pooled, 2, 1, 'valid'), tf.max(pooled));
+    return tf.add(tf.mean(tf.square(tf.sum(shifted, [1, 2]))), tf.mean(tf.relu(tf.sub(sum, 0.3))));
+  };
+  const weights = [filter, gamma, beta, projection];
+  const {value, grads} = tf.valueAndGrads(loss)(weights);
+  return {value, ...Object.fromEntries(grads.map((g, i) => [`gradient${i}`, g]))};
+};
+
+for (const channels of [16, 6])
+  test(`a residual block with batch norm of ${channels} channels has the JS backend's gradients`, async () => {
+    const shape = [3, 6, 6, channels];
+    await agrees(
+      {
+        x: numbers([3, 6, 6, 3], 1),
+        filter: numbers([3, 3, channels, channels], 2),
+        gamma: numbers([channels], 3),
+        beta: numbers([channels], 4),
+        mask: {
+          data: Float32Array.from(numbers(shape, 5).data, v => (v > -0.5 ? 1 : 0)),
+          shape,
+          dtype: 'float32',
+        },
+        projection: numbers([3, 3, 3, channels], 6),
+        gate: numbers([3, 1, 1, channels], 7),
+      },
+      residual,
+      1e-4,
+    );
+  });

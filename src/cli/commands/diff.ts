@@ -21,7 +21,12 @@ export async function diff(shell: Shell, {args, options}: Invocation): Promise<E
   if (options.json) {
     const both = (rows: readonly Row[]): Json =>
       rows.map(({name, before, after}) => ({name, before: before ?? null, after: after ?? null}));
-    printJson(outside, {before: before.header.run, after: after.header.run, params: both(params), metrics: both(metrics)});
+    printJson(outside, {
+      before: before.header.run,
+      after: after.header.run,
+      params: both(params),
+      metrics: both(metrics),
+    });
     return EXIT.ok;
   }
   const palette = paletteOf(outside.stdout.colors);
@@ -73,7 +78,11 @@ function compare(before: ReadonlyMap<string, Json>, after: ReadonlyMap<string, J
 }
 
 /** `{a: {b: 1}}` → `a.b`: as `--set` names them. */
-function flatten(value: Json, path: readonly string[] = [], into = new Map<string, Json>()): Map<string, Json> {
+function flatten(
+  value: Json,
+  path: readonly string[] = [],
+  into = new Map<string, Json>(),
+): Map<string, Json> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     for (const [key, inner] of Object.entries(value)) flatten(inner, [...path, key], into);
   } else into.set(path.join('.'), value);
@@ -100,7 +109,10 @@ function section(
   const changed = rows.filter(({isChanged}) => isChanged);
   const shown = all ? rows : changed;
   const equal = rows.length - changed.length;
-  const rest = all || equal === 0 ? [] : [palette.dim(`${plural(equal, noun)} equal${changed.length > 0 ? '' : ', none different'}`)];
+  const rest =
+    all || equal === 0
+      ? []
+      : [palette.dim(`${plural(equal, noun)} equal${changed.length > 0 ? '' : ', none different'}`)];
   if (shown.length === 0) return rest.length > 0 ? rest : [palette.dim(`no ${noun}s`)];
   const columns: Column[] = [
     {header: noun, align: 'left'},
@@ -118,6 +130,10 @@ function section(
 }
 
 const shownValue = (value: Json | undefined, palette: Palette): string =>
-  value === undefined ? palette.dim('—') : typeof value === 'number' ? formatNumber(value) : formatValue(value);
+  value === undefined
+    ? palette.dim('—')
+    : typeof value === 'number'
+      ? formatNumber(value)
+      : formatValue(value);
 
 const signed = (value: number): string => `${value > 0 ? '+' : ''}${formatNumber(value)}`;

@@ -14,8 +14,10 @@ import {fromCwd} from '../workspace.ts';
 export async function get(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
   const [selector, output, ...rest] = pipeline.chosen.rest;
-  if (selector === undefined) refuse('no-instance', 'expected an instance', "such as: pipe get 'train[seed=1]' weights -o weights");
-  if (rest.length > 0) refuse('too-many-arguments', `expected an instance and an output, got '${rest.join(' ')}' as well`);
+  if (selector === undefined)
+    refuse('no-instance', 'expected an instance', "such as: pipe get 'train[seed=1]' weights -o weights");
+  if (rest.length > 0)
+    refuse('too-many-arguments', `expected an instance and an output, got '${rest.join(' ')}' as well`);
   const instance = findInstance(pipeline.plan, selector);
   const result = resultOf(pipeline, instance.id);
   const names = output === undefined ? Object.keys(result.outputs) : [output];
@@ -29,7 +31,8 @@ export async function get(shell: Shell, {args, options}: Invocation): Promise<Ex
     const target =
       options.output === undefined ? own : names.length === 1 ? options.output : join(options.output, own);
     const restored = await pipeline.workspace.blobs.restore(artifact, fromCwd(shell, target), 'copy');
-    if (!restored.ok) refuse('cannot-restore', describeStoreError(restored.error), 'run the pipeline again to make it anew');
+    if (!restored.ok)
+      refuse('cannot-restore', describeStoreError(restored.error), 'run the pipeline again to make it anew');
     print(shell.outside, [`${palette.done('✓')} ${target} ${palette.dim(formatBytes(artifact.size))}`]);
   }
   pipeline.workspace.files.save();

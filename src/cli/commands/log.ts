@@ -36,7 +36,11 @@ function listResults({outside}: Shell, {plan, workspace}: Pipeline): string[] {
   ];
   const cells = rows.map(({id, last}) => [
     id,
-    last === undefined ? palette.dim('never run') : last.status === 'done' ? palette.done('done') : palette.failed(last.status),
+    last === undefined
+      ? palette.dim('never run')
+      : last.status === 'done'
+        ? palette.done('done')
+        : palette.failed(last.status),
     last === undefined ? '' : formatTime(last.at),
     last?.durationMs === undefined ? '' : formatDuration(last.durationMs),
     ...metrics.map(name => {

@@ -44,18 +44,26 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
   const {outside} = shell;
   const {ledger} = await openWorkspace(shell, findProject(outside.cwd));
   const palette = paletteOf(outside.stdout.colors);
-  const records = ledger.runIds().slice(0, options.limit).flatMap(id => ledger.run(id) ?? []);
+  const records = ledger
+    .runIds()
+    .slice(0, options.limit)
+    .flatMap(id => ledger.run(id) ?? []);
   if (options.json) {
-    printJson(outside, records.map((record): Json => ({
-      run: record.header.run,
-      pipeline: record.header.pipeline,
-      file: record.header.file,
-      params: record.header.params,
-      argv: record.header.argv,
-      startedAt: record.header.startedAt,
-      durationMs: record.end?.durationMs ?? null,
-      ...tallyOf(record),
-    })));
+    printJson(
+      outside,
+      records.map(
+        (record): Json => ({
+          run: record.header.run,
+          pipeline: record.header.pipeline,
+          file: record.header.file,
+          params: record.header.params,
+          argv: record.header.argv,
+          startedAt: record.header.startedAt,
+          durationMs: record.end?.durationMs ?? null,
+          ...tallyOf(record),
+        }),
+      ),
+    );
     return EXIT.ok;
   }
   if (records.length === 0) {

@@ -3,7 +3,7 @@
 import {binary, reshape, transpose, unary} from '../ir/ops.ts';
 import {inputAt, type Node, type Shape, sameShape, sizeOf, type Value} from '../ir/value.ts';
 import {type Forms, four, type Inner} from './forms.ts';
-import {affine, type Convolution, withBias} from './pending.ts';
+import {affine, type Convolution, emit, withBias} from './pending.ts';
 
 const operators = new Set([
   ...['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Pow', 'Where', 'Cast'],
@@ -84,9 +84,14 @@ function lowerFused(forms: Forms, node: Node, out: Value, isOnlyUse: (v: Value) 
     forms.defer(out, {kind: 'product', factors: [forms.get(left, 'blocked'), forms.get(right, 'blocked')]});
     return true;
   }
-  const channels = four(out.shape)[3];
+  const [images, , , channels] = four(out.shape);
   const [image, other] = isFull(left) ? [left, right] : [right, left];
-  if (!isFull(image) || !isPerChannel(other.shape, channels)) return false;
+  if (!isFull(image)) return false;
+  if (node.op === 'Mul' && other.shape.join() === [images, 1, 1, channels].join()) {
+    forms.set(out, 'blocked', scalePlanes(forms, image, other));
+    return true;
+  }
+  if (!isPerChannel(other.shape, channels)) return false;
   const change = perChannel(forms, node.op, other, image === left, channels);
   if (change === undefined) return false;
   const pending = open(image);
@@ -98,6 +103,16 @@ function lowerFused(forms: Forms, node: Node, out: Value, isOnlyUse: (v: Value) 
       : affine(b, forms.get(image, 'blocked'), change.scale, change.shift),
   );
   return true;
+}
+
+/** One number per channel of each image: all planes side by side are the channels of one image. */
+function scalePlanes(forms: Forms, image: Value, numbers: Value): Value {
+  const {b} = forms;
+  const source = forms.get(image, 'blocked');
+  const [n = 1, c = 1, h = 1, w = 1] = source.shape;
+  const planes = reshape(b, source, [1, n * c, h, w]);
+  const scale = reshape(b, forms.get(numbers, 'last'), [n * c]);
+  return reshape(b, emit(b, affine(b, planes, scale, undefined)), source.shape);
 }
 
 function addImages(

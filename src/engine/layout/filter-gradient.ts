@@ -1,14 +1,14 @@
 // Gradients of convolutions with respect to the filter: sums over images and pixels of x times dy.
 
 import type {Builder} from '../ir/builder.ts';
-import {pad, reshape, slice, transpose} from '../ir/ops.ts';
+import {full, pad, reshape, slice, transpose} from '../ir/ops.ts';
 import {graph, inputAt, int, type Node, type Value} from '../ir/value.ts';
 import {type Window, windowAttributes, windowOf} from './convolution.ts';
 import {type Forms, four, type Shape4} from './forms.ts';
 import {convolution} from './pending.ts';
 
 /** Pixels of dy that one pass should take at least: fewer, and writing the sum costs more than making it. */
-const PIXELS_PER_PASS = 256;
+const PIXELS_PER_PASS = 512;
 
 export function lowerFilterGradient(forms: Forms, node: Node, out: Value): void {
   const {b, block} = forms;
@@ -67,7 +67,7 @@ function imageByImage(loop: Loop, x: Value, dy: Value): Value {
     b.input('dy', 'float32', [images, to, outHeight, outWidth]),
   ];
   const body = graph([sum, xs, dys], [onePass(loop, sum, xs, dys)]);
-  const zeros = b.constant('float32', sumShape, new Float32Array(from * to * kh * kw));
+  const zeros = full(b, 'float32', sumShape, 0);
   const stacked = [
     reshape(b, x, [n / images, images, from, height, width]),
     reshape(b, dy, [n / images, images, to, outHeight, outWidth]),

@@ -1,0 +1,202 @@
+// Why an action is another one than before: the differences of two actions as data, and each as one short sentence.
+// The order is fixed: code, packages, parameters, inputs, files, environment, device, outputs, salt.
+
+import type {Digest} from '../core/digest.ts';
+import {byCodeUnit, canonicalJson, isJsonObject, type Json, type JsonObject} from '../core/json.ts';
+import {assertNever} from '../core/result.ts';
+import type {Action, ActionInput, Artifact, ProducerContent} from './action.ts';
+import type {Change, Staleness} from './outcome.ts';
+import type {CodeFile} from './stage-code.ts';
+
+/** What can be asked to be more exact. Each may not know. */
+export interface ExplainSources {
+  /** The sources that made a code digest. */
+  readonly manifestOf?: (code: Digest) => Readonly<Record<string, CodeFile>> | undefined;
+  /** Digests of an artifact's files by path. */
+  readonly filesOf?: (artifact: Artifact) => ReadonlyMap<string, Digest> | undefined;
+}
+
+/** Longer values are cut in messages. */
+const longestValue = 40;
+
+/** Everything in which `after` differs from `before`; empty for equal actions. */
+export function explainChanges(
+  before: Action,
+  after: Action,
+  sources: ExplainSources = {},
+): readonly Change[] {
+  return [
+    ...workChanges(before, after, sources),
+    ...parameterChanges(before.params, after.params, ''),
+    ...inputChanges(before, after, sources),
+    ...changedKeys(before.files, after.files).map((path): Change => ({what: 'file', path})),
+    ...changedKeys(before.env, after.env).map((name): Change => ({what: 'environment', name})),
+    ...deviceChange(before.device, after.device),
+    ...(isEqual(before.outputs, after.outputs) ? [] : [{what: 'outputs'} as const]),
+    ...(before.salt === after.salt ? [] : [{what: 'salt'} as const]),
+  ];
+}
+
+/** One change as a clause without a full stop: `params.lr 0.1 → 0.05`. */
+export function describeChange(change: Change): string {
+  switch (change.what) {
+    case 'parameter':
+      return `params.${change.name} ${change.before} → ${change.after}`;
+    case 'code':
+      if (change.file === null) return 'the code changed';
+      return change.importedBy === null
+        ? `${change.file} changed`
+        : `${change.file} changed (imported by ${change.importedBy})`;
+    case 'package':
+      return `package ${change.name} ${change.before} → ${change.after}`;
+    case 'command':
+      return 'the command changed';
+    case 'input':
+      return `input ${change.name}: ${change.changed} of ${change.of} ${change.of === 1 ? 'file' : 'files'} changed`;
+    case 'file':
+      return `file ${change.path} changed`;
+    case 'environment':
+      return `environment variable ${change.name} changed`;
+    case 'device':
+      return `device ${change.before} → ${change.after}`;
+    case 'outputs':
+      return 'the declared outputs changed';
+    case 'salt':
+      return 'the salt changed';
+    default:
+      return assertNever(change);
+  }
+}
+
+/** Why an instance has to run, as one line; after `most` changes only their number is given. */
+export function explainStaleness(stale: Staleness, most = 3): string {
+  switch (stale.why) {
+    case 'never-run':
+      return 'first run';
+    case 'changed': {
+      const shown = stale.changes.slice(0, most).map(describeChange);
+      const more = stale.changes.length - shown.length;
+      if (shown.length === 0) return 'the key changed';
+      return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ');
+    }
+    case 'lost':
+      return `output ${stale.output} is gone from the store, or damaged`;
+    case 'volatile':
+      return 'volatile: runs every time';
+    case 'forced':
+      return 'forced';
+    case 'unfinished':
+      return 'failed or was stopped last time';
+    default:
+      return assertNever(stale);
+  }
+}
+
+function workChanges({work: before}: Action, {work: after}: Action, {manifestOf}: ExplainSources): Change[] {
+  if (before.kind === 'shell' && after.kind === 'shell') {
+    return [
+      ...(before.command === after.command ? [] : [{what: 'command'} as const]),
+      ...changedKeys(before.code, after.code).map((file): Change => ({what: 'code', file, importedBy: null})),
+    ];
+  }
+  if (before.kind === 'shell' || after.kind === 'shell') return [{what: 'command'}];
+  const packages = changedKeys(before.packages, after.packages).map((name): Change => {
+    const of = (versions: Readonly<Record<string, string>>): string => own(versions, name) ?? 'none';
+    return {what: 'package', name, before: of(before.packages), after: of(after.packages)};
+  });
+  if (before.code === after.code) return packages;
+  return [...codeChanges(manifestOf?.(before.code), manifestOf?.(after.code)), ...packages];
+}
+
+/** Files that say something else than before, of those that leave something in the bundle. */
+function codeChanges(
+  before: Readonly<Record<string, CodeFile>> | undefined,
+  after: Readonly<Record<string, CodeFile>> | undefined,
+): Change[] {
+  const unknown: Change[] = [{what: 'code', file: null, importedBy: null}];
+  if (before === undefined || after === undefined) return unknown;
+  const meanings = (files: Readonly<Record<string, CodeFile>>): Record<string, Digest> =>
+    Object.fromEntries(
+      Object.entries(files)
+        .filter(([, file]) => file.isBundled)
+        .map(([path, file]) => [path, file.meaning]),
+    );
+  const changes = changedKeys(meanings(before), meanings(after)).map((file): Change => {
+    const importedBy = (own(after, file) ?? own(before, file))?.importedBy ?? null;
+    return {what: 'code', file, importedBy};
+  });
+  return changes.length > 0 ? changes : unknown;
+}
+
+function parameterChanges(before: JsonObject, after: JsonObject, prefix: string): Change[] {
+  return changedKeys(before, after).flatMap((key): Change[] => {
+    const [from, to] = [own(before, key), own(after, key)];
+    const name = prefix + key;
+    if (isJsonObject(from) && isJsonObject(to)) return parameterChanges(from, to, `${name}.`);
+    return [{what: 'parameter', name, before: shorten(from), after: shorten(to)}];
+  });
+}
+
+function inputChanges(before: Action, after: Action, sources: ExplainSources): Change[] {
+  return changedKeys(before.inputs, after.inputs).map((name): Change => {
+    const [from, to] = [
+      contentsOf(own(before.inputs, name), sources),
+      contentsOf(own(after.inputs, name), sources),
+    ];
+    return {what: 'input', name, changed: changedKeys(from, to).length, of: Math.max(from.size, to.size)};
+  });
+}
+
+/** What an input is made of: path of each file (behind its producer's cell) → digest; metrics count as a file each. */
+function contentsOf(input: ActionInput | undefined, sources: ExplainSources): Map<string, string> {
+  const contents = new Map<string, string>();
+  if (input === undefined) return contents;
+  const producers = input.kind === 'one' ? [input.content] : input.contents;
+  for (const producer of producers) addContent(producer, sources, contents);
+  return contents;
+}
+
+function addContent(
+  {cell, outputs, metrics}: ProducerContent,
+  {filesOf}: ExplainSources,
+  to: Map<string, string>,
+): void {
+  const producer = canonicalJson(cell);
+  for (const {path, artifact} of Object.values(outputs)) {
+    const files = artifact.kind === 'folder' ? filesOf?.(artifact) : undefined;
+    if (files === undefined) to.set(`${producer} ${path}`, artifact.digest);
+    else for (const [file, digest] of files) to.set(`${producer} ${path}/${file}`, digest);
+  }
+  if (Object.keys(metrics).length > 0) to.set(`${producer} metrics`, canonicalJson(metrics));
+}
+
+const deviceChange = (before: string | null, after: string | null): Change[] =>
+  before === after ? [] : [{what: 'device', before: before ?? 'any', after: after ?? 'any'}];
+
+type Keyed = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>;
+
+/** Keys whose values differ or that only one side has, sorted. */
+function changedKeys(before: Keyed, after: Keyed): string[] {
+  const [from, to] = [toMap(before), toMap(after)];
+  return [...new Set([...from.keys(), ...to.keys()])]
+    .filter(key => from.has(key) !== to.has(key) || !isEqual(from.get(key), to.get(key)))
+    .sort(byCodeUnit);
+}
+
+const toMap = (keyed: Keyed): ReadonlyMap<string, unknown> =>
+  keyed instanceof Map ? keyed : new Map(Object.entries(keyed));
+
+/** `__proto__` and its like are names as any other. */
+const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
+const isEqual = (a: unknown, b: unknown): boolean =>
+  a === b || canonicalJson(a as Json) === canonicalJson(b as Json);
+
+/** Plain words as they are, everything else as JSON, cut to a readable length. */
+function shorten(value: Json | undefined): string {
+  if (value === undefined) return 'unset';
+  const isWord = typeof value === 'string' && /^[\p{L}\p{N}_./:-]+$/u.test(value);
+  const text = isWord ? value : canonicalJson(value);
+  return text.length <= longestValue ? text : `${text.slice(0, longestValue - 1)}…`;
+}

@@ -1,0 +1,61 @@
+// The code of stage modules, as the runner and the catalogue ask for it: bundled when it is new, recalled otherwise.
+
+import {relative} from 'node:path';
+import {CodeDigester} from '../action/code-digest.ts';
+import type {StageCode} from '../action/stage-code.ts';
+import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {CodeSource} from '../run/stores.ts';
+import {CodeShelf} from '../store/code-shelf.ts';
+import type {BlobStore, FileStates} from '../store/store.ts';
+import {describeStoreError} from '../store/store-error.ts';
+
+export interface CodeOptions {
+  /** Absolute. */
+  readonly project: string;
+  readonly store: string;
+  readonly packageRoot: string;
+  readonly files: FileStates;
+  readonly blobs: BlobStore;
+}
+
+export interface Code extends CodeSource {
+  readonly shelf: CodeShelf;
+  /** The code of a module with its sources, or its mistakes with their places. `module`: absolute path. */
+  digest(module: string): Promise<Result<StageCode, readonly Diagnostic[]>>;
+  /** The absolute path of the bundle's entry, ready to be imported. */
+  entryOf(code: StageCode, module: string): Promise<string>;
+}
+
+export function openCode({project, store, packageRoot, files, blobs}: CodeOptions): Code {
+  const shelf = new CodeShelf(store, blobs, files);
+  const digester = new CodeDigester(project, packageRoot, shelf);
+  const entryOf = async (code: StageCode, module: string): Promise<string> => {
+    const {mapBase} = await import('../action/bundle.ts');
+    const entry = shelf.materialise(code, mapBase(module));
+    if (!entry.ok) throw new Error(describeStoreError(entry.error));
+    return entry.value;
+  };
+  return {
+    shelf,
+    digest: module => digester.digest(module),
+    entryOf,
+    async codeOf(path) {
+      const code = await digester.digest(path);
+      if (!code.ok) {
+        const message = code.error.map(diagnostic => renderDiagnostic(diagnostic)).join('\n');
+        return err({
+          reason: 'mistake',
+          message: `${relative(project, path)} cannot be bundled\n${message}`,
+          hint: null,
+        });
+      }
+      const {value} = code;
+      return ok({
+        code: value.code,
+        packages: value.packages,
+        entry: async () => ok(await entryOf(value, path)),
+      });
+    },
+  };
+}
