@@ -1,0 +1,202 @@
+// What `pipe gc` calls: finds what nothing needs any more and, unless it is only asked to plan, removes it. Rows go
+// before their blobs, so that a sweep which is killed leaves waste behind and never a row without its blobs. It never
+// runs beside a run: see `RunGate`. Records of runs and lock files are never touched.
+
+import {existsSync, readdirSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import type {Artifact, Fingerprint} from '../action/action.ts';
+import type {Digest} from '../core/digest.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {KeyvActionCache} from './action-cache.ts';
+import {namesIn, removeFile, removeOrphans, removeTree} from './atomic-file.ts';
+import type {BlobShelf} from './blob-shelf.ts';
+import type {Checkpoints} from './checkpoint.ts';
+import type {ClaimTable} from './claim.ts';
+import type {CodeShelf} from './code-shelf.ts';
+import type {Ledger} from './ledger.ts';
+import {type Lock, readLock} from './lock-file.ts';
+import {KnownResults, type Retention, type RetentionPolicy, retain} from './retention.ts';
+import type {RunGate} from './run-gate.ts';
+import type {Holder} from './store.ts';
+import {ioError, isSystemError, type StoreError} from './store-error.ts';
+
+export interface SweepParts {
+  /** The project's folder, absolute: its modules and lock files say what is needed. */
+  readonly project: string;
+  /** The store's folder, absolute. */
+  readonly store: string;
+  readonly shelf: BlobShelf;
+  readonly cache: KeyvActionCache;
+  readonly claims: ClaimTable;
+  readonly checkpoints: Checkpoints;
+  readonly ledger: Ledger;
+  readonly gate: RunGate;
+  readonly code: CodeShelf;
+}
+
+/** `plan` looks and removes nothing. */
+export type SweepMode = 'plan' | 'remove';
+
+export interface Amount {
+  readonly results: number;
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+export interface Sweep {
+  readonly mode: SweepMode;
+  readonly kept: Amount;
+  /** What was removed; in mode `plan`, what would be. */
+  readonly removed: Amount & {
+    readonly checkpoints: number;
+    /** Bundles of code that has changed since. */
+    readonly bundles: number;
+    /** Temporary files and folders of processes that are gone, and old blobs that were set aside. */
+    readonly leftovers: number;
+  };
+  /** The results that go, the least recently used first. */
+  readonly results: Retention['dropped'];
+  /** True when what must stay takes more than the limit. */
+  readonly isOverLimit: boolean;
+}
+
+/** `busy`: a run or another sweep is under way. */
+export type SweepError = StoreError | {readonly reason: 'busy'; readonly by: Holder};
+
+/** `now`: milliseconds since the epoch. */
+export async function sweep(
+  parts: SweepParts,
+  policy: RetentionPolicy,
+  mode: SweepMode,
+  now: number,
+): Promise<Result<Sweep, SweepError>> {
+  try {
+    if (mode === 'plan') return await sweepAlone(parts, policy, mode, now);
+    const pass = parts.gate.enterSweep();
+    if (!pass.ok) return err({reason: 'busy', by: pass.error});
+    try {
+      return await sweepAlone(parts, policy, mode, now);
+    } finally {
+      pass.value.leave();
+    }
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return err(ioError(error, parts.store));
+  }
+}
+
+async function sweepAlone(
+  parts: SweepParts,
+  policy: RetentionPolicy,
+  mode: SweepMode,
+  now: number,
+): Promise<Result<Sweep, StoreError>> {
+  const {shelf, cache, ledger, store} = parts;
+  const rows = await cache.fingerprints();
+  if (!rows.ok) return rows;
+  const known = new KnownResults();
+  known.addRuns(ledger);
+  for (const fingerprint of rows.value) {
+    const results = await cache.resultsOf(fingerprint);
+    if (!results.ok) return results;
+    known.addRow(fingerprint, results.value);
+  }
+  known.addRoots(lockedFingerprints(parts));
+  const sizes = new Map(shelf.list().map(({digest, size}) => [digest, size]));
+  const bundles = bundlesOf(parts);
+  const retention = retain(known.list(), bundles.artifacts, shelf, sizes, policy, now);
+  const isRow = new Set(rows.value);
+  const rowsToDrop = retention.dropped.map(({fingerprint}) => fingerprint).filter(each => isRow.has(each));
+  const blobsToDrop = [...sizes.keys()].filter(digest => !retention.blobs.has(digest));
+  const checkpoints = staleCheckpoints(parts, retention, policy, now);
+  const old = oldQuarantine(store, policy, now);
+  let leftovers = old.length;
+  if (mode === 'remove') {
+    const forgotten = await cache.forget(rowsToDrop);
+    if (!forgotten.ok) return forgotten;
+    for (const digest of blobsToDrop) removeFile(shelf.pathOf(digest));
+    for (const fingerprint of checkpoints) parts.checkpoints.drop(fingerprint);
+    for (const path of [...bundles.stale, ...old]) removeTree(path);
+    if (existsSync(join(store, 'claims.lmdb'))) await parts.claims.findDead(true);
+  }
+  for (const folder of ['tmp', 'sandboxes']) {
+    leftovers += removeOrphans(join(store, folder), now, mode === 'plan');
+  }
+  const bytesOf = (digests: Iterable<Digest>): number => {
+    let bytes = 0;
+    for (const digest of digests) bytes += sizes.get(digest) ?? 0;
+    return bytes;
+  };
+  const keptBytes = bytesOf(retention.blobs.keys());
+  return ok({
+    mode,
+    kept: {results: countResults(retention.kept), blobs: retention.blobs.size, bytes: keptBytes},
+    removed: {
+      results: countResults(retention.dropped),
+      blobs: blobsToDrop.length,
+      bytes: bytesOf(blobsToDrop),
+      checkpoints: checkpoints.length,
+      bundles: bundles.stale.length,
+      leftovers,
+    },
+    results: retention.dropped.filter(({results}) => results.length > 0),
+    isOverLimit: policy.maxBytes !== null && keptBytes > policy.maxBytes,
+  });
+}
+
+const countResults = (known: Retention['kept']): number =>
+  known.filter(({results}) => results.length > 0).length;
+
+/** A lock file that cannot be read protects nothing: what it named can be made again. */
+function* lockedFingerprints({project}: SweepParts): Generator<Fingerprint, void> {
+  for (const name of namesIn(join(project, 'pipelines'))) {
+    if (!name.endsWith('.lock.json')) continue;
+    const read = readLock(join(project, 'pipelines', name), name);
+    const lock: Lock = read.ok ? read.value : new Map();
+    for (const {fingerprint} of lock.values()) yield fingerprint;
+  }
+}
+
+interface Bundles {
+  /** Of modules that are still there. */
+  readonly artifacts: readonly Artifact[];
+  /** Absolute paths of folders that hold bundles of code that has changed. */
+  readonly stale: readonly string[];
+}
+
+function bundlesOf({project, store, code}: SweepParts): Bundles {
+  const artifacts: Artifact[] = [];
+  const current = new Set<string>();
+  for (const stage of code.modules()) {
+    if (!existsSync(join(project, stage.module))) continue;
+    artifacts.push(stage.bundle, stage.maps);
+    current.add(code.folderOf(stage));
+  }
+  const folder = join(store, 'code');
+  const stale = namesIn(folder)
+    .map(name => join(folder, name))
+    .filter(path => !current.has(path) && statSync(path, {throwIfNoEntry: false})?.isDirectory() === true);
+  return {artifacts, stale};
+}
+
+/** Those of actions that have their result, and those that nobody went on with for as long as results stay. */
+function staleCheckpoints(
+  {checkpoints}: SweepParts,
+  {kept}: Retention,
+  {keepForMs}: RetentionPolicy,
+  now: number,
+): Fingerprint[] {
+  const done = new Set(kept.filter(({results}) => results.length > 0).map(({fingerprint}) => fingerprint));
+  return checkpoints
+    .list()
+    .filter(({fingerprint, changedAt}) => done.has(fingerprint) || now - changedAt >= keepForMs)
+    .map(({fingerprint}) => fingerprint);
+}
+
+function oldQuarantine(store: string, {keepForMs}: RetentionPolicy, now: number): string[] {
+  const folder = join(store, 'quarantine');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .map(name => join(folder, name))
+    .filter(path => now - (statSync(path, {throwIfNoEntry: false})?.ctimeMs ?? now) >= keepForMs);
+}
