@@ -7,7 +7,7 @@ import {toCsv} from './tables/csv.ts';
 import {toLatex} from './tables/latex.ts';
 import {toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
-import {differencesTable, resultsTable, runsTable} from './tables/study-tables.ts';
+import {comparablePublished, differencesTable, resultsTable, runsTable} from './tables/study-tables.ts';
 
 export default defineStage({
   about: 'Tables of a summary, with published numbers beside one’s own: Markdown, CSV and LaTeX.',
@@ -43,7 +43,7 @@ export default defineStage({
     });
     const markdown = tables.map(({table}) => toMarkdown(table, 2)).join('\n');
     await writeFile(outputs.markdown, markdown);
-    await writeFile(outputs.csv, toCsv(summary, published.rows));
+    await writeFile(outputs.csv, toCsv(summary, comparablePublished(published, summary)));
     await writeFile(
       outputs.latex,
       `% needs \\usepackage{booktabs}\n${tables.map(({table, label}) => toLatex(table, label)).join('\n')}`,

@@ -87,7 +87,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
       is_subset: dataset.provenance.is_subset === true,
       provenance: dataset.provenance,
     },
-    parameters: {...params, ...resolved},
+    parameters: {...params, ...resolved, ...(run.policy === undefined ? {} : {augmentation: policy})},
     augmentation: policy,
     model: training.model.name,
     device: device.used?.kind ?? null,
@@ -214,6 +214,13 @@ function metricsOf(
   {training}: Assembly,
   {curve, diverged}: TrainingResult,
 ): Readonly<Record<string, number>> {
+  const facts = {
+    diverged: diverged ? 1 : 0,
+    epochs: curve.length,
+    parameter_count: countParameters(training.model),
+  };
+  // A diverged run has no result: the accuracy of weights that are not numbers would spoil a mean.
+  if (diverged) return facts;
   const last = curve.at(-1);
   const validation = bestEpoch(curve, 'validation_accuracy');
   const test = bestEpoch(curve, 'test_accuracy');
@@ -231,9 +238,7 @@ function metricsOf(
     best_validation_accuracy: validation?.accuracy,
     test_accuracy_at_best: curve.find(({epoch}) => epoch === best?.epoch)?.test_accuracy,
     best_test_accuracy: test?.accuracy,
-    diverged: diverged ? 1 : 0,
-    epochs: curve.length,
-    parameter_count: countParameters(training.model),
+    ...facts,
   };
   return Object.fromEntries(
     Object.entries(all).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value]] : [])),

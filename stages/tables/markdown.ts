@@ -8,10 +8,10 @@ export function toMarkdown(table: Table, level: number): string {
   const rows = table.rows.map(row =>
     row.map(({text, notes: own}) => {
       const marks = own.map(note => markOf(notes.indexOf(note))).join(',');
-      return escape(text) + (marks === '' ? '' : `<sup>${marks}</sup>`);
+      return escapeCell(text) + (marks === '' ? '' : `<sup>${marks}</sup>`);
     }),
   );
-  const heads = table.columns.map(column => escape(column.text));
+  const heads = table.columns.map(column => escapeCell(column.text));
   const widths = heads.map((head, at) => Math.max(3, head.length, ...rows.map(row => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
     `| ${cells.map((text, at) => pad(text, widths[at] ?? 0, table.columns[at]?.align ?? 'left')).join(' | ')} |`;
@@ -34,7 +34,7 @@ export function toMarkdown(table: Table, level: number): string {
 const pad = (text: string, width: number, align: 'left' | 'right'): string =>
   align === 'right' ? text.padStart(width) : text.padEnd(width);
 
-/** An underscore within a word is no mark-up, and reads better bare. */
+/** An underscore within a word and a `<` before a space are no mark-up, and read better bare. */
 const escapeText = (text: string): string =>
-  text.replace(/[\\*`<[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\$&');
-const escape = (text: string): string => escapeText(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
+  text.replace(/[\\*`[\]]|<(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\$&');
+const escapeCell = (text: string): string => escapeText(text).replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -26,16 +26,33 @@ export const signed = (value: number, decimals: number): string => {
   return value > 0 && Number(value.toFixed(decimals)) > 0 ? `+${text}` : text;
 };
 
-/** `98.73 ± 0.07`, `98.73` alone where nothing is known of the spread, `–` without a value. */
-export function meanText(row: Row, spread: 'interval' | 'sd', {scale}: Unit): string {
-  if (row.mean === null) return '–';
+type Spread = 'interval' | 'sd';
+
+/** What follows ± for a row; `null` where nothing is known of the spread. */
+const widthOf = (row: Row, spread: Spread): number | null => {
   const width = spread === 'sd' ? row.sd : (row.interval?.half_width ?? null);
-  if (width === null || width === 0 || row.status !== 'replicated') return fixed(row.mean * scale, 2);
-  return withUncertainty(row.mean * scale, width * scale);
+  return width === 0 || row.status !== 'replicated' ? null : width;
+};
+
+/**
+ * Decimals that suit all rows of a column: two digits of the largest uncertainty, and at least one of the smallest.
+ * Two where no row has an uncertainty.
+ */
+export function columnDecimals(rows: readonly Row[], spread: Spread, {scale}: Unit): number {
+  const widths = rows.flatMap(row => widthOf(row, spread) ?? []).map(width => width * scale);
+  if (widths.length === 0) return 2;
+  return Math.max(decimalsFor(Math.max(...widths)), decimalsFor(Math.min(...widths)) - 1);
 }
 
-export function withUncertainty(value: number, width: number): string {
-  const decimals = decimalsFor(width);
+/** `98.73 ± 0.07`, `98.73` alone where nothing is known of the spread, `–` without a value. */
+export function meanText(row: Row, spread: Spread, {scale}: Unit, decimals: number): string {
+  if (row.mean === null) return '–';
+  const width = widthOf(row, spread);
+  if (width === null) return fixed(row.mean * scale, decimals);
+  return withUncertainty(row.mean * scale, width * scale, decimals);
+}
+
+export function withUncertainty(value: number, width: number, decimals = decimalsFor(width)): string {
   return `${fixed(value, decimals)} ± ${fixed(width, decimals)}`;
 }
 

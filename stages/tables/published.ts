@@ -63,7 +63,7 @@ export function findPublished(wanted: readonly z.output<typeof publishedSchema>[
       ...study.rows.map(row => ({...row, source: study.source, measure: study.measure, of: study.of})),
     );
     remarks.push(
-      `${study.source}: ${study.title}, ${study.url}; ${study.of}.${study.note === undefined ? '' : ` ${study.note}`}`,
+      `Published: ${study.title}, ${study.url}; ${study.of}.${study.note === undefined ? '' : ` ${study.note}`}`,
     );
   }
   return {rows, remarks};

@@ -2,7 +2,16 @@
 
 import {cellText} from '../statistics/runs.ts';
 import type {Comparison, Row, Scalar, Summary} from '../statistics/summary.ts';
-import {decimalsFor, fixed, meanText, pText, signed, type Unit, withUncertainty} from './number-text.ts';
+import {
+  columnDecimals,
+  decimalsFor,
+  fixed,
+  meanText,
+  pText,
+  signed,
+  type Unit,
+  withUncertainty,
+} from './number-text.ts';
 import type {Published, PublishedRow} from './published.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
@@ -37,17 +46,21 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
   const {show, spread, published} = options;
   const unit = unitOf(one);
   const axes = axesOf(one.rows);
-  const theirs = published.rows.filter(row => isOfDatasets(row, summary));
+  const theirs = comparablePublished(published, summary);
+  const decimals = columnDecimals(one.rows, spread, unit);
   const columns: Column[] = [
     ...axes.map((axis): Column => ({text: axis, align: 'left'})),
     ...show.map((name): Column => ({text: name, align: 'right'})),
     {text: 'runs', align: 'right'},
     {text: `${metricText(one.metric)}${unit.suffix}`, align: 'right'},
+    ...(isReplicated(one)
+      ? [{text: spread === 'sd' ? intervalName(summary) : 'SD', align: 'right'} as const]
+      : []),
     ...(theirs.length > 0 ? [{text: 'published', align: 'left'} as const] : []),
   ];
   const left = new Set(theirs);
   const rows = one.rows.map(row => {
-    const found = theirs.filter(other => belongs(other, row, axes));
+    const found = theirs.filter(other => belongs(other, row));
     for (const other of found) left.delete(other);
     const beside = found.map(
       other => `${publishedText(other, one.metric)} (${other.source}, ${other.setting})`,
@@ -56,7 +69,10 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
       ...axes.map(axis => cell(text(row.cell[axis]))),
       ...show.map(name => cell(text(row.settings[name]))),
       cell(String(row.n)),
-      cell(meanText(row, spread, unit), row.notes),
+      cell(meanText(row, spread, unit, decimals), row.notes),
+      ...(isReplicated(one)
+        ? [cell(spread === 'sd' ? meanInterval(row, unit, decimals) : sdText(row, unit, decimals))]
+        : []),
       ...(theirs.length > 0 ? [cell(beside.join('; '))] : []),
     ];
   });
@@ -65,6 +81,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     ...show.map(() => cell('')),
     cell(''),
     cell(''),
+    ...(isReplicated(one) ? [cell('')] : []),
     cell(`${publishedText(other, one.metric)} (${other.source}, ${other.setting})`),
   ]);
   return {
@@ -75,13 +92,33 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
   };
 }
 
-const isOfDatasets = (row: PublishedRow, summary: Summary): boolean =>
-  row.cell.dataset === undefined ||
-  summary.datasets.length === 0 ||
-  summary.datasets.some(({name}) => name === row.cell.dataset);
+const percentOf = ({confidence}: Summary): string => `${Math.round(confidence * 100)} %`;
+const intervalName = (summary: Summary): string => `${percentOf(summary)} interval`;
+const isReplicated = ({rows}: MetricSummary): boolean => rows.some(({status}) => status === 'replicated');
 
-const belongs = (published: PublishedRow, row: Row, axes: readonly string[]): boolean =>
-  axes.every(axis => published.cell[axis] === undefined || published.cell[axis] === row.cell[axis]);
+const sdText = ({sd, status}: Row, {scale}: Unit, decimals: number): string =>
+  sd === null || status !== 'replicated' ? '–' : fixed(sd * scale, decimals);
+
+const meanInterval = ({interval}: Row, {scale}: Unit, decimals: number): string =>
+  interval === null
+    ? '–'
+    : `${fixed(interval.low * scale, decimals)} to ${fixed(interval.high * scale, decimals)}`;
+
+/** Published rows that may stand beside the summary's: of a data set that was used, and used whole. */
+export const comparablePublished = (published: Published, summary: Summary): readonly PublishedRow[] =>
+  published.rows.filter(
+    row =>
+      row.cell.dataset === undefined ||
+      summary.datasets.length === 0 ||
+      summary.datasets.some(({name, is_subset}) => name === row.cell.dataset && !is_subset),
+  );
+
+/** Whatever both say of a run, its axes and its parameters, is the same. */
+const belongs = (published: PublishedRow, row: Row): boolean =>
+  Object.entries(published.cell).every(([name, value]) => {
+    const own = row.cell[name] ?? row.settings[name];
+    return own === undefined || own === value;
+  });
 
 /** As an accuracy or as an error, as the metric is; an accuracy is 100 minus an error. */
 function publishedText(row: PublishedRow, metric: string): string {
@@ -97,21 +134,22 @@ function publishedRemarks(published: Published, shown: readonly PublishedRow[]):
   return [
     ...(shown.length > 0 ? published.remarks : []),
     ...(hidden.length > 0
-      ? [`Published numbers for ${hidden.join(', ')} are left out: these runs are of other data.`]
+      ? [
+          `Published numbers for ${hidden.join(', ')} are left out: these runs are not of that whole data set.`,
+        ]
       : []),
   ];
 }
 
 function remarksOf(summary: Summary, one: MetricSummary, spread: 'interval' | 'sd'): readonly string[] {
-  const percent = Math.round(summary.confidence * 100);
-  const isReplicated = one.rows.some(row => row.status === 'replicated');
   const subsets = summary.datasets.filter(({is_subset}) => is_subset).map(({name}) => name);
   return [
-    ...(isReplicated
+    ...(summary.datasets.length > 0 ? [`Data: ${summary.datasets.map(({name}) => name).join(', ')}.`] : []),
+    ...(isReplicated(one)
       ? [
           spread === 'sd'
-            ? `Mean ± standard deviation over values of ${summary.over} (n − 1 in the denominator).`
-            : `Mean ± half of the ${percent} % t interval of the mean, over values of ${summary.over}.`,
+            ? `Mean ± standard deviation over values of ${summary.over} (n − 1 in the denominator), and the t interval of the mean.`
+            : `Mean ± half of the t interval of the mean (${percentOf(summary)}), over values of ${summary.over}; SD has n − 1 in the denominator.`,
         ]
       : []),
     ...(subsets.length > 0
@@ -135,7 +173,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     {text: 'against', align: 'left'},
     right('pairs'),
     right(`difference${unit.suffix === '' ? '' : ' (points)'}`),
-    right(`${Math.round(summary.confidence * 100)} % interval`),
+    right(intervalName(summary)),
     right('p, t test'),
     ...(hasMany ? [right('p, Holm')] : []),
     right('p, sign flip'),
