@@ -40,7 +40,8 @@ const graphs = fc
 function graphText(nodes: readonly Node[]): string {
   const stages = nodes.map(({needs, isBad, cpus}, index) => {
     const inputs = needs.map(need => `i${need}: s${need}`).join(', ');
-    const command = `echo "+ s${index}" >> trace; ${isBad ? 'echo "- s' + index + '" >> trace; exit 1' : `echo ${index} > "$out_x"; echo "- s${index}" >> trace`}`;
+    const end = `echo "- s${index}" >> trace`;
+    const command = `echo "+ s${index}" >> trace; ${isBad ? `${end}; exit 1` : `echo ${index} > "$out_x"; ${end}`}`;
     return `  s${index}: {run: '${command}', in: {${inputs}}, out: {x: x}, resources: {cpus: ${cpus}}}`;
   });
   return `pipeline: p\nstages:\n${stages.join('\n')}\n`.replaceAll(', in: {}', '');
@@ -121,7 +122,7 @@ const edits: fc.Arbitrary<Edit> = fc.oneof(
 function studyText({params}: Study): string {
   const stages = shape.map((needs, index) => {
     const inputs = needs.map(need => `i${need}: s${need}`).join(', ');
-    const sum = ['$(cat f' + index + ')', '$k', ...needs.map(need => `$(cat $in_i${need}/x)`)].join(' + ');
+    const sum = [`$(cat f${index})`, '$k', ...needs.map(need => `$(cat $in_i${need}/x)`)].join(' + ');
     const command = `echo ${index} >> ran; echo $(( (${sum}) / 2 )) > "$out_x"`;
     return `  s${index}: {run: '${command}', with: {k: ${params[index]}}, files: [f${index}], in: {${inputs}}, out: {x: x}}`;
   });
