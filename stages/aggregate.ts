@@ -8,7 +8,7 @@ import {loadDistributions} from './statistics/distributions.ts';
 import {readCorrectness} from './statistics/predictions.ts';
 import {makeRows} from './statistics/rows.ts';
 import {checkAxis, checkMetric, type Run, readRuns} from './statistics/runs.ts';
-import {type Summary, scalarSchema} from './statistics/summary.ts';
+import {type Scalar, type Summary, scalarSchema} from './statistics/summary.ts';
 
 export default defineStage({
   about: 'Means, intervals and tests over gathered runs: seeds as pairs, each arm against the baseline.',
@@ -18,9 +18,10 @@ export default defineStage({
       .describe('a metric of the runs, or several'),
     over: z.string().default('seed').describe('the axis whose values are replicates'),
     compare: z.string().optional().describe('the axis whose values are the arms of the comparison'),
-    baseline: scalarSchema
+    baseline: z
+      .union([scalarSchema, z.array(scalarSchema).min(1)])
       .optional()
-      .describe('the arm that the others are compared with; the first one by default'),
+      .describe('the arm that the others are compared with, or several; the first one by default'),
     confidence: z.number().gt(0).lt(1).default(0.95),
     equal_compute: z
       .strictObject({axis: z.string(), factor: z.number().positive()})
@@ -37,17 +38,20 @@ export default defineStage({
     const distributions = await loadDistributions();
     const correctness = await readAllCorrectness(runs);
     const names = typeof params.metric === 'string' ? [params.metric] : params.metric;
-    let baseline: z.infer<typeof scalarSchema> = null;
+    let baseline: Scalar = null;
     const metrics = names.map(metric => {
       checkMetric(runs, metric);
       const groups = makeRows(runs, metric, over, confidence, distributions);
       const rows = groups.map(group => group.row);
       if (compare === undefined) return {metric, rows, comparisons: []};
       const arms = valuesOfAxis(groups, compare);
-      baseline = params.baseline ?? arms[0] ?? null;
-      if (!arms.includes(baseline)) {
+      const given = params.baseline ?? arms[0] ?? null;
+      const baselines = Array.isArray(given) ? given : [given];
+      baseline = baselines[0] ?? null;
+      const stranger = baselines.find(one => !arms.includes(one));
+      if (stranger !== undefined) {
         throw new StageError(
-          `baseline: expected a value of the axis ${compare} (${arms.join(', ')}), got ${baseline}`,
+          `baseline: expected a value of the axis ${compare} (${arms.join(', ')}), got ${stranger}`,
         );
       }
       const comparisons = compareAll(
@@ -56,7 +60,7 @@ export default defineStage({
           metric,
           over,
           compare,
-          baseline,
+          baselines,
           confidence,
           equalCompute: params.equal_compute ?? null,
           correctness: run => correctness.get(run) ?? null,

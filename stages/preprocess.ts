@@ -54,9 +54,16 @@ const params = z.object({
     .number()
     .int()
     .positive()
-    .optional()
-    .describe('keep so many training images, validation included'),
-  test_images: z.number().int().positive().optional().describe('keep so many test images'),
+    .nullable()
+    .default(null)
+    .describe('keep so many training images, validation included; null for all'),
+  test_images: z
+    .number()
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('keep so many test images; null for all'),
   subset: z.enum(['first', 'random', 'balanced']).default('balanced').describe('which images are kept'),
   normalisation: z
     .union([
@@ -92,8 +99,7 @@ export default defineStage({
     });
     const splits = divide(raw, params, log);
     const {name, value} = normalisationOf(params.normalisation, source.dataset, splits.train, raw.channels);
-    const isSubset =
-      source.is_subset || params.train_images !== undefined || params.test_images !== undefined;
+    const isSubset = source.is_subset || params.train_images !== null || params.test_images !== null;
     const counts = {
       train: splits.train.count,
       validation: splits.validation.count,
@@ -166,8 +172,8 @@ function divide(
   return {train: pick(all, kept), validation: pick(all, taken), test};
 }
 
-function limit(all: LabelledImages, count: number | undefined, params: Params, name: string): LabelledImages {
-  if (count === undefined) return all;
+function limit(all: LabelledImages, count: number | null, params: Params, name: string): LabelledImages {
+  if (count === null) return all;
   if (count > all.count) {
     throw new StageError(`${name}: expected at most the ${all.count} images that there are, got ${count}`);
   }

@@ -42,6 +42,8 @@ export interface Package {
 export interface DataSource {
   readonly set: string;
   readonly parts: readonly (readonly Package[])[];
+  /** Where a package of the operating system puts the files, under their usual names. */
+  readonly system?: {readonly folder: string; readonly hint: string};
 }
 
 export const datasetNames = [
@@ -49,6 +51,7 @@ export const datasetNames = [
   'mnist',
   'fashion-mnist',
   'cifar10',
+  'cifar10-mini',
   'cifar100',
   'caltech101',
 ] as const;
@@ -112,31 +115,37 @@ export const sources: Readonly<Record<Exclude<DatasetName, 'digits'>, DataSource
       ],
     },
   ),
-  'fashion-mnist': idxSource(
-    'fashion-mnist',
-    [
-      'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
-      'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
-    ],
-    {
-      'train-images-idx3-ubyte': [
-        '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
-        'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
-      ],
-      'train-labels-idx1-ubyte': [
-        'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845',
-        'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
-      ],
-      't10k-images-idx3-ubyte': [
-        '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073',
-        '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
-      ],
-      't10k-labels-idx1-ubyte': [
-        '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5',
-        '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
-      ],
+  'fashion-mnist': {
+    system: {
+      folder: '/usr/share/datasets/fashion-mnist',
+      hint: 'On Debian and Ubuntu: apt install dataset-fashion-mnist',
     },
-  ),
+    ...idxSource(
+      'fashion-mnist',
+      [
+        'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
+        'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
+      ],
+      {
+        'train-images-idx3-ubyte': [
+          '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
+          'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+        ],
+        'train-labels-idx1-ubyte': [
+          'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845',
+          'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+        ],
+        't10k-images-idx3-ubyte': [
+          '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073',
+          '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+        ],
+        't10k-labels-idx1-ubyte': [
+          '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5',
+          '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+        ],
+      },
+    ),
+  },
   cifar10: {
     set: 'cifar10',
     parts: [
@@ -152,6 +161,22 @@ export const sources: Readonly<Record<Exclude<DatasetName, 'digits'>, DataSource
           file: 'cifar-10-binary-mini.tar.gz',
           urls: [],
           digest: null,
+          unpacking: cifar10Unpacking(false),
+          isSubset: true,
+        },
+      ],
+    ],
+  },
+  // 5 × 2,000 training and 2,000 test images of CIFAR-10, as many of each class, in the binary layout. Their pixels
+  // were decoded from JPEG re-encodings, so no published number may stand beside what is trained on them.
+  'cifar10-mini': {
+    set: 'cifar10',
+    parts: [
+      [
+        {
+          file: 'cifar-10-binary-mini.tar.gz',
+          urls: [],
+          digest: sha256('537a9d10c19df1be320b9bbe8f037e7bc3335e7245ff05f29eb9bb92af8e61e6'),
           unpacking: cifar10Unpacking(false),
           isSubset: true,
         },

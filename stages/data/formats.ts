@@ -16,6 +16,7 @@ const formats: Readonly<Record<string, Format>> = {
   mnist: 'idx',
   'fashion-mnist': 'idx',
   cifar10: 'cifar10',
+  'cifar10-mini': 'cifar10',
   cifar100: 'cifar100',
   digits: 'digits',
   caltech101: 'image-folders',

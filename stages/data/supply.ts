@@ -1,11 +1,12 @@
-// Gets one part of a data set: from the mirror, else from the hosts in their order, checked and unpacked.
+// Gets one part of a data set: from the mirror, else from a package of the operating system, else from the hosts in
+// their order; checked and unpacked.
 // Every place that was tried is remembered with its reason, so that a failure can name them all.
 
 import {access, mkdir, readdir, rename, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {StageError} from '../../src/stage/define.ts';
 import {PackageError, unpack} from './archive.ts';
-import type {Package} from './catalogue.ts';
+import type {DataSource, Package} from './catalogue.ts';
 import {fileDigest, mismatch} from './checksum.ts';
 import {type TransferOptions, transfer} from './transfer.ts';
 
@@ -17,6 +18,7 @@ export interface SupplyOptions extends Omit<TransferOptions, 'onProgress'> {
   /** Folder for what is not whole yet; partial downloads in it are continued. */
   readonly work: string;
   readonly mirror: string | undefined;
+  readonly system: DataSource['system'];
   readonly acceptsSubset: boolean;
   /** Every file of the data set, to tell the user what a mirror must have. */
   readonly needed: readonly string[];
@@ -42,6 +44,17 @@ export async function supply(alternatives: readonly Package[], options: SupplyOp
     const reason = (await isReadable(path)) ? await admit(path, one, options) : 'there is no such file';
     if (reason === undefined) {
       options.log(`${one.file}: taken from the mirror, ${path}`);
+      return one;
+    }
+    attempts.push({place: path, reason});
+  }
+  for (const one of packages) {
+    if (options.system === undefined) continue;
+    const path = join(options.system.folder, one.file);
+    if (!(await isReadable(path))) continue;
+    const reason = await admit(path, one, options);
+    if (reason === undefined) {
+      options.log(`${one.file}: taken from ${path}`);
       return one;
     }
     attempts.push({place: path, reason});
@@ -124,6 +137,7 @@ async function failure(
   const subset = await findSubset(alternatives, options);
   const hints = [
     `Without a network: put ${options.needed.join(', ')} into DIR/${options.set}/ and run with --mirror DIR.`,
+    ...(options.system === undefined ? [] : [options.system.hint]),
     ...(subset === undefined
       ? []
       : [
@@ -131,9 +145,13 @@ async function failure(
         ]),
     ...(options.set === 'digits' ? [] : ['Or try the study on the embedded digits: --set dataset=digits']),
   ];
-  const tried = attempts.length === 1 ? '1 place was tried' : `${attempts.length} places were tried`;
+  const count = attempts.length;
+  const tried =
+    count === 0
+      ? 'no host has it, only a mirror can'
+      : `${count === 1 ? '1 place was' : `${count} places were`} tried:`;
   return new StageError(
-    `cannot get ${first?.file} of ${options.set}; ${tried}:\n${lines.join('\n')}`,
+    [`cannot get ${first?.file} of ${options.set}; ${tried}`, ...lines].join('\n'),
     hints.join('\n'),
   );
 }

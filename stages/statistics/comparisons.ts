@@ -12,7 +12,8 @@ export interface ComparisonOptions {
   readonly metric: string;
   readonly over: string;
   readonly compare: string;
-  readonly baseline: Scalar;
+  /** Arms that the others are compared with, each with those whose cells agree with its own. */
+  readonly baselines: readonly Scalar[];
   readonly confidence: number;
   /** The baseline at `factor` times the value of `axis` is compared as well: equal compute. */
   readonly equalCompute: {readonly axis: string; readonly factor: number} | null;
@@ -26,12 +27,13 @@ export function compareAll(
   options: ComparisonOptions,
   distributions: Distributions,
 ): readonly Comparison[] {
-  const {compare, baseline, equalCompute} = options;
-  const isBaseline = (group: RunGroup) => axisValue(group.row.cell, compare) === baseline;
-  const baselines = groups.filter(isBaseline);
-  const found = groups
-    .filter(group => !isBaseline(group))
-    .flatMap(arm => {
+  const {compare, equalCompute} = options;
+  const armOf = (group: RunGroup) => axisValue(group.row.cell, compare);
+  const found = options.baselines.flatMap((baseline, place) => {
+    const baselines = groups.filter(group => armOf(group) === baseline);
+    // A baseline is itself compared with those before it, and with no later one: each pair is compared once.
+    const isArm = (group: RunGroup) => !options.baselines.slice(0, place + 1).includes(armOf(group));
+    return groups.filter(isArm).flatMap(arm => {
       const cell = without(arm.row.cell, [compare]);
       const same = baselines.find(other => agrees(without(other.row.cell, [compare]), cell));
       const longer = equalCompute === null ? undefined : multiply(cell, equalCompute);
@@ -44,6 +46,7 @@ export function compareAll(
         ...(equal === undefined ? [] : [compareTwo(arm, equal, 'equal compute', options, distributions)]),
       ].flatMap(comparison => comparison ?? []);
     });
+  });
   const tested = found.filter(comparison => comparison.p !== null);
   const adjusted = holm(tested.map(comparison => comparison.p ?? 1));
   const byComparison = new Map(tested.map((comparison, index) => [comparison, adjusted[index] ?? 1]));

@@ -35,6 +35,9 @@ export function unitOf({metric, rows}: MetricSummary): Unit {
   return isShare ? {scale: 100, suffix: ' (%)'} : {scale: 1, suffix: ''};
 }
 
+/** A row that lacks an axis of others may still have the parameter of that name. */
+const axisText = (row: Row, axis: string): string => text(row.cell[axis] ?? row.settings[axis]);
+
 export const axesOf = (rows: readonly {readonly cell: Row['cell']}[]): readonly string[] => [
   ...new Set(rows.flatMap(row => Object.keys(row.cell))),
 ];
@@ -66,7 +69,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
       other => `${publishedText(other, one.metric)} (${other.source}, ${other.setting})`,
     );
     return [
-      ...axes.map(axis => cell(text(row.cell[axis]))),
+      ...axes.map(axis => cell(axisText(row, axis))),
       ...show.map(name => cell(text(row.settings[name]))),
       cell(String(row.n)),
       cell(meanText(row, spread, unit, decimals), row.notes),
@@ -245,7 +248,7 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
   const rows = one.rows.map((row): TableCell[] => {
     const byOver = new Map(row.runs.map(run => [run.over, run]));
     return [
-      ...axes.map(axis => cell(text(row.cell[axis]))),
+      ...axes.map(axis => cell(axisText(row, axis))),
       ...overs.map(over => {
         const run = byOver.get(over);
         if (run === undefined) return cell('');

@@ -223,6 +223,7 @@ test('a part of CIFAR-10 is refused by default, named in the hint, and recorded 
       folder: temporaryFolder(),
       work: temporaryFolder(),
       mirror,
+      system: undefined,
       acceptsSubset: false,
       needed: ['cifar-10-binary.tar.gz'],
       idleMs: 1000,
@@ -237,7 +238,80 @@ test('a part of CIFAR-10 is refused by default, named in the hint, and recorded 
   const run = await runStage(download, {dataset: 'cifar10', subset: 'accept'}, {mirror});
   assert.equal(JSON.parse(contentOf(run, 'source.json').toString()).is_subset, true);
   assert.equal(contentOf(run, 'test_batch.bin').length, 2000 * 3073);
+  const named = await runStage(download, {dataset: 'cifar10-mini'}, {mirror});
+  assert.deepEqual(contentOf(named, 'test_batch.bin'), contentOf(run, 'test_batch.bin'));
+  assert.equal(JSON.parse(contentOf(named, 'source.json').toString()).is_subset, true);
   return undefined;
+});
+
+test('a data set that only a mirror can have says so', async () => {
+  const error = await refusal(runStage(download, {dataset: 'cifar10-mini'}));
+  assert.match(error.message, /cannot get cifar-10-binary-mini\.tar\.gz of cifar10; no host has it/);
+  assert.match(
+    error.hint ?? '',
+    /put cifar-10-binary-mini\.tar\.gz into DIR\/cifar10\/ and run with --mirror/,
+  );
+});
+
+test('files of a package of the operating system are taken before hosts are asked, and checked', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'good.gz'), gzipSync(content, {level: 1}));
+  writeFileSync(join(folder, 'bad.gz'), gzipSync(content.subarray(1)));
+  server.serve('/bad.gz', inTurn(ranged(gzipSync(content))));
+  for (const name of ['good', 'bad']) {
+    const target = temporaryFolder();
+    const taken: string[] = [];
+    await supply(
+      [
+        {
+          file: `${name}.gz`,
+          urls: [`${server.url}/${name}.gz`],
+          digest: null,
+          unpacking: {kind: 'gzip', to: name, content: {algorithm: 'sha256', hex: sha256(content)}},
+          isSubset: false,
+        },
+      ],
+      {
+        set: 'mine',
+        folder: target,
+        work: temporaryFolder(),
+        mirror: undefined,
+        system: {folder, hint: ''},
+        acceptsSubset: false,
+        needed: [],
+        idleMs: 1000,
+        attempts: 1,
+        pauseMs: 1,
+        signal: new AbortController().signal,
+        log: line => taken.push(line),
+        onProgress: () => {},
+      },
+    );
+    assert.deepEqual(readFileSync(join(target, name)), content);
+    assert.match(taken.at(-1) ?? '', name === 'good' ? /taken from .*good\.gz/ : /downloaded from/);
+  }
+});
+
+test('MNIST without a network says how to run on the embedded digits', async () => {
+  const offline = (sources.mnist.parts[0] ?? []).map(one => ({...one, urls: [`${server.url}/none`]}));
+  const error = await refusal(
+    supply(offline, {
+      set: 'mnist',
+      folder: temporaryFolder(),
+      work: temporaryFolder(),
+      mirror: undefined,
+      system: undefined,
+      acceptsSubset: false,
+      needed: ['train-images-idx3-ubyte.gz'],
+      idleMs: 1000,
+      attempts: 1,
+      pauseMs: 1,
+      signal: new AbortController().signal,
+      log: () => {},
+      onProgress: () => {},
+    }),
+  );
+  assert.match(error.hint ?? '', /--set dataset=digits/);
 });
 
 test('an unknown data set is a mistake of the parameters, with what there is', () => {
