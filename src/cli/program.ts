@@ -266,6 +266,15 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('-i, --instances', 'one node per instance instead of one per stage')
     .option('-o, --output <path>', 'write to a file; its extension (.svg, .dot, .mmd) gives the format');
 
+  planning(
+    define(
+      `report ${FILE}`,
+      'Write one self-contained HTML page of the last results: tables, pictures, graph, every instance.',
+      ['pipe report quickstart', 'pipe report mnist-grid -o mnist-grid.html'],
+      async () => (await import('./commands/report.ts')).report,
+    ),
+  ).option('-o, --output <path>', 'where to (default: report.html)');
+
   define(
     'verify',
     'Read every blob of the store and compare it with its digest.',

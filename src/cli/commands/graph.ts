@@ -3,6 +3,7 @@
 import {writeFileSync} from 'node:fs';
 import {extname, resolve} from 'node:path';
 import {toDot, toMermaid} from '../../report/graph-export.ts';
+import {toSvg} from '../../report/graph-svg.ts';
 import {drawGraph} from '../../report/graph-text.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Graph, graphOf} from '../../report/stage-graph.ts';
@@ -45,11 +46,8 @@ async function exportGraph(drawn: Graph, title: string, format: string): Promise
       return toMermaid(drawn);
     case 'dot':
       return toDot(drawn, title);
-    case 'svg': {
-      const {instance} = await import('@viz-js/viz');
-      const viz = await instance();
-      return viz.renderString(toDot(drawn, title), {format: 'svg'});
-    }
+    case 'svg':
+      return toSvg(drawn, title);
     default: {
       const {plainPalette} = await import('../../report/palette.ts');
       return `${drawGraph(drawn, plainPalette).join('\n')}\n`;

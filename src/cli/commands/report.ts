@@ -1,0 +1,43 @@
+// `pipe report`: one self-contained HTML page of a pipeline's last results.
+
+import {resolve} from 'node:path';
+import {formatBytes} from '../../report/format.ts';
+import {renderPage} from '../../report/page/page.ts';
+import {writeAtomically} from '../../store/atomic-file.ts';
+import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {openPipeline} from '../pipeline.ts';
+import type {Invocation, Shell} from '../program.ts';
+import {gatherFacts} from '../report/gather.ts';
+import {print} from '../surroundings.ts';
+
+const DEFAULT_NAME = 'report.html';
+
+export async function report(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
+  const {outside} = shell;
+  const pipeline = await openPipeline(shell, args, options);
+  const [extra] = pipeline.chosen.rest;
+  if (extra !== undefined)
+    refuse(
+      'too-many-arguments',
+      `expected one pipeline, got '${extra}' as well`,
+      'a page shows a whole pipeline',
+    );
+  const facts = await gatherFacts(shell, pipeline, options);
+  if (facts.instances.every(({state}) => state === 'never-run')) {
+    refuse(
+      'no-result',
+      `${pipeline.plan.pipeline} has no results yet`,
+      `run it first: pipe run ${pipeline.plan.file}`,
+    );
+  }
+  const page = await renderPage(facts);
+  const shown = options.output ?? DEFAULT_NAME;
+  try {
+    writeAtomically(resolve(outside.cwd, shown), page);
+  } catch (error) {
+    const {message} = error instanceof Error ? error : {message: String(error)};
+    refuse('cannot-write', `expected to write ${shown}: ${message}`);
+  }
+  print(outside, [`${shown}, ${formatBytes(Buffer.byteLength(page))}`]);
+  return EXIT.ok;
+}

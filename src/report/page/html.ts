@@ -1,0 +1,65 @@
+// HTML that is escaped by construction: text goes in through `html`, and only `html` makes markup.
+
+import {stripVTControlCharacters} from 'node:util';
+
+/** Finished markup. Only this module and `trusted` make it. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Strings and numbers are escaped; `null` is nothing; lists are put one after another. */
+export type Inlay = string | number | Html | null | readonly Inlay[];
+
+/** A template whose values are escaped unless they are markup already. Attributes must be in double quotes. */
+export const html = (strings: TemplateStringsArray, ...values: readonly Inlay[]): Html =>
+  new Html(strings.reduce((text, part, index) => text + render(values[index - 1] ?? null) + part));
+
+/** Markup that another program made and that holds nothing of the user's unescaped. */
+export const trusted = (markup: string): Html => new Html(markup);
+
+export const nothing = new Html('');
+
+export const join = (parts: readonly Inlay[], between: Inlay): Html =>
+  new Html(parts.map(render).join(render(between)));
+
+const isList = (value: Inlay): value is readonly Inlay[] => Array.isArray(value);
+
+function render(value: Inlay): string {
+  if (value === null) return '';
+  if (value instanceof Html) return value.text;
+  if (isList(value)) return value.map(render).join('');
+  return escapeHtml(String(value));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Safe as text and in a quoted attribute. Control characters, which HTML forbids, become visible signs. */
+export const escapeHtml = (text: string): string =>
+  text
+    .replace(/[&<>"']/g, letter => ENTITIES[letter] ?? letter)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, letter =>
+      letter === '\u007f' ? '␡' : String.fromCharCode(0x2400 + letter.charCodeAt(0)),
+    );
+
+/** What a program wrote to a terminal, without colours; a line that was drawn over keeps its last state. */
+export const plainLog = (text: string): string =>
+  stripVTControlCharacters(text)
+    .replaceAll('\r\n', '\n')
+    .split('\n')
+    .map(line => line.slice(line.lastIndexOf('\r', line.length - 2) + 1).replace(/\r$/, ''))
+    .join('\n');
+
+/** `data:` address of some bytes, for pictures and for files to save. */
+export const dataUrl = (type: string, bytes: Uint8Array): string =>
+  `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;

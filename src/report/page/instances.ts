@@ -1,0 +1,113 @@
+// Every instance, stage by stage: a table of what differs between the instances of a stage, then each one whole.
+
+import type {Json} from '../../core/json.ts';
+import {formatDuration, formatNumber, formatValue, plural} from '../format.ts';
+import {type Anchors, stageAnchor} from './anchors.ts';
+import type {InstanceFacts, InstanceState, PageFacts} from './facts.ts';
+import {type Html, html, type Inlay, nothing} from './html.ts';
+import {renderInstance} from './instance.ts';
+import {type PageColumn, renderPageTable} from './table.ts';
+
+const METRICS_SHOWN = 8;
+const PARAMETERS_SHOWN = 6;
+
+export function renderInstances({instances}: PageFacts, anchors: Anchors): Html {
+  const stages = [...new Set(instances.map(({instance}) => instance.stage))];
+  const sections = stages.map(stage =>
+    renderStage(
+      stage,
+      instances.filter(({instance}) => instance.stage === stage),
+      anchors,
+    ),
+  );
+  return html`<section id="instances"><h2>Instances</h2>
+<p class="note">Every step of the study, with all that determined it. A result is named by digests: equal digests are equal bytes.</p>
+<div class="tools screen" hidden><label>Find <input type="search" id="find" placeholder="sam, seed=1, 3f9a02…" autocomplete="off"></label><button type="button" id="unfold">Open all</button><button type="button" id="fold">Close all</button><output id="found" for="find"></output></div>
+${sections}</section>
+`;
+}
+
+function renderStage(stage: string, members: readonly InstanceFacts[], anchors: Anchors): Html {
+  const [first] = members;
+  if (first === undefined) return nothing;
+  const {work} = first.instance;
+  const axes = [...new Set(members.flatMap(({instance}) => Object.keys(instance.cell)))];
+  const compute = members.reduce((sum, {made}) => sum + (made?.durationMs ?? 0), 0);
+  const parts = [
+    plural(members.length, 'instance'),
+    axes.join(' × '),
+    compute > 0 ? `${formatDuration(compute)} of work` : '',
+  ].filter(part => part !== '');
+  return html`<section class="stage" id="${stageAnchor(stage)}"><h3>${stage} <small>${work.kind === 'module' ? work.uses : 'a command'}</small></h3>
+<p class="note">${parts.join(' · ')}</p>
+${members.length > 1 ? renderOverview(stage, members, axes, anchors) : null}<div class="cards">
+${members.map(facts => renderInstance(facts, anchors))}</div></section>
+`;
+}
+
+function renderOverview(
+  stage: string,
+  members: readonly InstanceFacts[],
+  axes: readonly string[],
+  anchors: Anchors,
+): Html {
+  const params = varyingParameters(members, axes).slice(0, PARAMETERS_SHOWN);
+  const metrics = [...new Set(members.flatMap(({metrics}) => Object.keys(metrics)))].slice(0, METRICS_SHOWN);
+  const hasStates = members.some(({state}) => state !== 'done');
+  const labels = axes.length > 0 ? axes : ['instance'];
+  const columns: PageColumn[] = [
+    ...labels.map(text => ({text, isNumber: axes.length > 0 && isNumeric(members, text)})),
+    ...params.map(text => ({text, isNumber: false})),
+    ...metrics.map(text => ({text: text.replaceAll('_', ' '), isNumber: true})),
+    {text: 'took', isNumber: true},
+    ...(hasStates ? [{text: 'state', isNumber: false}] : []),
+  ];
+  const rows = members.map(facts => {
+    const {id, cell} = facts.instance;
+    const values = labels.map(axis => (Object.hasOwn(cell, axis) ? formatValue(cell[axis]) : '–'));
+    const [head, ...rest] = axes.length > 0 ? values : [id];
+    const cells: Inlay[] = [
+      html`<a href="#${anchors.get(id) ?? ''}" title="${id}">${head ?? id}</a>`,
+      ...rest,
+      ...params.map(name => shortValue(paramsOf(facts)[name])),
+      ...metrics.map(name => {
+        const value = facts.metrics[name];
+        return value === undefined ? '' : formatNumber(value);
+      }),
+      facts.made === null ? '' : formatDuration(facts.made.durationMs),
+      ...(hasStates ? [STATE_TEXTS[facts.state]] : []),
+    ];
+    return {cells};
+  });
+  return renderPageTable({caption: `Instances of ${stage}`, columns, rows, isSortable: true});
+}
+
+const STATE_TEXTS: Readonly<Record<InstanceState, string>> = {
+  done: 'done',
+  failed: 'failed',
+  unfinished: 'unfinished',
+  recorded: 'recorded',
+  'never-run': 'never run',
+};
+
+const paramsOf = ({action, instance}: InstanceFacts): Readonly<Record<string, Json>> =>
+  action?.params ?? instance.params;
+
+const isNumeric = (members: readonly InstanceFacts[], axis: string): boolean =>
+  members.every(({instance: {cell}}) => !Object.hasOwn(cell, axis) || typeof cell[axis] === 'number');
+
+/** Parameters that are no axes and differ all the same. */
+function varyingParameters(members: readonly InstanceFacts[], axes: readonly string[]): string[] {
+  const names = [...new Set(members.flatMap(facts => Object.keys(paramsOf(facts))))];
+  return names.filter(
+    name =>
+      !axes.includes(name) &&
+      new Set(members.map(facts => formatValue(paramsOf(facts)[name] ?? null))).size > 1,
+  );
+}
+
+const SHORT = 40;
+const shortValue = (value: Json | undefined): string => {
+  const text = value === undefined ? '–' : formatValue(value);
+  return text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text;
+};

@@ -1,0 +1,47 @@
+// The pictures, each as an image that carries its own bytes: an SVG that is an image can neither run scripts nor fetch.
+
+import {formatValue} from '../format.ts';
+import type {Anchors} from './anchors.ts';
+import type {InstanceFacts, PageFacts, PictureFacts} from './facts.ts';
+import {dataUrl, type Html, html, join, nothing} from './html.ts';
+
+export function renderPictures({pictures, instances}: PageFacts, anchors: Anchors): Html {
+  if (pictures.length === 0) return nothing;
+  const byId = new Map(instances.map(facts => [facts.instance.id, facts]));
+  const figures = pictures.map(picture => renderPicture(picture, byId.get(picture.id), anchors));
+  return html`<section id="pictures"><h2>Pictures</h2>
+<div class="pictures">
+${figures}</div></section>
+`;
+}
+
+function renderPicture(picture: PictureFacts, maker: InstanceFacts | undefined, anchors: Anchors): Html {
+  const {id, type, bytes, others} = picture;
+  const title = titleOf(picture, maker);
+  const saved = [picture, ...others].map(
+    file => html`<a download="${file.name}" href="${dataUrl(file.type, file.bytes)}">${file.name}</a>`,
+  );
+  return html`<figure><img src="${dataUrl(type, bytes)}" alt="${altOf(picture, title)}">
+<figcaption><strong>${title}</strong> <a href="#${anchors.get(id) ?? ''}">${id}</a> <span class="screen">Save: ${join(saved, ', ')}</span></figcaption></figure>
+`;
+}
+
+/** What the stage calls its picture, else the stage, its cell and the file. */
+function titleOf({name}: PictureFacts, maker: InstanceFacts | undefined): string {
+  if (maker === undefined) return name;
+  const {title} = maker.action?.params ?? maker.instance.params;
+  if (typeof title === 'string' && title !== '') return title;
+  const cell = Object.entries(maker.instance.cell).map(([axis, value]) => `${axis} ${formatValue(value)}`);
+  return [maker.instance.stage.replaceAll(/[-_]/g, ' '), ...cell].join(', ');
+}
+
+/** The description that an SVG gives of itself, where it has one. */
+function altOf({type, bytes, name}: PictureFacts, title: string): string {
+  if (type !== 'image/svg+xml') return `${title} (${name})`;
+  const text = Buffer.from(bytes).toString('utf8');
+  const [, said] = /<desc[^>]*>([^<]+)<\/desc>/.exec(text) ?? /<title[^>]*>([^<]+)<\/title>/.exec(text) ?? [];
+  return said === undefined ? `${title} (${name})` : `${title}: ${decode(said.trim())}`;
+}
+
+const decode = (text: string): string =>
+  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
