@@ -101,7 +101,7 @@ function compareTwo(
     mcnemar: mcNemarPerPair(pairs, options, distributions),
     p: primary?.p ?? null,
     p_holm: null,
-    notes: notesOf(arm, base, isPaired, pairs.length, flip, canTest, options.over),
+    notes: notesOf(arm, base, isPaired, deltas, flip, canTest, options.over),
   };
 }
 
@@ -140,7 +140,7 @@ function notesOf(
   arm: RunGroup,
   base: RunGroup,
   isPaired: boolean,
-  pairs: number,
+  deltas: readonly number[],
   flip: ReturnType<typeof signFlip>,
   canTest: boolean,
   over: string,
@@ -157,8 +157,11 @@ function notesOf(
   }
   if (flip !== null && flip.floor >= 0.05) {
     notes.push(
-      `The exact sign-flip test has a floor: ${inWords(pairs)} pairs can never reach p < 0.05 (the smallest possible p is ${flip.floor}); ${inWords(flip.pairs_needed)} are needed.`,
+      `The exact sign-flip test has a floor: ${inWords(deltas.length)} pairs can never reach p < 0.05 (the smallest possible p is ${flip.floor}); ${inWords(flip.pairs_needed)} are needed.`,
     );
+  }
+  if (isPaired && deltas.every(delta => delta === deltas[0])) {
+    notes.push('No t test: all differences are equal, so there is no spread to compare them with.');
   }
   if (!isPaired) {
     notes.push(`The arms do not share all values of ${over}, so they are compared unpaired (Welch).`);

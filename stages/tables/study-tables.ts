@@ -36,7 +36,8 @@ export function unitOf({metric, rows}: MetricSummary): Unit {
 }
 
 /** A row that lacks an axis of others may still have the parameter of that name. */
-const axisText = (row: Row, axis: string): string => text(row.cell[axis] ?? row.settings[axis]);
+const axisText = (row: Pick<Row, 'cell' | 'settings'>, axis: string): string =>
+  text(row.cell[axis] ?? row.settings[axis]);
 
 export const axesOf = (rows: readonly {readonly cell: Row['cell']}[]): readonly string[] => [
   ...new Set(rows.flatMap(row => Object.keys(row.cell))),
@@ -184,7 +185,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     ...(hasMcNemar ? [right('p, McNemar per seed')] : []),
   ];
   const rows = one.comparisons.map((each): TableCell[] => [
-    ...axes.map(axis => cell(text(each.cell[axis]))),
+    ...axes.map(axis => cell(axisText(rowOf(one, each), axis))),
     cell(text(each.cell[compare])),
     cell(againstText(each, compare)),
     cell(each.kind === 'paired' ? String(each.differences.length) : 'unpaired'),
@@ -216,6 +217,10 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     ],
   };
 }
+
+/** The arm of a comparison. */
+const rowOf = ({rows}: MetricSummary, {cell: wanted}: Comparison): Pick<Row, 'cell' | 'settings'> =>
+  rows.find(row => cellText(row.cell) === cellText(wanted)) ?? {cell: wanted, settings: {}};
 
 function againstText(each: Comparison, compare: string): string {
   const name = text(each.baseline[compare]);
