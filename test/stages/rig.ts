@@ -9,6 +9,7 @@ import type {
   Cell,
   InputArity,
   OutputDeclaration,
+  Progress,
   StageDefinition,
   StageInput,
 } from '../../src/stage/define.ts';
@@ -26,6 +27,7 @@ interface Surroundings {
   readonly mirror?: string;
   readonly checkpoint?: string;
   readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 const temporary: string[] = [];
@@ -69,7 +71,7 @@ export async function runStage<
     metric: (name, value) => {
       metrics[name] = value;
     },
-    progress: () => {},
+    progress: surroundings.onProgress ?? (() => {}),
     log: line => {
       log.push(line);
     },
