@@ -87,6 +87,6 @@ test('Mermaid and DOT name nodes so that no text of the user can break them', ()
   );
   const dot = toDot(graph, 'my "study"');
   assert.match(dot, /^digraph "my \\"study\\"" \{/);
-  assert.match(dot, /n0 \[label=<<FONT [^<>]*><B>a&quot;\]; evil &lt;b&gt;<\/B><\/FONT>>\];/);
-  assert.match(dot, /n0 -> n1 \[style=bold/);
+  assert.match(dot, /n0 \[label="a\\"\]; evil <b>"\];/);
+  assert.match(dot, /n0 -> n1 \[color="#7d8aa5:transparent:#7d8aa5"\]/);
 });

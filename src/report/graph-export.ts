@@ -1,6 +1,6 @@
 // A graph in the languages of other tools: Mermaid for Markdown pages, DOT for Graphviz.
 
-import type {Graph, GraphEdge, GraphNode} from './stage-graph.ts';
+import type {Graph, GraphNode} from './stage-graph.ts';
 
 export function toMermaid(graph: Graph): string {
   const keys = keysOf(graph);
@@ -19,35 +19,28 @@ export interface DotOptions {
   readonly linkOf?: (id: string) => string;
 }
 
-/** Colours stand as attributes, so that a page may give them others. */
-const INK = '#1b2333';
-const FAINT = '#5c6780';
 const LINE = '#7d8aa5';
 
-/** What is published has a filled box; what gathers begins with a fork at the many. */
+/** What is published has a coloured box; what gathers is a double line. */
 export function toDot(graph: Graph, title: string, {linkOf}: DotOptions = {}): string {
   const keys = keysOf(graph);
   const nodes = graph.nodes.map(node => {
-    const [name = '', ...more] = captionOf(node);
-    const label = [
-      `<FONT COLOR="${INK}"><B>${escapeDot(name)}</B></FONT>`,
-      ...more.map(text => `<FONT COLOR="${FAINT}" POINT-SIZE="9.5">${escapeDot(text)}</FONT>`),
-    ].join('<BR/>');
     const attributes = [
-      `label=<${label}>`,
-      ...(node.publish === null ? [] : ['class="node published"', 'fillcolor="#e3e9fb"', 'color="#4a62c9"']),
+      `label=${quote(captionOf(node).join('\n'))}`,
+      ...(node.publish === null ? [] : ['class=published', 'fillcolor="#e3e9fb"', 'color="#4a62c9"']),
       ...(node.isPending ? ['style="rounded,filled,dashed"'] : []),
       ...(linkOf === undefined ? [] : [`URL=${quote(linkOf(node.id))}`]),
     ];
     return `  ${keys.get(node.id)} [${attributes.join(', ')}];`;
   });
   const edges = graph.edges.map(
-    edge => `  ${keys.get(edge.from)} -> ${keys.get(edge.to)}${edgeStyle(edge)};`,
+    ({from, to, gathers}) =>
+      `  ${keys.get(from)} -> ${keys.get(to)}${gathers ? ` [color="${LINE}:transparent:${LINE}"]` : ''};`,
   );
   return [
     `digraph ${quote(title)} {`,
-    '  graph [bgcolor=transparent, pad=0.1, nodesep=0.3, ranksep=0.38];',
-    `  node [shape=box, style="rounded,filled", fillcolor="#f7f9fd", color="${LINE}", fontname="Helvetica", fontsize=11.5, margin="0.16,0.07", height=0.3];`,
+    '  graph [bgcolor=transparent, pad=0.1, nodesep=0.3, ranksep=0.4];',
+    `  node [shape=box, style="rounded,filled", fillcolor="#f7f9fd", color="${LINE}", fontcolor="#1b2333", fontname="Helvetica,Arial,sans-serif", fontsize=11.5, margin="0.17,0.08", height=0.32];`,
     `  edge [color="${LINE}", arrowsize=0.7];`,
     ...nodes,
     ...edges,
@@ -55,9 +48,6 @@ export function toDot(graph: Graph, title: string, {linkOf}: DotOptions = {}): s
     '',
   ].join('\n');
 }
-
-const edgeStyle = ({gathers}: GraphEdge): string =>
-  gathers ? ' [style=bold, dir=both, arrowtail=crow]' : '';
 
 function captionOf(node: GraphNode): string[] {
   const count = node.isPending ? '?' : node.instances > 1 ? `× ${node.instances}` : '';
@@ -71,9 +61,6 @@ const keysOf = (graph: Graph): ReadonlyMap<string, string> =>
 
 const escapeHtml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
-/** For HTML-like labels, which are XML: control characters are not allowed in it. */
-const escapeDot = (text: string): string => escapeHtml(text.replace(/\p{Cc}/gu, '�'));
 
 const quote = (text: string): string =>
   `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;

@@ -3,9 +3,22 @@
 import {type DotOptions, toDot} from './graph-export.ts';
 import type {Graph} from './stage-graph.ts';
 
-/** A whole SVG document. */
+/** A whole SVG document. The first line of a node is strong, the second one faint. */
 export async function toSvg(graph: Graph, title: string, options: DotOptions = {}): Promise<string> {
   const {instance} = await import('@viz-js/viz');
   const viz = await instance();
-  return viz.renderString(toDot(graph, title, options), {format: 'svg'});
+  const drawn = viz.renderString(toDot(graph, title, options), {format: 'svg'});
+  return drawn.replace(/<g id="node\d+" class="node.*?<\/g>/gs, emphasise);
+}
+
+const FAINT = '#5c6780';
+
+/** Graphviz writes the lines of a label as `<text>` one after another, all alike. */
+function emphasise(node: string): string {
+  let line = 0;
+  return node.replace(/<text [^>]*>/g, tag => {
+    line++;
+    if (line === 1) return tag.replace('<text ', '<text font-weight="bold" ');
+    return tag.replace(/ font-size="[^"]*"/, ' font-size="10"').replace(/ fill="[^"]*"/, ` fill="${FAINT}"`);
+  });
 }

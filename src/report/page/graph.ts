@@ -16,7 +16,7 @@ export async function renderGraph(graph: Graph, pipeline: string): Promise<Html>
   const edges = graph.edges.map(({from, to, gathers}) => `${to} ${gathers ? 'gathers' : 'takes'} ${from}`);
   return html`<section id="graph"><h2>Graph</h2>
 <figure class="graph"><svg viewBox="${box}" width="${Math.round(width * SCALE)}" height="${Math.round(height * SCALE)}" role="img" aria-labelledby="graph-title graph-text"><title id="graph-title">The stages of ${pipeline}</title><desc id="graph-text">${edges.join('; ')}</desc>${trusted(withoutTitles(shapes))}</svg>
-<figcaption>Stages, and how often each runs; an arrow with a filled head gathers all instances. A double border: published.</figcaption></figure></section>
+<figcaption>Each box is a stage, with the number of its instances and their axes. A double line gathers all instances of a stage; a coloured box is published.</figcaption></figure></section>
 `;
 }
 

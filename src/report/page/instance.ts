@@ -54,6 +54,7 @@ ${block(
     name,
     renderInput(edge, action?.inputs[name], anchors),
   ]),
+  'inputs',
 )}${block('Made', madeRows(facts))}${block(
   'Outputs',
   Object.entries(facts.outputs).map(([name, {kind, digest, size}]) => [

@@ -10,6 +10,7 @@ import {type PageColumn, renderPageTable} from './table.ts';
 
 const METRICS_SHOWN = 8;
 const PARAMETERS_SHOWN = 6;
+const CARDS_SHOWN = 8;
 
 export function renderInstances({instances}: PageFacts, anchors: Anchors): Html {
   const stages = [...new Set(instances.map(({instance}) => instance.stage))];
@@ -40,9 +41,16 @@ function renderStage(stage: string, members: readonly InstanceFacts[], anchors: 
   ].filter(part => part !== '');
   return html`<section class="stage" id="${stageAnchor(stage)}"><h3>${stage} <small>${work.kind === 'module' ? work.uses : 'a command'}</small></h3>
 <p class="note">${parts.join(' · ')}</p>
-${members.length > 1 ? renderOverview(stage, members, axes, anchors) : null}<div class="cards">
-${members.map(facts => renderInstance(facts, anchors))}</div></section>
+${members.length > 1 ? renderOverview(stage, members, axes, anchors) : null}${renderCards(members, anchors)}</section>
 `;
+}
+
+/** Many are folded together: the table above leads to each of them. */
+function renderCards(members: readonly InstanceFacts[], anchors: Anchors): Html {
+  const cards = html`<div class="cards">
+${members.map(facts => renderInstance(facts, anchors))}</div>`;
+  if (members.length <= CARDS_SHOWN) return cards;
+  return html`<details class="many-cards"><summary>Each of the ${members.length} instances</summary>${cards}</details>`;
 }
 
 function renderOverview(

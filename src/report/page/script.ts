@@ -16,7 +16,10 @@ addEventListener('hashchange', reveal);
 reveal();
 
 const cards = all('#instances .card');
-const texts = new Map(cards.map(card => [card, card.textContent.toLowerCase()]));
+// What an instance took and what it printed name other instances.
+const ownText = card =>
+  [...card.querySelectorAll('summary h4, .badge, .id, .block:not(.inputs)')].map(part => part.textContent).join(' ').toLowerCase();
+const texts = new Map(cards.map(card => [card, ownText(card)]));
 const rowOf = new Map(
   all('#instances table.sortable tbody tr').map(row => [row.querySelector('a')?.getAttribute('href'), row]),
 );
@@ -38,6 +41,7 @@ if (tools && find) {
     document.getElementById('found').value = words.length ? shown + ' of ' + cards.length : '';
   });
   const setOpen = open => {
+    if (open) for (const outer of all('.many-cards')) outer.open = true;
     for (const card of cards) if (!card.hidden) card.open = open;
   };
   document.getElementById('unfold').addEventListener('click', () => setOpen(true));

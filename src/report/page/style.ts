@@ -37,12 +37,12 @@ nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;ma
 nav a{text-decoration:none;display:inline-block;padding:.35rem 0}nav a:hover{text-decoration:underline}
 header+nav+section h2,main>section:first-child>h2{margin-top:2rem}
 .scroll{overflow-x:auto;margin:.8rem 0;max-width:100%}
-table{border-collapse:collapse;font-size:.93rem;font-variant-numeric:tabular-nums lining-nums}
+table{border-collapse:collapse;width:max-content;font-size:.93rem;font-variant-numeric:tabular-nums lining-nums}
 caption.seen{text-align:left;color:var(--faint);padding-bottom:.4rem}
 th,td{padding:.4rem .85rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line)}
 thead th{font-size:.83rem;color:var(--faint);font-weight:600;border-bottom:1.5px solid var(--edge);vertical-align:bottom}
 tbody th{font-weight:inherit}
-th:first-child,td:first-child{padding-left:.2rem}
+td{max-width:24rem}th:first-child,td:first-child{padding-left:.2rem}
 th.number,td.number{text-align:right;white-space:nowrap}
 tbody tr:hover{background:var(--soft)}
 td a,tbody th a{text-decoration-color:color-mix(in srgb,currentColor 40%,transparent)}
@@ -62,11 +62,11 @@ figure{margin:0;min-width:0}
 .pictures figcaption strong{display:block;color:var(--ink)}
 figcaption{color:var(--faint);font-size:.9rem}
 .graph svg{display:block;max-width:100%;height:auto;margin:0 auto .8rem}
-.graph text{font-family:inherit;fill:var(--ink)}
+.graph text{fill:var(--ink)}
 .graph text[fill="#5c6780"]{fill:var(--faint)}
 .graph .node path{fill:var(--ground);stroke:var(--edge)}
 .graph .node.published path{fill:var(--soft);stroke:var(--accent)}
-.graph .edge path{stroke:var(--edge)}.graph .edge polygon{fill:var(--edge);stroke:var(--edge)}
+.graph .edge path:not([stroke=none]){stroke:var(--edge)}.graph .edge polygon{fill:var(--edge);stroke:var(--edge)}
 .graph .edge polyline{stroke:var(--edge)}
 .graph a:hover path{stroke:var(--accent);stroke-width:2}
 .tools{display:flex;flex-wrap:wrap;gap:.6rem;align-items:center;margin:1rem 0}.tools[hidden]{display:none}
@@ -77,7 +77,7 @@ th button{all:unset;cursor:pointer;font:inherit;color:inherit}
 th button:hover{color:var(--accent)}th button:focus-visible{outline:2px solid var(--accent)}
 th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
 .stage{margin-bottom:2rem}.stage>.note{margin-top:0}
-.cards{margin-top:.8rem}
+.cards{margin-top:.8rem}.many-cards{margin-top:.8rem}.many-cards>summary{color:var(--faint);font-size:.95rem;padding:.3rem 0}
 .card{border:1px solid var(--line);border-radius:9px;margin:.45rem 0;background:var(--paper)}
 .card>summary{padding:.55rem .9rem;display:flex;flex-wrap:wrap;gap:.1rem .9rem;align-items:baseline;list-style:none;border-radius:9px}
 .card>summary::-webkit-details-marker{display:none}
@@ -92,8 +92,8 @@ th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] bu
 .inside{padding:.2rem .9rem .9rem;border-radius:0 0 9px 9px;scroll-margin-top:4rem}
 .inside:target{background:none;box-shadow:inset 3px 0 var(--accent)}
 .id{color:var(--faint);margin:.2rem 0 .8rem}
-.blocks{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.1rem 2rem}
-.block{min-width:0}.wide{grid-column:1/-1}
+.blocks{columns:2 17rem;column-gap:2rem}
+.block{break-inside:avoid;margin-bottom:1.1rem}.wide{column-span:all}
 .pairs{margin:0;font-size:.92rem}
 .pairs>div{display:grid;grid-template-columns:minmax(6.5rem,10rem) minmax(0,1fr);gap:.8rem;padding:.16rem 0;border-bottom:1px solid color-mix(in srgb,var(--line) 55%,transparent)}
 .pairs dt{color:var(--faint);overflow-wrap:anywhere}
@@ -111,18 +111,22 @@ body{font-size:10pt;padding:0}
 .screen,nav,.skip,.tools{display:none!important}
 a{color:inherit;text-decoration:none}
 h2{break-after:avoid;margin-top:1.6rem}h3,h4,h5,summary{break-after:avoid}
-figure,tr,.block{break-inside:avoid}
-.facts,.card{border-color:#aaa}
+figure,tr,.block,.pairs>div{break-inside:avoid}
+.facts{grid-template-columns:repeat(4,1fr);break-inside:avoid}
 .scroll{overflow:visible}
-table,.document .scroll table{font-size:8.5pt}th,td{padding:.2rem .5rem}th.number,td.number{white-space:normal}
+table,.document .scroll table{font-size:8.5pt;width:auto}th,td{padding:.2rem .5rem;max-width:none}th.number,td.number{white-space:normal}
 thead{display:table-header-group}
-.card>summary::before{display:none}
-.pictures{grid-template-columns:1fr 1fr;gap:.8rem}
-.pictures img{max-height:90mm}.graph svg{max-height:150mm}
-.few details.card::details-content{content-visibility:visible;block-size:auto}
-.sources::details-content{content-visibility:visible;block-size:auto}
+.pictures{grid-template-columns:1fr 1fr;gap:.8rem}.pictures figure:only-child{grid-column:1/-1}
+.pictures img{max-height:95mm}.graph svg{max-height:150mm}
+.few #instances .card::details-content,.few .many-cards::details-content,.sources::details-content{content-visibility:visible;block-size:auto}
+.many-cards>summary,.few .log:not([open]),.card .id{display:none}
+.card{border:0;border-top:1px solid #aaa;border-radius:0;margin:0;padding:.4rem 0 .5rem;break-inside:avoid}
+.card>summary{padding:0;font-size:9pt}.card>summary::before{display:none}.gist,.took{font-size:8.5pt}
+.inside{padding:.2rem 0 0}.inside:target{box-shadow:none}
+.blocks{columns:3;column-gap:1.2rem}.block{margin-bottom:.4rem}.stage>.note{break-after:avoid}h5{font-size:7.5pt;margin-bottom:.1rem}
+.pairs,.pairs code,.pairs .digest{font-size:7.5pt}.pairs>div{grid-template-columns:minmax(4.2rem,6.5rem) minmax(0,1fr);gap:.5rem;padding:.05rem 0}
+.pairs>div{border-bottom-color:#e4e4e4}
 .log pre{max-height:none}
 pre{border:0;padding:0}
-.pairs,.digest{font-size:8pt}
 }
 `;

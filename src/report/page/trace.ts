@@ -27,13 +27,14 @@ export function tracerFor(id: InstanceId, instances: ReadonlyMap<InstanceId, Ins
     trace(header, row, column) {
       const head = header[column] ?? '';
       const number = readNumber(row[column] ?? '');
-      if (number === undefined || axes.has(head)) return undefined;
+      if (number === undefined || axes.has(head) || [head, ...row].includes('published')) return undefined;
       const constraints = constraintsOf(header, row, column, axes);
       const agreeing = agreeingWith(behind, constraints);
       const names = metricNames(agreeing, head, number);
       return (
-        findValue(agreeing, names, number) ??
+        findValue(onlyOnes(agreeing), names, number) ??
         findMean(agreeing, names, number) ??
+        findValue(agreeing, names, number) ??
         findDifference(behind, constraints, names, number)
       );
     },
@@ -58,9 +59,9 @@ interface Written {
   readonly isSigned: boolean;
 }
 
-/** The number that a cell begins with: `98.73 ± 0.07`, `−0.3`, `+0.12`. */
+/** A cell that is a number: `98.73 ± 0.07`, `−0.3`, `+0.12`, `98 %`. */
 function readNumber(cell: string): Written | undefined {
-  const match = /^\s*([-+−]?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?(?=$|[\s%±])/.exec(cell);
+  const match = /^\s*([-+−]?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?(?: ?%| ± [\d.]+)?\s*$/.exec(cell);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', exponent] = match;
   const value = Number(`${sign === '−' ? '-' : sign}${whole}.${fraction || '0'}e${exponent ?? 0}`);
@@ -102,12 +103,16 @@ function metricNames(agreeing: readonly InstanceFacts[], head: string, number: W
   const isNamed = (name: string): boolean => spoken.includes(name.replaceAll('_', ' ').toLowerCase());
   const named = names.filter(name => spoken === name.toLowerCase() || isNamed(name));
   if (named.length > 0) return named;
-  return number.significant >= 3 ? names : [];
+  return number.significant >= (number.isSigned ? 2 : 3) ? names : [];
 }
 
 /** As it is, or in percent. */
 const isWrittenAs = (value: number, {value: written, decimals}: Written): boolean =>
   [value, value * 100].some(each => Number(each.toFixed(decimals)) === written);
+
+/** Those that alone of their stage agree with the row: where several do, a mean goes before one's own value. */
+const onlyOnes = (agreeing: readonly InstanceFacts[]): InstanceFacts[] =>
+  [...groupByStage(agreeing).values()].flatMap(group => (group.length === 1 ? group : []));
 
 function findValue(
   agreeing: readonly InstanceFacts[],

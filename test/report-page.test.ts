@@ -1,0 +1,198 @@
+// The report page as text: what leads where, what is said, that equal facts give equal pages. How it looks and behaves
+// in a browser is in report-page-browser.test.ts.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import fc from 'fast-check';
+import type {InstanceId} from '../src/plan/plan.ts';
+import {anchorsOf} from '../src/report/page/anchors.ts';
+import {parseCsv} from '../src/report/page/csv.ts';
+import type {PageFacts} from '../src/report/page/facts.ts';
+import {escapeHtml, html, plainLog} from '../src/report/page/html.ts';
+import {renderPage} from '../src/report/page/page.ts';
+import {computeMs} from '../src/report/page/summary.ts';
+import {tracerFor} from '../src/report/page/trace.ts';
+import {each, factsOf, madeInstance, studyFacts} from './rig/page-facts.ts';
+
+const idOf = (text: string): InstanceId => text as InstanceId;
+
+function tracerOf({instances}: PageFacts) {
+  return tracerFor(idOf('table'), new Map(instances.map(facts => [facts.instance.id, facts])));
+}
+
+test('a number of one run leads to its instance, by the axes of its row and its column', () => {
+  const tracer = tracerOf(studyFacts());
+  const header = ['optimizer', 'seed 0', 'seed 1', 'seed 2'];
+  assert.deepEqual(tracer.trace(header, ['sam', '97.61', '97.44', '97.72'], 2), {
+    how: 'value',
+    metric: 'test_accuracy',
+    ids: ['train[optimizer=sam,seed=1]'],
+  });
+  assert.deepEqual(tracer.trace(['optimizer', 'seed', 'test_accuracy'], ['sgd', '1', '0.9698'], 2), {
+    how: 'value',
+    metric: 'test_accuracy',
+    ids: ['train[optimizer=sgd,seed=1]'],
+  });
+});
+
+test('a mean leads to all of its runs, even where one of them has the same value', () => {
+  const tracer = tracerOf(studyFacts());
+  // 97.05 is also what seed 2 of SGD gave.
+  const source = tracer.trace(['optimizer', 'runs', 'test accuracy (%)'], ['sgd', '3', '97.05 ± 0.17'], 2);
+  assert.equal(source?.how, 'mean');
+  assert.deepEqual(
+    source?.ids,
+    [0, 1, 2].map(seed => `train[optimizer=sgd,seed=${seed}]`),
+  );
+});
+
+test('a difference leads to both sides, and a true minus sign is read', () => {
+  const tracer = tracerOf(studyFacts());
+  const header = ['optimizer', 'against', 'difference (points)'];
+  assert.equal(tracer.trace(header, ['sam', 'sgd', '+0.54'], 2)?.how, 'difference');
+  assert.equal(tracer.trace(header, ['sam', 'sgd', '+0.54'], 2)?.ids.length, 6);
+  assert.equal(tracer.trace(header, ['sgd', 'sam', '−0.54'], 2)?.how, 'difference');
+});
+
+test('what cannot be found again is not linked: published numbers, axes, counts, other rows', () => {
+  const tracer = tracerOf(studyFacts());
+  const header = ['optimizer', 'runs', 'test accuracy (%)', 'published'];
+  const row = ['sam', '3', '97.60 ± 0.35', '97.59'];
+  for (const column of [0, 1, 2, 3]) assert.equal(tracer.trace(header, row, column), undefined);
+  // SAM's number in SGD's row.
+  assert.equal(tracer.trace(['optimizer', 'seed 0'], ['sgd', '97.61'], 1), undefined);
+});
+
+test('an axis that a stage lacks does not rule it out: a training with the best of a grid', () => {
+  const grid = [0.1, 0.2].map(lr => madeInstance('grid', {lr}, {metrics: {accuracy: 0.5 + lr}}));
+  const train = [0, 1].map(seed =>
+    madeInstance(
+      'train',
+      {seed},
+      {metrics: {accuracy: 0.9123 + seed / 100}, inputs: {best: each(grid.map(({instance}) => instance.id))}},
+    ),
+  );
+  const table = madeInstance('table', {}, {inputs: {runs: each(train.map(({instance}) => instance.id))}});
+  const source = tracerOf(factsOf([...grid, ...train, table])).trace(
+    ['lr', 'accuracy'],
+    ['0.2', '0.9173'],
+    1,
+  );
+  assert.equal(source, undefined, 'a row must agree with something of the training');
+  const bySeed = tracerOf(factsOf([...grid, ...train, table])).trace(
+    ['lr', 'seed', 'accuracy'],
+    ['0.2', '1', '0.9223'],
+    2,
+  );
+  assert.deepEqual(bySeed?.ids, ['train[seed=1]']);
+});
+
+test('the page has links for what was traced, and every link within the page leads somewhere', async () => {
+  const page = await renderPage(studyFacts());
+  assert.match(page, /<a href="#i-train-optimizer-sam-seed-1" title="[^"]*">97\.44<\/a>/);
+  assert.match(page, /<a href="#source-1-1"[^>]*>97\.05 ± 0\.17<\/a>/);
+  const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  const targets = [...page.matchAll(/href="#([^"]*)"/g)].map(([, target]) => target);
+  assert.ok(targets.length > 30, `${targets.length} links`);
+  assert.deepEqual(
+    targets.filter(target => !ids.has(target)),
+    [],
+  );
+});
+
+test('no id stands twice, whatever instances are called', async () => {
+  const facts = factsOf(['a b', 'a-b', 'a/b', 'ä'].map(axis => madeInstance('s', {axis})));
+  const ids = [...(await renderPage(facts)).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+  assert.equal(new Set(ids).size, ids.length);
+});
+
+test('equal facts give equal bytes', async () => {
+  assert.equal(await renderPage(studyFacts()), await renderPage(studyFacts()));
+});
+
+test('the page names no address but its own parts and data', async () => {
+  const page = await renderPage(studyFacts());
+  const addresses = [...page.matchAll(/\b(?:src|href|srcset|action|poster)="([^"]*)"/g)].map(
+    ([, url]) => url ?? '',
+  );
+  assert.deepEqual(
+    addresses.filter(url => !url.startsWith('#') && !url.startsWith('data:')),
+    [],
+  );
+  assert.doesNotMatch(page, /@import|url\(/);
+});
+
+test('Markdown of others makes no HTML, no pictures and no dangerous links', async () => {
+  const facts = studyFacts();
+  const [first] = facts.documents;
+  assert.ok(first);
+  const text = [
+    '# T <img src=x onerror=alert(1)>',
+    '',
+    '<script>alert(1)</script>',
+    '',
+    '![p](http://example.org/p.png) [l](javascript:alert(1)) <b onclick="x">b</b> H<sub>2</sub>O',
+    '',
+    '| a |',
+    '| - |',
+    '| <iframe src=y></iframe> |',
+  ].join('\n');
+  const page = await renderPage({...facts, documents: [{...first, text}]});
+  const body = page.slice(page.indexOf('<section id="results">'), page.indexOf('<section id="pictures">'));
+  assert.doesNotMatch(body, /<(script|img|iframe|b)\b/);
+  assert.doesNotMatch(body, /href="javascript/);
+  assert.match(body, /H<sub>2<\/sub>O/);
+  assert.match(body, /&lt;script&gt;alert\(1\)/);
+});
+
+test('results that are not what the pipeline says now are named at the top', async () => {
+  const [first, ...rest] = studyFacts().instances;
+  assert.ok(first);
+  const page = await renderPage(factsOf([{...first, isOutdated: true, state: 'failed'}, ...rest]));
+  assert.match(page, /1 failed in the last try; 1 made with other parameters/);
+  assert.doesNotMatch(await renderPage(factsOf(rest)), /role="note"/);
+});
+
+test('compute time counts a result that several instances share once', () => {
+  const [a, b] = [madeInstance('s', {x: 1}, {seconds: 3}), madeInstance('s', {x: 2}, {seconds: 5})];
+  assert.equal(computeMs([a, b]), 8000);
+  assert.equal(computeMs([a, {...b, fingerprint: a.fingerprint, made: a.made}]), 3000);
+});
+
+test('escaping leaves nothing that markup is made of, for any text', () => {
+  fc.assert(
+    fc.property(fc.string({unit: 'binary'}), text => {
+      const escaped = html`<p title="${text}">${text}</p>`.text;
+      for (const letter of '<>"\'\0\u001b') assert.ok(!escapeHtml(text).includes(letter));
+      assert.equal(escaped.match(/</g)?.length, 2);
+    }),
+  );
+});
+
+test('every instance has its own anchor', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.string()), names => {
+      const anchors = [...anchorsOf(names.map(idOf)).values()];
+      assert.equal(new Set(anchors).size, names.length);
+      for (const anchor of anchors) assert.match(anchor, /^[A-Za-z0-9_.-]+$/);
+    }),
+  );
+});
+
+test('a log is shown without colours, and a progress bar in its last state', () => {
+  assert.equal(plainLog('\u001b[31mred\u001b[0m\r\n 10 %\r 20 %\r100 %\nend\r'), 'red\n100 %\nend');
+});
+
+test('CSV is read back as it was written', () => {
+  assert.deepEqual(parseCsv('a,b\r\n"x, ""y""\n",\n'), [
+    ['a', 'b'],
+    ['x, "y"\n', ''],
+  ]);
+  const quote = (field: string): string => `"${field.replaceAll('"', '""')}"`;
+  fc.assert(
+    fc.property(fc.array(fc.array(fc.string(), {minLength: 1}), {minLength: 1}), rows => {
+      const text = rows.map(row => `${row.map(quote).join(',')}\r\n`).join('');
+      assert.deepEqual(parseCsv(text), rows);
+    }),
+  );
+});
