@@ -47,9 +47,19 @@ export async function restoreLayout(
   try {
     return await restoration.restore(layout);
   } catch (error) {
+    if (error instanceof InTheWay) return err({reason: 'refused', path: error.path, message: error.message});
     return err(ioError(error, to));
   } finally {
     restoration.dropStaged();
+  }
+}
+
+class InTheWay extends Error {
+  override readonly name = 'InTheWay';
+  readonly path: string;
+  constructor(path: string) {
+    super('expected nothing that is not in the store where an output belongs; move it away');
+    this.path = path;
   }
 }
 
@@ -83,7 +93,7 @@ class Restoration {
       if (failure !== undefined) return err(failure);
     }
     for (const [temporary, path] of this.#staged) {
-      renameOver(temporary, path);
+      this.#renameOver(temporary, path);
       this.#staged.delete(temporary);
     }
     if (this.#mode === 'copy') for (const {file, path} of wrong) this.#states.remember(path, file.digest);
@@ -95,11 +105,10 @@ class Restoration {
     for (const temporary of this.#staged.keys()) rmSync(temporary, {force: true});
   }
 
-  /** A file in the way of a folder gives way: it is either ours or listed by nobody. */
   #makeFolder(path: string): void {
     const state = lstatSync(path, {throwIfNoEntry: false});
     if (state?.isDirectory()) return;
-    if (state !== undefined) removeTree(path);
+    if (state !== undefined) this.#clear(path, state);
     mkdirSync(path, {recursive: true});
   }
 
@@ -157,6 +166,34 @@ class Restoration {
     }
   }
 
+  #renameOver(from: string, to: string): void {
+    try {
+      renameSync(from, to);
+    } catch (error) {
+      // A folder stands where a file belongs.
+      if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
+      this.#clear(to, lstatSync(to));
+      renameSync(from, to);
+    }
+  }
+
+  /** Removes what is of the wrong kind. Of the user's, only what the store has the bytes of: the rest stays in the way. */
+  #clear(path: string, state: Stats): void {
+    const found = this.#findForeign(path, state);
+    if (found !== undefined) throw new InTheWay(found);
+    removeTree(path);
+  }
+
+  #findForeign(path: string, state: Stats): string | undefined {
+    if (!state.isDirectory()) return this.#isOurs(path, state) ? undefined : path;
+    for (const name of namesIn(path)) {
+      const below = join(path, name);
+      const found = this.#findForeign(below, lstatSync(below));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** Takes out what the artifact does not have. In a folder of the user's, only what the store has the bytes of. */
   #removeExtras(layout: Layout): number {
     const files = new Set(layout.files.map(file => file.path));
@@ -186,17 +223,6 @@ class Restoration {
     if (!state.isFile()) return false;
     const digest = this.#states.digestFile(path);
     return digest.ok && this.#shelf.findLoss(digest.value, state.size) === undefined;
-  }
-}
-
-function renameOver(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    // A folder stands where a file belongs.
-    if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
-    removeTree(to);
-    renameSync(from, to);
   }
 }
 
