@@ -8,11 +8,13 @@ export interface Unit {
   readonly suffix: string;
 }
 
-const most = 8;
+/** Hundredths of a percent are single images of a test split of 10,000: finer ones say nothing. */
+const mostDecimals = ({scale}: Unit): number => (scale === 100 ? 2 : 8);
+export const plain: Unit = {scale: 1, suffix: ''};
 
 /** Decimals so that the uncertainty has two significant digits: 0.0712 gives 3, 1.2 gives 1, 34 gives 0. */
-export const decimalsFor = (uncertainty: number): number =>
-  Math.min(most, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))));
+export const decimalsFor = (uncertainty: number, unit = plain): number =>
+  Math.min(mostDecimals(unit), Math.max(0, 1 - Math.floor(Math.log10(uncertainty))));
 
 /** With a true minus sign. `-0.00` becomes `0.00`. */
 export function fixed(value: number, decimals: number): string {
@@ -38,10 +40,10 @@ const widthOf = (row: Row, spread: Spread): number | null => {
  * Decimals that suit all rows of a column: two digits of the largest uncertainty, and at least one of the smallest.
  * Two where no row has an uncertainty.
  */
-export function columnDecimals(rows: readonly Row[], spread: Spread, {scale}: Unit): number {
-  const widths = rows.flatMap(row => widthOf(row, spread) ?? []).map(width => width * scale);
+export function columnDecimals(rows: readonly Row[], spread: Spread, unit: Unit): number {
+  const widths = rows.flatMap(row => widthOf(row, spread) ?? []).map(width => width * unit.scale);
   if (widths.length === 0) return 2;
-  return Math.max(decimalsFor(Math.max(...widths)), decimalsFor(Math.min(...widths)) - 1);
+  return Math.max(decimalsFor(Math.max(...widths), unit), decimalsFor(Math.min(...widths), unit) - 1);
 }
 
 /** `98.73 ± 0.07`, `98.73` alone where nothing is known of the spread, `–` without a value. */

@@ -7,6 +7,7 @@ import {
   decimalsFor,
   fixed,
   meanText,
+  plain,
   pText,
   signed,
   type Unit,
@@ -32,7 +33,7 @@ const text = (value: Scalar | undefined): string =>
 export function unitOf({metric, rows}: MetricSummary): Unit {
   const values = rows.flatMap(row => row.runs.flatMap(run => run.value ?? []));
   const isShare = /accuracy|error/.test(metric) && values.every(value => value >= 0 && value <= 1);
-  return isShare ? {scale: 100, suffix: ' (%)'} : {scale: 1, suffix: ''};
+  return isShare ? {scale: 100, suffix: ' (%)'} : plain;
 }
 
 /** A row that lacks an axis of others may still have the parameter of that name. */
@@ -231,8 +232,8 @@ function againstText(each: Comparison, compare: string): string {
   return `${name}, ${cellText(Object.fromEntries(different))} (equal compute)`;
 }
 
-const decimalsOf = (each: Comparison, {scale}: Unit): number =>
-  each.interval === null ? 2 : decimalsFor(each.interval.half_width * scale);
+const decimalsOf = (each: Comparison, unit: Unit): number =>
+  each.interval === null ? 2 : decimalsFor(each.interval.half_width * unit.scale, unit);
 
 const differenceText = (each: Comparison, unit: Unit): string =>
   signed(each.difference * unit.scale, decimalsOf(each, unit));
