@@ -86,9 +86,13 @@ function selecting(command: Command): Command {
 }
 
 const device = (): Option =>
-  new Option('--device <choice>', 'where stages compute')
-    .choices(['auto', 'cpu', 'webgpu', 'cuda', 'tfjs'])
-    .default('auto');
+  new Option('--device <choice>', 'where stages compute (default: auto, the fastest that is there)').choices([
+    'auto',
+    'cpu',
+    'webgpu',
+    'cuda',
+    'tfjs',
+  ]);
 
 const FILE = '[file]';
 

@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Calls `listener` at each Ctrl-C or TERM, which then end nothing by themselves, until the answer is called. */
+  readonly onInterrupt: (listener: () => void) => () => void;
 }
 
 export interface Output {
@@ -35,6 +37,13 @@ export function surroundingsOf(process: NodeJS.Process): Surroundings {
       },
     },
     random: Math.random,
+    onInterrupt: listener => {
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, listener);
+      return () => {
+        for (const signal of signals) process.off(signal, listener);
+      };
+    },
   };
 }
 

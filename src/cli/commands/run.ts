@@ -1,0 +1,159 @@
+// `pipe run`: runs what changed, shows it while it happens, writes the lock file and prints the published tables.
+
+import {statSync} from 'node:fs';
+import {resolve} from 'node:path';
+import type {InstanceId, Plan} from '../../plan/plan.ts';
+import {paletteOf} from '../../report/palette.ts';
+import {createProgress} from '../../report/progress.ts';
+import type {Reporter} from '../../report/reporter.ts';
+import {JsonLines} from '../../report/wire.ts';
+import type {RunSummary} from '../../run/request.ts';
+import {lockEntry, lockPathOf, mergeLock, readLock, writeLock} from '../../store/lock-file.ts';
+import {newRunId} from '../../store/run-id.ts';
+import {describeStoreError} from '../../store/store-error.ts';
+import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
+import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
+import type {Invocation, Options, Shell} from '../program.ts';
+import {publishedTables} from '../published-tables.ts';
+import {print} from '../surroundings.ts';
+
+export async function run(shell: Shell, invocation: Invocation): Promise<ExitCode> {
+  const {args, options} = invocation;
+  if (options.dryRun) {
+    const {dryRun} = await import('./plan.ts');
+    return dryRun(shell, invocation);
+  }
+  const pipeline = await openPipeline(shell, args, options);
+  rememberPipeline(pipeline);
+  if (options.watch) {
+    const {watch} = await import('../watch.ts');
+    return watch(shell, invocation, pipeline);
+  }
+  const runner = openRunner(shell, pipeline, options);
+  try {
+    return await runOnce(shell, pipeline, runner, options);
+  } finally {
+    await runner.close();
+  }
+}
+
+/** One run over the plan of `pipeline`, from the selection to the tables. */
+export async function runOnce(
+  shell: Shell,
+  pipeline: Pipeline,
+  {runner, machine}: OpenRunner,
+  options: Options,
+): Promise<ExitCode> {
+  const {outside, argv} = shell;
+  const {plan, workspace, chosen} = pipeline;
+  const {selected, forced, replan} = chooseInstances(pipeline, options);
+  const now = outside.clock.now();
+  const id = newRunId(now, outside.random);
+  const recorder = workspace.ledger.begin({
+    run: id,
+    pipeline: plan.pipeline,
+    file: chosen.file,
+    params: plan.params,
+    argv,
+    host: machine.host,
+    platform: machine.platform,
+    startedAt: now,
+  });
+  const reporter = await reporterOf(shell, pipeline, machine.cpus, options);
+  const running = runner.run(
+    {
+      run: id,
+      plan,
+      selected,
+      replan,
+      mode: options.failFast ? 'fail-fast' : 'keep-going',
+      forced,
+      device: deviceOf(pipeline, options),
+      mirror: mirrorOf(shell, pipeline, options),
+      replayLogs: options.replay === true,
+      recorder,
+    },
+    reporter.onEvent,
+  );
+  const release = outside.onInterrupt(() => running.stop());
+  let summary: RunSummary;
+  try {
+    summary = await running.finished;
+  } finally {
+    release();
+    reporter.close();
+  }
+  lockResults(shell, pipeline, summary);
+  if (!options.json) {
+    print(outside, publishedTables(workspace.blobs, summary, paletteOf(outside.stdout.colors)));
+  }
+  return exitCodeOf(summary);
+}
+
+function exitCodeOf({counts, isStopped, diagnostics}: RunSummary): ExitCode {
+  if (isStopped) return EXIT.interrupted;
+  if (counts.failed > 0) return EXIT.failed;
+  return diagnostics.some(({severity}) => severity === 'error') ? EXIT.mistake : EXIT.ok;
+}
+
+async function reporterOf(
+  {outside}: Shell,
+  {plan, workspace}: Pipeline,
+  slots: number,
+  options: Options,
+): Promise<Reporter> {
+  const {stdout, clock} = outside;
+  if (options.json) return new JsonLines(stdout.screen.write);
+  return createProgress({
+    isTerminal: stdout.isTerminal,
+    palette: paletteOf(stdout.colors),
+    clock,
+    screen: stdout.screen,
+    slots,
+    recorded: instance => workspace.ledger.last(plan.pipeline, instance)?.durationMs,
+    announcesStarts: options.explain === true,
+    showsLogs: options.logs === true,
+  });
+}
+
+/** The folder that downloads look into first. Throws for one that is not there. */
+function mirrorOf({outside}: Shell, {workspace}: Pipeline, options: Options): string | null {
+  const [said, base] =
+    options.mirror !== undefined
+      ? [options.mirror, outside.cwd]
+      : [workspace.config.mirror, workspace.project];
+  if (said === null) return null;
+  const path = resolve(base, said);
+  if (statSync(path, {throwIfNoEntry: false})?.isDirectory() !== true) {
+    return refuse(
+      'no-mirror',
+      `expected a folder for --mirror, found none at ${path}`,
+      'it holds one folder per data set, such as mnist/train-images-idx3-ubyte.gz',
+    );
+  }
+  return path;
+}
+
+/** Writes what each instance gave into the lock file; one that cannot be read or written is said and left alone. */
+function lockResults({outside}: Shell, {workspace, chosen}: Pipeline, summary: RunSummary): void {
+  const path = resolve(workspace.project, lockPathOf(chosen.file));
+  const warn = (text: string): void =>
+    outside.stderr.screen.write(`${paletteOf(outside.stderr.colors).warning('!')} ${text}\n`);
+  const before = readLock(path, lockPathOf(chosen.file));
+  if (!before.ok) {
+    const {message, hint} = before.error;
+    return warn(
+      `${lockPathOf(chosen.file)} is left as it is: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+    );
+  }
+  const fresh = new Map<InstanceId, ReturnType<typeof lockEntry>>();
+  for (const [id, outcome] of summary.outcomes) {
+    if (outcome.status !== 'executed' && outcome.status !== 'cached') continue;
+    fresh.set(id, lockEntry(outcome.fingerprint, outcome.result));
+  }
+  const written = writeLock(path, mergeLock(before.value, idsOf(summary.plan), fresh));
+  if (!written.ok) warn(`the lock file could not be written: ${describeStoreError(written.error)}`);
+}
+
+const idsOf = (plan: Plan): InstanceId[] => plan.instances.map(({id}) => id);

@@ -1,0 +1,101 @@
+// `pipe why`: for each instance whether it would run, because of what, and where the cause lies if it is further up.
+
+import {describeChange, explainStaleness} from '../../action/explain.ts';
+import type {Json} from '../../core/json.ts';
+import type {Instance, InstanceId} from '../../plan/plan.ts';
+import {describeFailure} from '../../report/failure.ts';
+import {formatTime} from '../../report/format.ts';
+import {type Palette, paletteOf} from '../../report/palette.ts';
+import {type Predictions, reasonOf} from '../../report/prediction-lines.ts';
+import {EXIT, type ExitCode} from '../exit.ts';
+import {openPipeline, type Pipeline} from '../pipeline.ts';
+import type {Invocation, Shell} from '../program.ts';
+import {findInstances} from '../results.ts';
+import {print, printJson} from '../surroundings.ts';
+import {predict} from './plan.ts';
+
+export async function why(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
+  const {outside} = shell;
+  const pipeline = await openPipeline(shell, args, options);
+  const asked = findInstances(pipeline.plan, pipeline.chosen.rest);
+  const everything = {...pipeline, chosen: {...pipeline.chosen, rest: []}};
+  const predictions = await predict(shell, everything, {...options, force: false});
+  if (options.json) {
+    printJson(
+      outside,
+      asked.map(
+        ({id}): Json => ({
+          id,
+          will: predictions.get(id)?.will ?? null,
+          why: reasonOf(predictions.get(id)),
+          causes: causesOf(pipeline, id, predictions),
+        }),
+      ),
+    );
+    return EXIT.ok;
+  }
+  const palette = paletteOf(outside.stdout.colors);
+  const blocks = asked.map(instance => explain(pipeline, instance, predictions, palette));
+  print(
+    outside,
+    blocks.flatMap((block, index) => (index > 0 && block.length > 1 ? ['', ...block] : block)),
+  );
+  return EXIT.ok;
+}
+
+function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, palette: Palette): string[] {
+  const name = palette.name(id);
+  const prediction = predictions.get(id);
+  switch (prediction?.will) {
+    case undefined:
+      return [];
+    case 'reuse':
+      return [
+        `${palette.cached('●')} ${name} ${palette.cached('is cached')}${madeBy(pipeline, id, palette)}`,
+      ];
+    case 'execute': {
+      const head = `${palette.running('▸')} ${name} ${palette.running('runs')}`;
+      const {stale} = prediction;
+      if (stale.why !== 'changed' || stale.changes.length === 0)
+        return [`${head}: ${explainStaleness(stale)}`];
+      return [`${head}, because`, ...stale.changes.map(change => `    ${describeChange(change)}`)];
+    }
+    case 'depend': {
+      const causes = causesOf(pipeline, id, predictions).map(cause => {
+        const found = predictions.get(cause as InstanceId);
+        return `    ${cause}: ${reasonOf(found)}`;
+      });
+      const head = `${palette.warning('?')} ${name} ${palette.warning('runs if what it reads changes')}; first`;
+      return [head, ...causes];
+    }
+    case 'fail':
+      return [
+        `${palette.failed('✗')} ${name} ${palette.failed('cannot run')}: ${describeFailure(prediction.failure)}`,
+      ];
+  }
+}
+
+function madeBy({workspace, plan}: Pipeline, id: InstanceId, palette: Palette): string {
+  const made = workspace.ledger.last(plan.pipeline, id)?.result?.made;
+  return made === undefined ? '' : palette.dim(`, made by run ${made.run} at ${formatTime(made.startedAt)}`);
+}
+
+/** The nearest instances above that run, or cannot, by themselves. */
+function causesOf({plan}: Pipeline, id: InstanceId, predictions: Predictions): string[] {
+  const byId = new Map(plan.instances.map(instance => [instance.id, instance]));
+  const seen = new Set<InstanceId>();
+  const causes: InstanceId[] = [];
+  const visit = (at: InstanceId): void => {
+    for (const edge of Object.values(byId.get(at)?.inputs ?? {})) {
+      for (const {id: producer} of edge.kind === 'one' ? [edge.from] : edge.from) {
+        if (seen.has(producer)) continue;
+        seen.add(producer);
+        const will = predictions.get(producer)?.will;
+        if (will === 'execute' || will === 'fail') causes.push(producer);
+        else if (will === 'depend') visit(producer);
+      }
+    }
+  };
+  if (predictions.get(id)?.will === 'depend') visit(id);
+  return causes;
+}

@@ -1,0 +1,117 @@
+// The runner of a pipeline, put together from the workspace, and what a command line selects of its plan.
+
+import {explainChanges} from '../action/explain.ts';
+import type {Digest} from '../core/digest.ts';
+import type {Json} from '../core/json.ts';
+import {ok} from '../core/result.ts';
+import {ProcessExecutor} from '../exec/process-executor.ts';
+import type {InstanceId, Plan} from '../plan/plan.ts';
+import {matchSelector, selectInstances} from '../plan/selection.ts';
+import type {Machine, Replan} from '../run/request.ts';
+import {Runner} from '../run/runner.ts';
+import type {Stores} from '../run/stores.ts';
+import {UserMistakes} from './exit.ts';
+import type {Pipeline} from './pipeline.ts';
+import type {Options, Shell} from './program.ts';
+import {machineOf} from './workspace.ts';
+
+export interface OpenRunner {
+  readonly runner: Runner;
+  readonly machine: Machine;
+  /** Ends the workers and closes the store. */
+  close(): Promise<void>;
+}
+
+/** Cheap: workers are started when they are needed. */
+export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: Options): OpenRunner {
+  const {outside} = shell;
+  const {project, store, config} = workspace;
+  const machine = machineOf(shell, options.jobs ?? config.jobs ?? undefined);
+  const executor = new ProcessExecutor({env: outside.env, cwd: project});
+  const stores: Stores = {
+    blobs: workspace.blobs,
+    files: workspace.files,
+    cache: workspace.cache,
+    claims: workspace.claims,
+    checkpoints: workspace.checkpoints,
+    gate: workspace.gate,
+    code: workspace.code,
+    explain: (before, after) =>
+      explainChanges(before, after, {
+        manifestOf: code => workspace.code.shelf.manifestOf(code),
+        filesOf: artifact => {
+          const files = workspace.blobs.filesOf(artifact);
+          return files.ok
+            ? new Map(files.value.map(({path, digest}): [string, Digest] => [path, digest]))
+            : undefined;
+        },
+      }),
+    lastStateOf: id => workspace.ledger.last(plan.pipeline, id),
+  };
+  const runner = new Runner({
+    stores,
+    executor,
+    surroundings: {
+      project,
+      cache: store,
+      machine,
+      env: outside.env,
+      now: outside.clock.now,
+      random: outside.random,
+    },
+  });
+  return {
+    runner,
+    machine,
+    async close() {
+      await executor.close();
+      await workspace.cache.close();
+    },
+  };
+}
+
+export interface Chosen {
+  readonly selected: ReadonlySet<InstanceId>;
+  readonly forced: ReadonlySet<InstanceId>;
+  /** Plans and selects anew with the matrices that are known by then; `forced` grows with it. */
+  readonly replan: Replan;
+}
+
+/** What targets, `--only`, `--from`, `--until` and `--force` mean. Throws `UserMistakes` for what selects nothing. */
+export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
+  const targets = pipeline.chosen.rest;
+  const forced = new Set<InstanceId>();
+  const select = (plan: Plan): ReadonlySet<InstanceId> => {
+    const {only, from, until} = options;
+    const selection = selectInstances(plan, {
+      targets,
+      ...(only && {only}),
+      ...(from && {from}),
+      ...(until && {until}),
+    });
+    if (!selection.ok) throw new UserMistakes(selection.error);
+    const {ids} = selection.value;
+    if (options.force) {
+      const named = targets.length === 0 ? [...ids] : targets.flatMap(target => matched(plan, target));
+      for (const id of named) if (ids.has(id)) forced.add(id);
+    }
+    return ids;
+  };
+  const selected = select(pipeline.plan);
+  const replan: Replan = async matrices => {
+    const contents = new Map<string, Json>([...matrices].map(([stage, cells]) => [stage, [...cells]]));
+    const planned = await pipeline.replan(contents);
+    if (!planned.ok) return planned;
+    return ok({plan: planned.value, selected: select(planned.value)});
+  };
+  return {selected, forced, replan};
+}
+
+function matched(plan: Plan, target: string): readonly InstanceId[] {
+  const found = matchSelector(plan, target);
+  return found.ok ? found.value : [];
+}
+
+/** What `--device` says, or the project's settings, or `auto`. */
+export const deviceOf = ({workspace}: Pipeline, options: Options): string =>
+  options.device ?? workspace.config.device ?? 'auto';
