@@ -7,8 +7,8 @@ export function toMarkdown(table: Table, level: number): string {
   const notes = footnotesOf(table);
   const rows = table.rows.map(row =>
     row.map(({text, notes: own}) => {
-      const marks = own.map(note => markOf(notes.indexOf(note))).join(',');
-      return escapeCell(text) + (marks === '' ? '' : `<sup>${marks}</sup>`);
+      const marks = own.map(note => raised(markOf(notes.indexOf(note)))).join('\u2009');
+      return escapeCell(text) + marks;
     }),
   );
   const heads = table.columns.map(column => escapeCell(column.text));
@@ -25,11 +25,17 @@ export function toMarkdown(table: Table, level: number): string {
     line(heads),
     line(rule),
     ...rows.map(line),
-    ...notes.flatMap((note, index) => ['', `<sup>${markOf(index)}</sup> ${escapeText(note)}`]),
+    ...notes.flatMap((note, index) => ['', `${raised(markOf(index))} ${escapeText(note)}`]),
     ...table.remarks.flatMap(remark => ['', escapeText(remark)]),
     '',
   ].join('\n');
 }
+
+/** Raised letters as characters, so that a terminal shows them as a browser does. */
+const raised = (mark: string): string => mark.replace(/[a-z]/g, letter => superscripts[letter] ?? letter);
+const superscripts: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from('ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ', (raisedLetter, at) => [markOf(at), raisedLetter]),
+);
 
 const pad = (text: string, width: number, align: 'left' | 'right'): string =>
   align === 'right' ? text.padStart(width) : text.padEnd(width);

@@ -26,6 +26,9 @@ export function footnotesOf(table: Table): readonly string[] {
   return [...new Set(table.rows.flatMap(row => row.flatMap(({notes}) => notes)))];
 }
 
+const letters = 'abcdefghijklmnoprstuvwxyz'; // no q: it has no raised form in Unicode
 /** `a`, `b`, … `z`, `aa`: the mark of the footnote with this index. */
-export const markOf = (index: number): string =>
-  index < 26 ? String.fromCharCode(97 + index) : `${markOf(Math.floor(index / 26) - 1)}${markOf(index % 26)}`;
+export const markOf = (index: number): string => {
+  const last = letters.charAt(index % letters.length);
+  return index < letters.length ? last : `${markOf(Math.floor(index / letters.length) - 1)}${last}`;
+};

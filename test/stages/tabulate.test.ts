@@ -69,9 +69,9 @@ Published: the study under replication, SimpleNN on MNIST, 100 epochs, best of a
 
 | optimizer | against | pairs | difference (points) |  95 % interval | p, t test | p, sign flip |   effect |
 | --------- | ------- | ----: | ------------------: | -------------: | --------: | -----------: | -------: |
-| sam       | sgd     |     3 |   +0.12<sup>a</sup> | −0.03 to +0.28 |     0.078 |         0.25 | d_z 1.10 |
+| sam       | sgd     |     3 |              +0.12ᵃ | −0.03 to +0.28 |     0.078 |         0.25 | d_z 1.10 |
 
-<sup>a</sup> The exact sign-flip test has a floor: three pairs can never reach p < 0.05 (the smallest possible p is 0.25); six are needed.
+ᵃ The exact sign-flip test has a floor: three pairs can never reach p < 0.05 (the smallest possible p is 0.25); six are needed.
 
 Paired by seed: two-sided paired t test, and the exact sign-flip test.
 
@@ -89,7 +89,7 @@ test('identical weights: no SD and no interval, a sentence, and each copy is mar
   const same = [0, 1, 2].map(seed => run('sam', seed, 0.9879, {weights: 'the same'}));
   const {markdown, latex, csv} = await tables([...study.slice(0, 3), ...same], {spread: 'sd'});
   const [row] = markdown.split('\n').filter(line => line.startsWith('| sam'));
-  assert.match(row ?? '', /\| +1 \| +98\.79<sup>a<\/sup> \| +– \|/);
+  assert.match(row ?? '', /\| +1 \| +98\.79ᵃ \| +– \|/);
   assert.match(markdown, /3 runs ended in the same weights: seed was not varied, so they are one run/);
   assert.match(markdown, /The same weights as seed 0\./);
   assert.match(latex, /98\.79\$\^\{a\}\$/);
