@@ -91,6 +91,8 @@ test('the page has links for what was traced, and every link within the page lea
   const page = await renderPage(studyFacts());
   assert.match(page, /<a href="#i-train-optimizer-sam-seed-1" title="[^"]*">97\.44<\/a>/);
   assert.match(page, /<a href="#source-1-1"[^>]*>97\.05 ± 0\.17<\/a>/);
+  assert.match(page, /<a href="#source-1-2"[^>]*>97\.59 ± 0\.35ᵃ<\/a>/);
+  assert.match(page, /<a href="#source-1-3"[^>]*>\+0\.54<\/a>/);
   const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
   const targets = [...page.matchAll(/href="#([^"]*)"/g)].map(([, target]) => target);
   assert.ok(targets.length > 30, `${targets.length} links`);

@@ -96,9 +96,9 @@ const TABLE = `## SAM against SGD: test accuracy
 | optimizer |  lr | runs | test accuracy (%) | published         |
 | --------- | --: | ---: | ----------------: | ----------------- |
 | sgd       | 0.1 |    3 |      97.05 ± 0.17 | 97.59 (elsewhere) |
-| sam       | 0.1 |    3 |      97.59 ± 0.35<sup>a</sup> | 98.10 (elsewhere) |
+| sam       | 0.1 |    3 |      97.59 ± 0.35ᵃ | 98.10 (elsewhere) |
 
-<sup>a</sup> A note on this one.
+ᵃ A note on this one.
 
 ## SAM against SGD: differences in test accuracy
 

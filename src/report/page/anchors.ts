@@ -19,6 +19,8 @@ export function anchorsOf(ids: readonly InstanceId[]): Anchors {
 }
 
 export const stageAnchor = (stage: string): string => `stage-${slugOf(stage)}`;
+/** Of the parameters that all instances of a stage share. */
+export const sharedAnchor = (stage: string): string => `shared-${slugOf(stage)}`;
 export const codeAnchor = (digest: string): string => `code-${digest.slice(0, 16)}`;
 
 const slugOf = (text: string): string => text.replace(/[^A-Za-z0-9_.]+/g, '-').replace(/^-|-$/g, '');

@@ -2,6 +2,7 @@
 
 import type {Action, ActionInput, ActionWork, Artifact} from '../../action/action.ts';
 import {shortDigest} from '../../core/digest.ts';
+import type {Json} from '../../core/json.ts';
 import type {InputEdge, Producer} from '../../plan/plan.ts';
 import {quoteArgument} from '../failure.ts';
 import {formatBytes, formatDuration, formatNumber, formatValue, plural} from '../format.ts';
@@ -23,7 +24,18 @@ const BADGES: Readonly<Record<InstanceState, string | null>> = {
   'never-run': 'never run',
 };
 
-export function renderInstance(facts: InstanceFacts, anchors: Anchors): Html {
+/** Of the action that gave the result, else as the pipeline says. */
+export const paramsOf = ({action, instance}: InstanceFacts): Readonly<Record<string, Json>> =>
+  action?.params ?? instance.params;
+
+/** The parameters in which the instances of a stage differ, and where those are that they share. */
+export interface Sharing {
+  readonly names: readonly string[];
+  readonly anchor: string;
+}
+
+/** `sharing`: `null` where there is only this instance. */
+export function renderInstance(facts: InstanceFacts, anchors: Anchors, sharing: Sharing | null): Html {
   const {instance, state, isOutdated, action, made, log} = facts;
   const {id, stage, cell} = instance;
   const anchor = anchors.get(id) ?? '';
@@ -34,15 +46,11 @@ export function renderInstance(facts: InstanceFacts, anchors: Anchors): Html {
   const name = Object.entries(cell)
     .map(([axis, value]) => `${axis}=${formatValue(value)}`)
     .join(', ');
-  const params = Object.entries(action?.params ?? instance.params);
   return html`<details class="card" id="of-${anchor}"><summary><h4>${name === '' ? stage : name}</h4> ${badge === null ? null : html`<span class="badge ${state}">${badge}</span> `}${isOutdated ? html`<span class="badge outdated">made with other parameters</span> ` : null}<span class="gist">${headline.join(' · ')}</span> <span class="took">${made === null ? '' : formatDuration(made.durationMs)}</span></summary>
 <div class="inside" id="${anchor}">
 <p class="id"><code>${id}</code></p>
 <div class="blocks">
-${block(
-  'Parameters',
-  params.map(([name, value]) => [name, html`<code>${formatValue(value)}</code>`]),
-)}${block(
+${renderParameters(facts, sharing)}${block(
   'Metrics',
   Object.entries(facts.metrics).map(([name, value]) => [
     name,
@@ -65,6 +73,20 @@ ${block(
 )}${block('Code and key', codeRows(facts), 'wide')}${action === undefined ? null : renderWork(action.work)}</div>
 ${log === null ? null : renderLog(log.text, log.hidden, id)}</div></details>
 `;
+}
+
+function renderParameters(facts: InstanceFacts, sharing: Sharing | null): Html {
+  const all = Object.entries(paramsOf(facts));
+  const own = all.filter(([name]) => sharing === null || sharing.names.includes(name));
+  const rows: (readonly [Inlay, Inlay])[] = own.map(([name, value]) => [
+    name,
+    html`<code>${formatValue(value)}</code>`,
+  ]);
+  const shared = all.length - own.length;
+  if (sharing !== null && shared > 0) {
+    rows.push([html`<a href="#${sharing.anchor}">and ${shared} more</a>`, 'that all of this stage share']);
+  }
+  return block('Parameters', rows);
 }
 
 function block(title: string, rows: readonly (readonly [Inlay, Inlay])[], kind = 'narrow'): Html {

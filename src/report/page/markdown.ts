@@ -87,7 +87,7 @@ function linkCell(
   cell.children = [open, ...children, new TokenOf('link_close', 'a', -1)];
 }
 
-/** Without marks of footnotes. */
+/** Without marks of footnotes, which are raised letters. */
 function plainText(token: Token | undefined): string {
   let isRaised = false;
   let text = '';
@@ -95,5 +95,5 @@ function plainText(token: Token | undefined): string {
     if (type === 'html_inline') isRaised = /^<su[bp]>$/.test(content);
     else if (!isRaised) text += content;
   }
-  return text.trim();
+  return text.replace(/[\p{Lm}\s]+$/u, '').trim();
 }

@@ -1,8 +1,8 @@
 // The look of a report page: one style sheet for screens, phones, dark rooms and paper.
 
 export const STYLE = `
-:root{color-scheme:light dark;--paper:#fff;--ground:#f6f7fa;--ink:#1b2333;--faint:#5a6478;--line:#dde1ea;--accent:#3650b8;--soft:#eef1fb;--mark:#fff3c4;--bad:#a32020;--badpaper:#fdecec;--warn:#7a4b00;--warnpaper:#fff4dc;--edge:#7d8aa5}
-@media (prefers-color-scheme:dark){:root{--paper:#181c26;--ground:#11141b;--ink:#e4e8f1;--faint:#a2acc0;--line:#303747;--accent:#9db2ff;--soft:#222941;--mark:#4a3f12;--bad:#ff9a9a;--badpaper:#3a1d20;--warn:#ffd08a;--warnpaper:#382a10;--edge:#8492b0}}
+:root{color-scheme:light dark;--paper:#fff;--ground:#f6f7fa;--ink:#1b2333;--faint:#5a6478;--line:#dde1ea;--accent:#3650b8;--soft:#eef1fb;--mark:#fff3c4;--bad:#a32020;--badpaper:#fdecec;--warn:#7a4b00;--warnpaper:#fff4dc;--edge:#7d8aa5;--shade:#1b233338}
+@media (prefers-color-scheme:dark){:root{--paper:#181c26;--ground:#11141b;--ink:#e4e8f1;--faint:#a2acc0;--line:#303747;--accent:#9db2ff;--soft:#222941;--mark:#4a3f12;--bad:#ff9a9a;--badpaper:#3a1d20;--warn:#ffd08a;--warnpaper:#382a10;--edge:#8492b0;--shade:#000000a0}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-padding-top:1rem}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Liberation Sans",sans-serif;overflow-wrap:break-word}
@@ -36,13 +36,13 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--ground);border:
 nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;margin:1rem 0 0;font-size:.95rem}
 nav a{text-decoration:none;display:inline-block;padding:.35rem 0}nav a:hover{text-decoration:underline}
 header+nav+section h2,main>section:first-child>h2{margin-top:2rem}
-.scroll{overflow-x:auto;margin:.8rem 0;max-width:100%}
+.scroll{overflow-x:auto;margin:.8rem 0;max-width:100%;background:linear-gradient(to right,var(--paper) 35%,transparent) 0/2.2rem 100% no-repeat local,linear-gradient(to left,var(--paper) 35%,transparent) 100%/2.2rem 100% no-repeat local,linear-gradient(to right,var(--shade),transparent) 0/.8rem 100% no-repeat scroll,linear-gradient(to left,var(--shade),transparent) 100%/.8rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:max-content;font-size:.93rem;font-variant-numeric:tabular-nums lining-nums}
 caption.seen{text-align:left;color:var(--faint);padding-bottom:.4rem}
 th,td{padding:.4rem .85rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line)}
 thead th{font-size:.83rem;color:var(--faint);font-weight:600;border-bottom:1.5px solid var(--edge);vertical-align:bottom}
 tbody th{font-weight:inherit}
-td{max-width:24rem}th:first-child,td:first-child{padding-left:.2rem}
+td{max-width:24rem}thead th,thead th.number{white-space:normal}.sortable thead th{max-width:7rem}th:first-child,td:first-child{padding-left:.2rem}
 th.number,td.number{text-align:right;white-space:nowrap}
 tbody tr:hover{background:var(--soft)}
 td a,tbody th a{text-decoration-color:color-mix(in srgb,currentColor 40%,transparent)}
@@ -77,7 +77,7 @@ th button{all:unset;cursor:pointer;font:inherit;color:inherit}
 th button:hover{color:var(--accent)}th button:focus-visible{outline:2px solid var(--accent)}
 th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
 .stage{margin-bottom:2rem}.stage>.note{margin-top:0}
-.cards{margin-top:.8rem}.many-cards{margin-top:.8rem}.many-cards>summary{color:var(--faint);font-size:.95rem;padding:.3rem 0}
+.cards{margin-top:.8rem}.many-cards,.shared{margin-top:.6rem}.many-cards>summary,.shared>summary{color:var(--faint);font-size:.95rem;padding:.3rem 0}
 .card{border:1px solid var(--line);border-radius:9px;margin:.45rem 0;background:var(--paper)}
 .card>summary{padding:.55rem .9rem;display:flex;flex-wrap:wrap;gap:.1rem .9rem;align-items:baseline;list-style:none;border-radius:9px}
 .card>summary::-webkit-details-marker{display:none}
@@ -94,6 +94,7 @@ th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] bu
 .id{color:var(--faint);margin:.2rem 0 .8rem}
 .blocks{columns:2 17rem;column-gap:2rem}
 .block{break-inside:avoid;margin-bottom:1.1rem}.wide{column-span:all}
+.columns{columns:3 15rem;column-gap:2rem;padding:.4rem 0 .6rem}.columns .pairs>div{break-inside:avoid}
 .pairs{margin:0;font-size:.92rem}
 .pairs>div{display:grid;grid-template-columns:minmax(6.5rem,10rem) minmax(0,1fr);gap:.8rem;padding:.16rem 0;border-bottom:1px solid color-mix(in srgb,var(--line) 55%,transparent)}
 .pairs dt{color:var(--faint);overflow-wrap:anywhere}
@@ -111,20 +112,20 @@ body{font-size:10pt;padding:0}
 .screen,nav,.skip,.tools{display:none!important}
 a{color:inherit;text-decoration:none}
 h2{break-after:avoid;margin-top:1.6rem}h3,h4,h5,summary{break-after:avoid}
-figure,tr,.block,.pairs>div{break-inside:avoid}
+figure,tr,.block,.pairs>div,.scroll{break-inside:avoid}
 .facts{grid-template-columns:repeat(4,1fr);break-inside:avoid}
-.scroll{overflow:visible}
-table,.document .scroll table{font-size:8.5pt;width:auto}th,td{padding:.2rem .5rem;max-width:none}th.number,td.number{white-space:normal}
+.scroll{overflow:visible;background:none}.columns{columns:3;column-gap:1.2rem;padding:0 0 .4rem}.shared>summary{font-size:8.5pt}
+table,.document .scroll table{font-size:8.5pt;width:auto}th,td{padding:.2rem .5rem;max-width:none}.document td.number{white-space:normal}.sortable{font-size:8pt!important}
 thead{display:table-header-group}
 .pictures{grid-template-columns:1fr 1fr;gap:.8rem}.pictures figure:only-child{grid-column:1/-1}
 .pictures img{max-height:95mm}.graph svg{max-height:150mm}
-.few #instances .card::details-content,.few .many-cards::details-content,.sources::details-content{content-visibility:visible;block-size:auto}
+.few #instances .card::details-content,.few .many-cards::details-content,.shared::details-content,.sources::details-content{content-visibility:visible;block-size:auto}
 .many-cards>summary,.few .log:not([open]),.card .id{display:none}
 .card{border:0;border-top:1px solid #aaa;border-radius:0;margin:0;padding:.4rem 0 .5rem;break-inside:avoid}
 .card>summary{padding:0;font-size:9pt}.card>summary::before{display:none}.gist,.took{font-size:8.5pt}
 .inside{padding:.2rem 0 0}.inside:target{box-shadow:none}
 .blocks{columns:3;column-gap:1.2rem}.block{margin-bottom:.4rem}.stage>.note{break-after:avoid}h5{font-size:7.5pt;margin-bottom:.1rem}
-.pairs,.pairs code,.pairs .digest{font-size:7.5pt}.pairs>div{grid-template-columns:minmax(4.2rem,6.5rem) minmax(0,1fr);gap:.5rem;padding:.05rem 0}
+.pairs,.pairs code,.pairs .digest{font-size:7.2pt}.pairs>div{grid-template-columns:minmax(0,44%) minmax(0,1fr);gap:.5rem;padding:.02rem 0;line-height:1.35}.wide .pairs>div{grid-template-columns:7rem 1fr}.inputs .digest{display:none}
 .pairs>div{border-bottom-color:#e4e4e4}
 .log pre{max-height:none}
 pre{border:0;padding:0}

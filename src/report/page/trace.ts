@@ -103,12 +103,13 @@ function metricNames(agreeing: readonly InstanceFacts[], head: string, number: W
   const isNamed = (name: string): boolean => spoken.includes(name.replaceAll('_', ' ').toLowerCase());
   const named = names.filter(name => spoken === name.toLowerCase() || isNamed(name));
   if (named.length > 0) return named;
-  return number.significant >= (number.isSigned ? 2 : 3) ? names : [];
+  const isTelling = number.significant >= 3 || (number.isSigned && spoken.includes('difference'));
+  return isTelling ? names : [];
 }
 
-/** As it is, or in percent. */
+/** As it is, or in percent. What lies in the middle may have been rounded either way. */
 const isWrittenAs = (value: number, {value: written, decimals}: Written): boolean =>
-  [value, value * 100].some(each => Number(each.toFixed(decimals)) === written);
+  [value, value * 100].some(each => Math.abs(each - written) <= 0.5 * 10 ** -decimals * (1 + 1e-9));
 
 /** Those that alone of their stage agree with the row: where several do, a mean goes before one's own value. */
 const onlyOnes = (agreeing: readonly InstanceFacts[]): InstanceFacts[] =>
