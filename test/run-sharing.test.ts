@@ -78,7 +78,7 @@ test('a claim whose holder was killed is taken over by itself', async () => {
   const first = await rig.run(text);
   const a = first.outcome('a');
   assert.ok(a.status === 'executed');
-  const script = rig.path('hold.ts');
+  const script = rig.path('hold.mts');
   const source = join(import.meta.dirname, '../src/store/claim.ts');
   writeFileSync(
     script,

@@ -2,14 +2,14 @@
 // inside transactions, so that two cannot win. A dead holder's claim is free. Nothing here is worth keeping after a
 // power cut, so it is never synced to the disk.
 
-import {mkdirSync, renameSync} from 'node:fs';
+import {mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import type {RootDatabase} from 'lmdb';
 import type {Fingerprint} from '../action/action.ts';
 import {isJsonObject} from '../core/json.ts';
-import {temporaryName} from './atomic-file.ts';
 import {parseJson} from './folder-blob.ts';
+import {setAsideUnlessWhole} from './lmdb-file.ts';
 import {isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
 import type {Claim, Claims} from './store.ts';
 
@@ -123,14 +123,9 @@ export class ClaimTable implements Claims {
 async function openDatabase(path: string): Promise<RootDatabase<string, string>> {
   const {open} = await import('lmdb');
   mkdirSync(dirname(path), {recursive: true});
-  const options = {path, encoding: 'string', noSubdir: true, noSync: true} as const;
-  try {
-    return open<string, string>(options);
-  } catch {
-    // Torn by a power cut: whoever held a claim in it is gone as well.
-    renameSync(path, join(dirname(path), 'tmp', temporaryName()));
-    return open<string, string>(options);
-  }
+  // Torn by a power cut: whoever held a claim in it is gone as well.
+  await setAsideUnlessWhole(path);
+  return open<string, string>({path, encoding: 'string', noSubdir: true, noSync: true});
 }
 
 const isOwn = (row: Row, ticket: number): boolean => {

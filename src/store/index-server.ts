@@ -1,12 +1,12 @@
 // Where the index of the action cache lives: an embedded LMDB file, or a Redis or Postgres server that a team shares,
 // through Keyv and Keyv's own adapters. Packages are loaded when they are wanted.
 
-import {mkdirSync, renameSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {mkdirSync} from 'node:fs';
+import {join} from 'node:path';
 import type {Keyv, KeyvStoreAdapter} from 'keyv';
 import {err, ok, type Result} from '../core/result.ts';
-import {temporaryName} from './atomic-file.ts';
-import {hasCode, type StoreError} from './store-error.ts';
+import {setAsideUnlessWhole} from './lmdb-file.ts';
+import type {StoreError} from './store-error.ts';
 
 /** `local`: LMDB in the store's folder. */
 export type IndexPlace =
@@ -68,15 +68,8 @@ async function openLocal(folder: string): Promise<KeyvStoreAdapter> {
   const {openLmdb} = await import('./lmdb-adapter.ts');
   mkdirSync(folder, {recursive: true});
   const path = join(folder, 'index.lmdb');
-  try {
-    return await openLmdb(path);
-  } catch (error) {
-    if (hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EMFILE')) throw error;
-    const aside = join(folder, 'quarantine', `index-${temporaryName()}`);
-    mkdirSync(dirname(aside), {recursive: true});
-    renameSync(path, aside);
-    return openLmdb(path);
-  }
+  await setAsideUnlessWhole(path);
+  return openLmdb(path);
 }
 
 /** A failure of the index as a value; a missing adapter says what to install. */

@@ -16,7 +16,12 @@ export class StoreRig implements Disposable {
   readonly store = join(this.folder, 'cache');
   readonly files = new FileStateCache(join(this.store, 'files.journal'), Date.now);
   readonly shelf = new BlobShelf(this.store);
-  readonly blobs = new DiskBlobStore(this.shelf, this.files);
+  blobs = new DiskBlobStore(this.shelf, this.files);
+
+  /** A new process remembers nothing of what it has looked at. */
+  forgetLooks(): void {
+    this.blobs = new DiskBlobStore(this.shelf, this.files);
+  }
 
   path(path: string): string {
     return join(this.folder, path);
