@@ -44,6 +44,6 @@ _pipe() {
 compdef _pipe pipe
 `.replaceAll('\\${', '${');
 
-const FISH = String.raw`# Completion of pipe for fish. Use it with: pipe completion fish | source
+const FISH = `# Completion of pipe for fish. Use it with: pipe completion fish | source
 complete -c pipe -f -a '(pipe __complete fish "" (commandline -cp) 2>/dev/null)'
 `;

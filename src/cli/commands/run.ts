@@ -143,9 +143,8 @@ function lockResults({outside}: Shell, {workspace, chosen}: Pipeline, summary: R
   const before = readLock(path, lockPathOf(chosen.file));
   if (!before.ok) {
     const {message, hint} = before.error;
-    return warn(
-      `${lockPathOf(chosen.file)} is left as it is: ${message}${hint === undefined ? '' : `; ${hint}`}`,
-    );
+    warn(`${lockPathOf(chosen.file)} is left as it is: ${message}${hint === undefined ? '' : `; ${hint}`}`);
+    return;
   }
   const fresh = new Map<InstanceId, ReturnType<typeof lockEntry>>();
   for (const [id, outcome] of summary.outcomes) {
