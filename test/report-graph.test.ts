@@ -7,6 +7,8 @@ import type {Graph, GraphNode} from '../src/report/stage-graph.ts';
 
 const node = (id: string, more: Partial<GraphNode> = {}): GraphNode => ({
   id,
+  stage: id,
+  cell: null,
   instances: 1,
   axes: [],
   work: id,

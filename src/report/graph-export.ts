@@ -1,5 +1,6 @@
 // A graph in the languages of other tools: Mermaid for Markdown pages, DOT for Graphviz.
 
+import {formatValue} from './format.ts';
 import type {Graph, GraphNode} from './stage-graph.ts';
 
 export function toMermaid(graph: Graph): string {
@@ -40,7 +41,7 @@ export function toDot(graph: Graph, title: string, {linkOf}: DotOptions = {}): s
   return [
     `digraph ${quote(title)} {`,
     '  graph [bgcolor=transparent, pad=0.1, nodesep=0.3, ranksep=0.4];',
-    `  node [shape=box, style="rounded,filled", fillcolor="#f7f9fd", color="${LINE}", fontcolor="#1b2333", fontname="Helvetica,Arial,sans-serif", fontsize=11.5, margin="0.17,0.08", height=0.32];`,
+    `  node [shape=box, style="rounded,filled", fillcolor="#f7f9fd", color="${LINE}", fontcolor="#1b2333", fontname="Helvetica-Bold", fontsize=11.5, margin="0.17,0.08", height=0.32];`,
     `  edge [color="${LINE}", arrowsize=0.7];`,
     ...nodes,
     ...edges,
@@ -49,7 +50,12 @@ export function toDot(graph: Graph, title: string, {linkOf}: DotOptions = {}): s
   ].join('\n');
 }
 
+/** A stage with the number of its instances and their axes, or an instance's stage with its cell. */
 function captionOf(node: GraphNode): string[] {
+  if (node.cell !== null && Object.keys(node.cell).length > 0) {
+    const cell = Object.entries(node.cell).map(([axis, value]) => `${axis}=${formatValue(value)}`);
+    return [node.stage, cell.join(', ')];
+  }
   const count = node.isPending ? '?' : node.instances > 1 ? `× ${node.instances}` : '';
   const axes = node.instances > 1 ? node.axes.join(', ') : '';
   return [node.id, [count, axes].filter(text => text !== '').join('  ')].filter(text => text !== '');

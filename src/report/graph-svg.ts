@@ -3,7 +3,7 @@
 import {type DotOptions, toDot} from './graph-export.ts';
 import type {Graph} from './stage-graph.ts';
 
-/** A whole SVG document. The first line of a node is strong, the second one faint. */
+/** A whole SVG document. The first line of a node stays strong, those below it become faint. */
 export async function toSvg(graph: Graph, title: string, options: DotOptions = {}): Promise<string> {
   const {instance} = await import('@viz-js/viz');
   const viz = await instance();
@@ -18,7 +18,10 @@ function emphasise(node: string): string {
   let line = 0;
   return node.replace(/<text [^>]*>/g, tag => {
     line++;
-    if (line === 1) return tag.replace('<text ', '<text font-weight="bold" ');
-    return tag.replace(/ font-size="[^"]*"/, ' font-size="10"').replace(/ fill="[^"]*"/, ` fill="${FAINT}"`);
+    if (line === 1) return tag;
+    return tag
+      .replace(' font-weight="bold"', '')
+      .replace(/ font-size="[^"]*"/, ' font-size="10"')
+      .replace(/ fill="[^"]*"/, ` fill="${FAINT}"`);
   });
 }

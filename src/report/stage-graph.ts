@@ -1,10 +1,14 @@
 // The graph of a plan as people look at it: one node per stage, or one per instance. Pure data from a plan.
 
 import type {InputEdge, Instance, Plan} from '../plan/plan.ts';
+import type {Cell} from '../stage/define.ts';
 
 export interface GraphNode {
   /** Unique; a stage's name or an instance's id. */
   readonly id: string;
+  readonly stage: string;
+  /** Of the instance that the node is; `null` where it is a stage. */
+  readonly cell: Cell | null;
   readonly instances: number;
   /** The names of its axes, in the plan's order. */
   readonly axes: readonly string[];
@@ -45,7 +49,16 @@ export function graphOf(plan: Plan, granularity: 'stages' | 'instances'): Graph 
   }
   for (const {stage, from, holdsBack} of plan.pending) {
     for (const held of holdsBack) {
-      nodes.set(held, {id: held, instances: 0, axes: [], work: '', publish: null, isPending: true});
+      nodes.set(held, {
+        id: held,
+        stage: held,
+        cell: null,
+        instances: 0,
+        axes: [],
+        work: '',
+        publish: null,
+        isPending: true,
+      });
     }
     const producer = nameOf(from.id);
     edges.set(`${producer}\n${stage}`, {from: producer, to: stage, gathers: false});
@@ -59,6 +72,8 @@ function merge(before: GraphNode | undefined, id: string, instance: Instance): G
   const {work} = instance;
   return {
     id,
+    stage: instance.stage,
+    cell: id === instance.id ? instance.cell : null,
     instances: (before?.instances ?? 0) + 1,
     axes: [...known, ...axes.filter(axis => !known.includes(axis))],
     work: work.kind === 'module' ? work.uses : work.command,

@@ -21,8 +21,11 @@ function renderPicture(picture: PictureFacts, maker: InstanceFacts | undefined, 
   const saved = [picture, ...others].map(
     file => html`<a download="${file.name}" href="${dataUrl(file.type, file.bytes)}">${file.name}</a>`,
   );
+  const anchor = anchors.get(id) ?? '';
+  const made = title === id ? nothing : html`by <a href="#${anchor}">${id}</a> `;
+  const head = title === id ? html`<a href="#${anchor}">${title}</a>` : title;
   return html`<figure><img src="${dataUrl(type, bytes)}" alt="${altOf(picture, title)}">
-<figcaption><strong>${title}</strong> <a href="#${anchors.get(id) ?? ''}">${id}</a> <span class="screen">Save: ${join(saved, ', ')}</span></figcaption></figure>
+<figcaption><strong>${head}</strong> ${made}<span class="screen">Save: ${join(saved, ', ')}</span></figcaption></figure>
 `;
 }
 

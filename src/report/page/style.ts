@@ -55,7 +55,7 @@ sup{font-size:.72em;line-height:0}
 summary{cursor:pointer}
 .pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
 figure{margin:0;min-width:0}
-.pictures img{display:block;max-width:100%;height:auto;margin:0 auto;background:#fff}
+.pictures img{display:block;max-width:100%;height:auto;margin:auto;background:#fff}
 .pictures figure{border:1px solid var(--line);border-radius:10px;overflow:hidden;background:#fff;display:flex;flex-direction:column}
 .pictures figure img{padding:.8rem;flex:0 1 auto}
 .pictures figcaption{background:var(--paper);border-top:1px solid var(--line);padding:.6rem .9rem;font-size:.9rem;color:var(--faint);margin-top:auto}
