@@ -1,0 +1,49 @@
+// A picture of gathered runs: a Vega-Lite specification with its data, drawn as SVG and PNG. The same runs give the
+// same bytes on every machine: the font is the project's own, and nothing in a picture says when it was made.
+
+import {writeFile} from 'node:fs/promises';
+import {defineStage, z} from '../src/stage/define.ts';
+import {scalarSchema} from './statistics/summary.ts';
+
+export default defineStage({
+  about:
+    'Draws gathered runs as a Vega-Lite specification, SVG and PNG: curves, grid, pairs, eigenvalues, landscapes.',
+  params: z.object({
+    kind: z
+      .enum(['curves', 'grid', 'pairs', 'eigenvalues', 'line', 'landscape'])
+      .describe(
+        'curves: learning curves; grid: a heat map; pairs: differences per seed (all three of train); ' +
+          'eigenvalues, line, landscape: of sharpness',
+      ),
+    title: z.string().min(1).optional(),
+    metric: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(4)])
+      .optional()
+      .describe('`test_error` is what test_accuracy leaves; curves may have several'),
+    over: z.string().default('seed').describe('the axis whose values are replicates'),
+    x: z.string().default('lr').describe('grid: the axis along x'),
+    compare: z.string().default('optimizer').describe('pairs: the axis whose values are compared'),
+    baseline: scalarSchema
+      .optional()
+      .describe('pairs: the arm that the others are compared with; the first by default'),
+    confidence: z.number().gt(0).lt(1).default(0.95),
+    zoom: z.number().min(1).max(6).default(2).describe('pixels of the PNG for one of the SVG'),
+  }),
+  inputs: {from: 'each'},
+  outputs: {
+    spec: {kind: 'file', name: 'plot.vl.json'},
+    svg: {kind: 'file', name: 'plot.svg'},
+    png: {kind: 'file', name: 'plot.png'},
+  },
+  async run({params, inputs, outputs, log}) {
+    const {pictureOf} = await import('./plots/picture.ts');
+    const {published, toSvg} = await import('./plots/vega.ts');
+    const {toPng} = await import('./plots/raster.ts');
+    const spec = published(await pictureOf(inputs.from, params));
+    const svg = await toSvg(spec);
+    await writeFile(outputs.spec, `${JSON.stringify(spec, null, 1)}\n`);
+    await writeFile(outputs.svg, svg);
+    await writeFile(outputs.png, await toPng(svg, params.zoom));
+    log(`${params.kind}: ${inputs.from.length} runs`);
+  },
+});

@@ -1,0 +1,155 @@
+// Learning curves: for each series the mean over its replicates, a band for their uncertainty, and every run as a
+// thin line.
+
+import {StageError, type StageInput} from '../../src/stage/define.ts';
+import {describe} from '../statistics/description.ts';
+import type {Distributions} from '../statistics/distributions.ts';
+import {readNumbers} from './csv.ts';
+import {type ShownMetric, shownMetric} from './metric.ts';
+import {countText, type Series, seriesOf} from './series.ts';
+import {dashes, logTicks, palette, seriesScale, titled} from './theme.ts';
+import type {Spec} from './vega.ts';
+
+export interface CurvesOptions {
+  readonly title: string;
+  readonly metrics: readonly string[];
+  readonly over: string;
+  readonly confidence: number;
+}
+
+interface Point {
+  readonly series: string;
+  readonly run: string;
+  readonly epoch: number;
+  readonly value: number;
+}
+
+export async function curvesSpec(
+  inputs: readonly StageInput[],
+  options: CurvesOptions,
+  distributions: Distributions,
+): Promise<Spec> {
+  const series = seriesOf(inputs, options.over);
+  const labels = series.map(({label}) => label);
+  const panels: Spec[] = [];
+  let isAnyLog = false;
+  for (const name of options.metrics) {
+    const metric = shownMetric(name);
+    const points = await pointsOf(series, metric);
+    const isLog = metric.isRatio && points.every(({value}) => value > 0);
+    isAnyLog ||= isLog;
+    panels.push(panel(points, labels, metric, isLog, options.confidence, distributions));
+  }
+  const hasBand = series.some(({runs}) => runs.length > 1);
+  const percent = `${Math.round(100 * options.confidence)} %`;
+  const notes = hasBand
+    ? [
+        `Thick: mean of ${countText(series, options.over)}; band: ${percent} t interval of the mean; thin: every run.` +
+          (isAnyLog ? ' On logarithmic axes, of the logarithms.' : ''),
+      ]
+    : [`One run (${countText(series, options.over)}): nothing is known of the spread.`];
+  return {title: titled(options.title, notes), hconcat: panels, spacing: 36};
+}
+
+async function pointsOf(series: readonly Series[], metric: ShownMetric): Promise<readonly Point[]> {
+  const points: Point[] = [];
+  for (const {label, runs} of series) {
+    for (const [i, {input}] of runs.entries()) {
+      const rows = await readNumbers(input, 'curve', 'train');
+      if (rows.length > 0 && rows[0]?.[metric.source] === undefined) {
+        throw new StageError(
+          `metric: expected a column of the curves (${Object.keys(rows[0] ?? {}).join(', ')}), got ${metric.source}`,
+        );
+      }
+      for (const {epoch, [metric.source]: value} of rows) {
+        if (typeof epoch !== 'number' || typeof value !== 'number') continue;
+        points.push({series: label, run: `${label} ${i}`, epoch, value: metric.shown(value)});
+      }
+    }
+  }
+  if (points.length === 0) {
+    throw new StageError(
+      `metric: the curves have no values of ${metric.source}`,
+      'A split that is empty is never evaluated.',
+    );
+  }
+  return points;
+}
+
+function panel(
+  points: readonly Point[],
+  labels: readonly string[],
+  metric: ShownMetric,
+  isLog: boolean,
+  confidence: number,
+  distributions: Distributions,
+): Spec {
+  const [inward, outward] = isLog ? [Math.log, Math.exp] : [(x: number) => x, (x: number) => x];
+  const bands = labels.flatMap(series => {
+    const own = points.filter(point => point.series === series);
+    return [...new Set(own.map(({epoch}) => epoch))].map(epoch => {
+      const values = own.filter(point => point.epoch === epoch).map(({value}) => inward(value));
+      const {mean, interval} = describe(values, confidence, distributions);
+      return {
+        series,
+        epoch,
+        mean: outward(mean),
+        low: outward(interval?.low ?? mean),
+        high: outward(interval?.high ?? mean),
+      };
+    });
+  });
+  // The bands of first epochs may be far wider than the data; the axis follows the runs.
+  const values = points.map(({value}) => value);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const pad = isLog ? 1.08 : 0.04 * (high - low || 1);
+  const domain = isLog ? [low / pad, high * pad] : [low - pad, high + pad];
+  const isSingle = new Set(points.map(({run}) => run)).size === labels.length;
+  const scale = isLog ? {type: 'log', domain, nice: false} : {domain, nice: false, zero: false};
+  const axis = isLog ? {values: logTicks(low / pad, high * pad), format: '~g'} : {tickCount: 6};
+  const y = (field: string): Spec => ({field, type: 'quantitative', title: metric.title, scale, axis});
+  const epochs = points.map(({epoch}) => epoch);
+  const [first, last] = [Math.min(...epochs), Math.max(...epochs)];
+  const x = {
+    field: 'epoch',
+    type: 'quantitative',
+    title: 'epoch',
+    scale: {domain: first === last ? [first - 1, last + 1] : [first, last], nice: false, zero: false},
+    axis: {tickMinStep: 1, grid: false},
+  };
+  const colour = {
+    field: 'series',
+    type: 'nominal',
+    title: null,
+    scale: seriesScale(labels, palette),
+    legend: {symbolType: 'stroke', symbolStrokeWidth: 2.5, symbolSize: 300, symbolOpacity: 1, orient: 'top'},
+  };
+  const dash = {
+    field: 'series',
+    type: 'nominal',
+    scale: seriesScale(labels, dashes),
+    title: null,
+    legend: {orient: 'top'},
+  };
+  return {
+    width: 330,
+    height: 250,
+    layer: [
+      {
+        data: {values: bands},
+        mark: {type: 'area', opacity: 0.18, clip: true},
+        encoding: {x, y: y('low'), y2: {field: 'high'}, color: colour},
+      },
+      {
+        data: {values: points},
+        mark: {type: 'line', strokeWidth: 0.7, opacity: isSingle ? 0 : 0.45},
+        encoding: {x, y: y('value'), color: colour, detail: {field: 'run'}},
+      },
+      {
+        data: {values: bands},
+        mark: {type: 'line', strokeWidth: 2.2, point: first === last},
+        encoding: {x, y: y('mean'), color: colour, strokeDash: dash},
+      },
+    ],
+  };
+}

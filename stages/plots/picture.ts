@@ -1,0 +1,66 @@
+// From the parameters of the stage `plot` to a specification.
+
+import {type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
+import {loadDistributions} from '../statistics/distributions.ts';
+import {curvesSpec} from './curves.ts';
+import {eigenvaluesSpec} from './eigenvalues.ts';
+import {gridSpec} from './grid.ts';
+import {landscapeSpec, lineSpec} from './landscape.ts';
+import {pairsSpec} from './pairs.ts';
+import type {Spec} from './vega.ts';
+
+export interface PictureOptions {
+  readonly kind: 'curves' | 'grid' | 'pairs' | 'eigenvalues' | 'line' | 'landscape';
+  readonly title?: string | undefined;
+  readonly metric?: string | readonly string[] | undefined;
+  readonly over: string;
+  readonly x: string;
+  readonly compare: string;
+  readonly baseline?: Scalar | undefined;
+  readonly confidence: number;
+}
+
+const titles = {
+  curves: 'Learning curves',
+  grid: 'Grid search',
+  pairs: 'Differences seed by seed',
+  eigenvalues: 'Largest eigenvalues of the Hessian',
+  line: 'Loss along a filter-normalised direction',
+  landscape: 'Loss landscape in a filter-normalised plane',
+} as const;
+
+/** @throws StageError when the runs do not have what the picture shows. */
+export async function pictureOf(inputs: readonly StageInput[], options: PictureOptions): Promise<Spec> {
+  const {kind, over, x, compare, baseline, confidence} = options;
+  if (inputs.length === 0) throw new StageError('from: expected at least one run, got none');
+  const title = options.title ?? titles[kind];
+  const metrics = typeof options.metric === 'string' ? [options.metric] : options.metric;
+  const single = (otherwise: string): string => {
+    if (metrics !== undefined && metrics.length > 1) {
+      throw new StageError(`metric: expected one for ${kind}, got ${metrics.join(', ')}`);
+    }
+    return metrics?.[0] ?? otherwise;
+  };
+  switch (kind) {
+    case 'curves':
+      return curvesSpec(
+        inputs,
+        {title, metrics: metrics ?? ['train_loss', 'test_error'], over, confidence},
+        await loadDistributions(),
+      );
+    case 'grid':
+      return gridSpec(inputs, {title, metric: single('validation_accuracy'), over, x});
+    case 'pairs':
+      return pairsSpec(
+        inputs,
+        {title, metric: single('test_accuracy'), over, compare, baseline, confidence},
+        await loadDistributions(),
+      );
+    case 'eigenvalues':
+      return eigenvaluesSpec(inputs, {title, over, confidence}, await loadDistributions());
+    case 'line':
+      return lineSpec(inputs, {title, over});
+    case 'landscape':
+      return landscapeSpec(inputs, {title, over});
+  }
+}
