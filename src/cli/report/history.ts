@@ -66,6 +66,10 @@ export function gatherCommands(
         'To make what is shown here: from an empty cache all of it, otherwise only what has changed since.',
     },
     {
+      command: command('reproduce', plan.file, ...planning),
+      about: 'To make all of it from nothing and to compare it with the lock file, digest by digest.',
+    },
+    {
       command: command('report', plan.file, ...planning),
       about: 'To write this page from the results.',
     },
