@@ -92,7 +92,8 @@ export class KeyvActionCache implements ActionCache {
   async close(): Promise<void> {
     const index = await this.#index;
     this.#index = undefined;
-    if (index?.ok) await index.value.disconnect();
+    // A server that is gone cannot be taken leave of.
+    if (index?.ok) await index.value.disconnect().catch(() => undefined);
   }
 
   #findLoss(result: ActionResult): {readonly output: string; readonly error: StoreError} | undefined {

@@ -27,8 +27,8 @@ export const describePlace = (place: IndexPlace): string =>
 /** Opens the index. A local one that cannot be opened is set aside: it can be made again, so it must not be in the way. */
 export async function openIndex(place: IndexPlace): Promise<Result<Keyv, StoreError>> {
   try {
-    const store = await openAdapter(place);
     const {Keyv} = await import('keyv');
+    const store = await openAdapter(place);
     // Without `throwOnErrors` a failing store looks like an empty one.
     const keyv = new Keyv({
       store,
@@ -51,15 +51,24 @@ async function openAdapter(place: IndexPlace): Promise<KeyvStoreAdapter> {
       return openLocal(place.folder);
     case 'redis': {
       const {default: KeyvRedis} = await import('@keyv/redis');
-      return new KeyvRedis(place.url, {
-        throwOnConnectError: true,
-        throwOnErrors: true,
-        connectionTimeout: 5_000,
-      });
+      // Never queue while there is no connection: a server that died must be an error now, not a run that hangs.
+      const connection = {
+        url: place.url,
+        disableOfflineQueue: true,
+        socket: {connectTimeout: 5_000, reconnectStrategy: false} as const,
+      };
+      return new KeyvRedis(connection, {throwOnConnectError: true, throwOnErrors: true});
     }
     case 'postgres': {
       const {default: KeyvPostgres} = await import('@keyv/postgres');
-      return new KeyvPostgres({uri: place.url, table: 'pipe_actions', connectionTimeoutMillis: 5_000});
+      const options = {
+        uri: place.url,
+        table: 'pipe_actions',
+        connectionTimeoutMillis: 5_000,
+        query_timeout: 30_000,
+      };
+      // It connects at once; a refusal before Keyv listens would end the process. The first question fails as well.
+      return new KeyvPostgres(options).on('error', () => undefined);
     }
   }
 }
