@@ -48,6 +48,7 @@ export interface Options {
   readonly keepDays?: number;
   readonly maxSize?: string;
   readonly events?: boolean;
+  readonly tolerance?: number;
 }
 
 type Handler = (shell: Shell, invocation: Invocation) => Promise<ExitCode>;
@@ -68,6 +69,14 @@ function positive(value: string): number {
 function days(value: string): number {
   const number = Number(value);
   if (!(number >= 0)) throw new InvalidArgumentError(`expected a number of days, got '${value}'.`);
+  return number;
+}
+
+function tolerance(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !(number >= 0 && number <= 1)) {
+    throw new InvalidArgumentError(`expected a share from 0 to 1, got '${value}'.`);
+  }
   return number;
 }
 
@@ -278,6 +287,25 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
       async () => (await import('./commands/report.ts')).report,
     ),
   ).option('-o, --output <path>', 'where to (default: report.html)');
+
+  planning(
+    define(
+      `reproduce ${FILE} [targets...]`,
+      'Make everything again, from nothing, and compare it with the lock file. Exit code 1 if it differs.',
+      ['pipe reproduce quickstart', "pipe reproduce mnist-grid 'train[seed=1]' --tolerance 0.005"],
+      async () => (await import('./commands/reproduce.ts')).reproduce,
+    ),
+  )
+    .option(
+      '-t, --tolerance <share>',
+      'how far numbers may be off, as a share of them (default: 0.001)',
+      tolerance,
+    )
+    .option('-j, --jobs <n>', 'CPU slots to share among stages (default: the number of cores)', positive)
+    .option('--mirror <dir>', 'where downloads look before they use the network')
+    .addOption(device())
+    .option('--logs', 'print what stages write while they run')
+    .option('--json', 'write one JSON event per line, and the comparison as the last one');
 
   define(
     'verify',

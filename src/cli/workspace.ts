@@ -37,13 +37,20 @@ export interface Workspace {
   readonly code: Code;
 }
 
-export async function openWorkspace({outside, packageRoot}: Shell, folder: string): Promise<Workspace> {
+/** `scratch`: an empty store to work with instead of the project's own, absolute. */
+export async function openWorkspace(
+  {outside, packageRoot}: Shell,
+  folder: string,
+  scratch?: string,
+): Promise<Workspace> {
   const {clock} = outside;
   const project = realpathSync(folder);
-  const store = join(project, 'cache');
+  const store = scratch ?? join(project, 'cache');
   const config = await readConfig(project, outside);
   const place =
-    config.cache === null ? {kind: 'local' as const, folder: store} : parseIndexPlace(config.cache);
+    config.cache === null || scratch !== undefined
+      ? {kind: 'local' as const, folder: store}
+      : parseIndexPlace(config.cache);
   if (place === undefined) {
     return refuse('bad-cache', `expected redis://… or postgres://… for the cache, got '${config.cache}'`);
   }

@@ -197,11 +197,35 @@ export const wireEvent = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** The last line of `pipe reproduce --json`. */
+const compared = z.object({
+  type: z.literal('compared'),
+  tolerance: z.number().nonnegative().describe('A share of the numbers compared'),
+  instances: z.array(
+    z.object({
+      id: instanceId,
+      verdict: z.enum(['bit-equal', 'within-tolerance', 'different', 'failed', 'volatile', 'unknown']),
+      hasOtherKey: z.boolean().describe('Code, parameters or inputs are others than in the lock file'),
+      deviations: z.array(
+        z.object({
+          name: z.string(),
+          before: z.number().nullable(),
+          after: z.number().nullable(),
+          relative: z.number().nonnegative(),
+        }),
+      ),
+      outputs: z.array(z.string()).describe('Outputs in other bytes that hold no numbers to compare'),
+    }),
+  ),
+});
+
+export type WireComparison = z.input<typeof compared>;
+
 export type WireEvent = z.input<typeof wireEvent>;
 export type WireDiagnostic = z.input<typeof diagnostic>;
 
 /** The published JSON Schema (draft 2020-12) of one line. */
 export const eventJsonSchema = (): unknown => ({
-  title: 'One line of `pipe run --json`',
-  ...z.toJSONSchema(wireEvent, {io: 'input'}),
+  title: 'One line of `pipe run --json` or `pipe reproduce --json`',
+  ...z.toJSONSchema(z.discriminatedUnion('type', [...wireEvent.options, compared]), {io: 'input'}),
 });

@@ -3,11 +3,13 @@
 import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
 import type {InstanceId, Plan} from '../../plan/plan.ts';
+import type {RecordedDuration} from '../../report/estimate.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
 import type {Reporter} from '../../report/reporter.ts';
 import {JsonLines} from '../../report/wire.ts';
 import type {RunSummary} from '../../run/request.ts';
+import type {Ledger} from '../../store/ledger.ts';
 import {lockEntry, lockPathOf, mergeLock, readLock, writeLock} from '../../store/lock-file.ts';
 import {newRunId} from '../../store/run-id.ts';
 import {describeStoreError} from '../../store/store-error.ts';
@@ -38,16 +40,37 @@ export async function run(shell: Shell, invocation: Invocation): Promise<ExitCod
   }
 }
 
-/** One run over the plan of `pipeline`, from the selection to the tables. */
+/** One run over the plan of `pipeline`, from the selection to the lock file and the tables. */
 export async function runOnce(
+  shell: Shell,
+  pipeline: Pipeline,
+  runner: OpenRunner,
+  options: Options,
+): Promise<ExitCode> {
+  const {outside} = shell;
+  const summary = await execute(shell, pipeline, runner, options, pipeline.workspace.ledger);
+  lockResults(shell, pipeline, summary);
+  if (!options.json) {
+    print(outside, publishedTables(pipeline.workspace.blobs, summary, paletteOf(outside.stdout.colors)));
+  }
+  return exitCodeOf(summary);
+}
+
+/**
+ * Runs what the options select, and shows it while it happens; an interrupt ends it. `past`: where durations of
+ * earlier runs are, for the time that is left.
+ */
+export async function execute(
   shell: Shell,
   pipeline: Pipeline,
   {runner, machine}: OpenRunner,
   options: Options,
-): Promise<ExitCode> {
+  past: Ledger,
+): Promise<RunSummary> {
   const {outside, argv} = shell;
   const {plan, workspace, chosen} = pipeline;
   const {selected, forced, replan} = chooseInstances(pipeline, options);
+  const mirror = mirrorOf(shell, pipeline, options);
   const now = outside.clock.now();
   const id = newRunId(now, outside.random);
   const recorder = workspace.ledger.begin({
@@ -60,7 +83,9 @@ export async function runOnce(
     platform: machine.platform,
     startedAt: now,
   });
-  const reporter = await reporterOf(shell, pipeline, machine.cpus, options);
+  const recorded = (instance: InstanceId): number | undefined =>
+    past.last(plan.pipeline, instance)?.durationMs;
+  const reporter = await reporterOf(shell, recorded, machine.cpus, options);
   const running = runner.run(
     {
       run: id,
@@ -70,25 +95,19 @@ export async function runOnce(
       mode: options.failFast ? 'fail-fast' : 'keep-going',
       forced,
       device: deviceOf(pipeline, options),
-      mirror: mirrorOf(shell, pipeline, options),
+      mirror,
       replayLogs: options.replay === true,
       recorder,
     },
     reporter.onEvent,
   );
   const release = outside.onInterrupt(() => running.stop());
-  let summary: RunSummary;
   try {
-    summary = await running.finished;
+    return await running.finished;
   } finally {
     release();
     reporter.close();
   }
-  lockResults(shell, pipeline, summary);
-  if (!options.json) {
-    print(outside, publishedTables(workspace.blobs, summary, paletteOf(outside.stdout.colors)));
-  }
-  return exitCodeOf(summary);
 }
 
 function exitCodeOf({counts, isStopped, diagnostics}: RunSummary): ExitCode {
@@ -99,7 +118,7 @@ function exitCodeOf({counts, isStopped, diagnostics}: RunSummary): ExitCode {
 
 async function reporterOf(
   {outside}: Shell,
-  {plan, workspace}: Pipeline,
+  recorded: RecordedDuration,
   slots: number,
   options: Options,
 ): Promise<Reporter> {
@@ -111,7 +130,7 @@ async function reporterOf(
     clock,
     screen: stdout.screen,
     slots,
-    recorded: instance => workspace.ledger.last(plan.pipeline, instance)?.durationMs,
+    recorded,
     announcesStarts: options.explain === true,
     showsLogs: options.logs === true,
   });
