@@ -40,8 +40,9 @@ export class Sources {
     if (source.how === 'value') {
       return {href: `#${this.#anchors.get(first)}`, title: `${source.metric} of ${first}`};
     }
+    // A table and a CSV file may write the same number with other digits: one line for both.
     const shown = row[column] ?? '';
-    const key = `${shown}\n${source.how}\n${source.metric}\n${source.ids.join('\n')}`;
+    const key = `${source.how}\n${source.metric}\n${source.ids.join('\n')}`;
     const line = this.#lines.get(key) ?? {anchor: `${this.#prefix}-${this.#lines.size + 1}`, shown, source};
     this.#lines.set(key, line);
     return {href: `#${line.anchor}`, title: describe(source)};

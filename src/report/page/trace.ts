@@ -107,9 +107,14 @@ function metricNames(agreeing: readonly InstanceFacts[], head: string, number: W
   return isTelling ? names : [];
 }
 
-/** As it is, or in percent. What lies in the middle may have been rounded either way. */
-const isWrittenAs = (value: number, {value: written, decimals}: Written): boolean =>
-  [value, value * 100].some(each => Math.abs(each - written) <= 0.5 * 10 ** -decimals * (1 + 1e-9));
+/**
+ * As it is, or in percent. What lies in the middle may have been rounded either way, and a sum in another order may
+ * differ in its last bits.
+ */
+const isWrittenAs = (value: number, {value: written, decimals}: Written): boolean => {
+  const slack = 0.5 * 10 ** -decimals * (1 + 1e-9) + 1e-12 * Math.abs(written);
+  return [value, value * 100].some(each => Math.abs(each - written) <= slack);
+};
 
 /** Those that alone of their stage agree with the row: where several do, a mean goes before one's own value. */
 const onlyOnes = (agreeing: readonly InstanceFacts[]): InstanceFacts[] =>
