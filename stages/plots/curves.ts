@@ -6,14 +6,13 @@ import {describe} from '../statistics/description.ts';
 import type {Distributions} from '../statistics/distributions.ts';
 import {readNumbers} from './csv.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
-import {countText, type Series, seriesOf} from './series.ts';
+import {type Axes, countText, hasReplicates, labelsOf, type Row, rowsOf, stacked} from './series.ts';
 import {dashes, logTicks, palette, seriesScale, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
-export interface CurvesOptions {
+export interface CurvesOptions extends Axes {
   readonly title: string;
   readonly metrics: readonly string[];
-  readonly over: string;
   readonly confidence: number;
 }
 
@@ -29,29 +28,33 @@ export async function curvesSpec(
   options: CurvesOptions,
   distributions: Distributions,
 ): Promise<Spec> {
-  const series = seriesOf(inputs, options.over);
-  const labels = series.map(({label}) => label);
-  const panels: Spec[] = [];
+  const rows = rowsOf(inputs, options);
+  const labels = labelsOf(rows);
+  const specs: Spec[] = [];
   let isAnyLog = false;
-  for (const name of options.metrics) {
-    const metric = shownMetric(name);
-    const points = await pointsOf(series, metric);
-    const isLog = metric.isRatio && points.every(({value}) => value > 0);
-    isAnyLog ||= isLog;
-    panels.push(panel(points, labels, metric, isLog, options.confidence, distributions));
+  for (const row of rows) {
+    const panels: Spec[] = [];
+    for (const name of options.metrics) {
+      const metric = shownMetric(name);
+      const points = await pointsOf(row, metric);
+      const isLog = metric.isRatio && points.every(({value}) => value > 0);
+      isAnyLog ||= isLog;
+      panels.push(panel(points, labels, metric, isLog, options.confidence, distributions));
+    }
+    specs.push({hconcat: panels, spacing: 36});
   }
-  const hasBand = series.some(({runs}) => runs.length > 1);
   const percent = `${Math.round(100 * options.confidence)} %`;
-  const notes = hasBand
+  const count = countText(rows, options.over);
+  const notes = hasReplicates(rows)
     ? [
-        `Thick: mean of ${countText(series, options.over)}; band: ${percent} t interval of the mean; thin: every run.` +
+        `Thick: mean of ${count}; band: ${percent} t interval of the mean; thin: every run.` +
           (isAnyLog ? ' On logarithmic axes, of the logarithms.' : ''),
       ]
-    : [`One run (${countText(series, options.over)}): nothing is known of the spread.`];
-  return {title: titled(options.title, notes), hconcat: panels, spacing: 36};
+    : [`One run (${count}): nothing is known of the spread.`];
+  return {...stacked(rows, specs), title: titled(options.title, notes)};
 }
 
-async function pointsOf(series: readonly Series[], metric: ShownMetric): Promise<readonly Point[]> {
+async function pointsOf({series}: Row, metric: ShownMetric): Promise<readonly Point[]> {
   const points: Point[] = [];
   for (const {label, runs} of series) {
     for (const [i, {input}] of runs.entries()) {
@@ -122,14 +125,21 @@ function panel(
     type: 'nominal',
     title: null,
     scale: seriesScale(labels, palette),
-    legend: {symbolType: 'stroke', symbolStrokeWidth: 2.5, symbolSize: 300, symbolOpacity: 1, orient: 'top'},
+    legend: {
+      symbolType: 'stroke',
+      symbolStrokeWidth: 2.5,
+      symbolSize: 300,
+      symbolOpacity: 1,
+      orient: 'top',
+      columns: 5,
+    },
   };
   const dash = {
     field: 'series',
     type: 'nominal',
     scale: seriesScale(labels, dashes),
     title: null,
-    legend: {orient: 'top'},
+    legend: {orient: 'top', columns: 5},
   };
   return {
     width: 330,

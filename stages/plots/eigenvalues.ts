@@ -5,13 +5,12 @@ import {readFile} from 'node:fs/promises';
 import {StageError, type StageInput, z} from '../../src/stage/define.ts';
 import {describe} from '../statistics/description.ts';
 import type {Distributions} from '../statistics/distributions.ts';
-import {countText, seriesOf} from './series.ts';
+import {type Axes, countText, hasReplicates, labelsOf, type Row, rowsOf, stacked} from './series.ts';
 import {logTicks, palette, seriesScale, shapes, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
-export interface EigenvaluesOptions {
+export interface EigenvaluesOptions extends Axes {
   readonly title: string;
-  readonly over: string;
   readonly confidence: number;
 }
 
@@ -24,47 +23,72 @@ const sharpnessSchema = z.object({
   eigenvalues: z.object({power: z.array(valueSchema), lanczos: z.array(valueSchema)}),
 });
 
+interface Point {
+  readonly series: string;
+  /** From 1, shifted so that series stand side by side. */
+  readonly rank: number;
+  readonly value: number;
+}
+
 export async function eigenvaluesSpec(
   inputs: readonly StageInput[],
-  {title, over, confidence}: EigenvaluesOptions,
+  options: EigenvaluesOptions,
   distributions: Distributions,
 ): Promise<Spec> {
-  const series = seriesOf(inputs, over);
-  const labels = series.map(({label}) => label);
-  const points: {series: string; run: string; rank: number; value: number}[] = [];
-  const means: {series: string; rank: number; mean: number; low: number; high: number}[] = [];
-  let about = '';
+  const rows = rowsOf(inputs, options);
+  const labels = labelsOf(rows);
+  const specs: Spec[] = [];
+  const abouts = new Set<string>();
   let below = 0;
-  for (const [order, {label, runs}] of series.entries()) {
-    const own: {rank: number; value: number}[] = [];
-    for (const [i, {input}] of runs.entries()) {
-      const {eigenvalues, samples, split, model} = await readSharpness(input);
-      about = `${model}; Hessian of the mean loss over ${samples} ${split === 'train' ? 'training' : split} samples.`;
-      const values = eigenvalues.lanczos.length > 0 ? eigenvalues.lanczos : eigenvalues.power;
-      values.forEach(({value}, rank) => {
-        if (value <= 0) below++;
-        else own.push({rank: rank + 1, value});
-        if (value > 0) points.push({series: label, run: `${label} ${i}`, rank: rank + 1, value});
-      });
+  for (const row of rows) {
+    const points: Point[] = [];
+    for (const [order, {label, runs}] of row.series.entries()) {
+      for (const {input} of runs) {
+        const {eigenvalues, samples, split, model} = await readSharpness(input);
+        abouts.add(
+          `${model}; Hessian of the mean loss over ${samples} ${split === 'train' ? 'training' : split} samples.`,
+        );
+        const values = eigenvalues.lanczos.length > 0 ? eigenvalues.lanczos : eigenvalues.power;
+        const shift = (order - (row.series.length - 1) / 2) * Math.min(0.16, 0.7 / row.series.length);
+        values.forEach(({value}, i) => {
+          if (value > 0) points.push({series: label, rank: i + 1 + shift, value});
+          else below++;
+        });
+      }
     }
-    // Side by side, so that intervals can be told apart.
-    const shift = (order - (series.length - 1) / 2) * 0.16;
-    for (const rank of new Set(own.map(({rank}) => rank))) {
-      const logs = own.filter(value => value.rank === rank).map(({value}) => Math.log(value));
-      const {mean, interval} = describe(logs, confidence, distributions);
-      means.push({
-        series: label,
-        rank: rank + shift,
-        mean: Math.exp(mean),
-        low: Math.exp(interval?.low ?? mean),
-        high: Math.exp(interval?.high ?? mean),
-      });
-    }
-    for (const point of points) if (point.series === label) point.rank += shift;
+    if (points.length === 0) throw new StageError('expected eigenvalues above 0, got none');
+    specs.push(panel(row, labels, points, options.confidence, distributions));
   }
-  if (points.length === 0) throw new StageError('expected eigenvalues above 0, got none');
-  const all = [...points.map(({value}) => value), ...means.flatMap(({low, high}) => [low, high])];
-  const domain = [Math.min(...all) / 1.15, Math.max(...all) * 1.15];
+  const count = countText(rows, options.over);
+  const notes = [
+    ...abouts,
+    hasReplicates(rows)
+      ? `Small: every run (${count}); large: geometric mean with its ${Math.round(100 * options.confidence)} % t interval.`
+      : `One run (${count}): nothing is known of the spread.`,
+    ...(below > 0 ? [`${below} eigenvalues at or below 0 are not shown.`] : []),
+  ];
+  return {...stacked(rows, specs), title: titled(options.title, notes)};
+}
+
+function panel(
+  {series}: Row,
+  labels: readonly string[],
+  points: readonly Point[],
+  confidence: number,
+  distributions: Distributions,
+): Spec {
+  const means = series.flatMap(({label}) => {
+    const own = points.filter(point => point.series === label);
+    return [...new Set(own.map(({rank}) => rank))].map(rank => {
+      const logs = own.filter(point => point.rank === rank).map(({value}) => Math.log(value));
+      const {mean, interval} = describe(logs, confidence, distributions);
+      const [low, high] = [Math.exp(interval?.low ?? mean), Math.exp(interval?.high ?? mean)];
+      return {series: label, rank, mean: Math.exp(mean), low, high};
+    });
+  });
+  // Two runs give intervals over many decades: the axis follows the runs, and bars that leave it are cut.
+  const values = points.map(({value}) => value);
+  const domain = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
   const [low = 0, high = 1] = domain;
   const ranks = Math.round(Math.max(...points.map(({rank}) => rank)));
   const y = (field: string): Spec => ({
@@ -81,36 +105,16 @@ export async function eigenvaluesSpec(
     scale: {domain: [0.5, ranks + 0.5], nice: false},
     axis: {values: Array.from({length: ranks}, (_, i) => i + 1), format: 'd', grid: false},
   };
-  const color = {
-    field: 'series',
-    type: 'nominal',
-    title: null,
-    scale: seriesScale(labels, palette),
-    legend: {symbolOpacity: 1, orient: 'top'},
-  };
-  const shape = {
-    field: 'series',
-    type: 'nominal',
-    title: null,
-    scale: seriesScale(labels, shapes),
-    legend: {symbolOpacity: 1, orient: 'top'},
-  };
-  const hasSpread = series.some(({runs}) => runs.length > 1);
-  const notes = [
-    about,
-    hasSpread
-      ? `Small: every run (${countText(series, over)}); large: geometric mean with its ${Math.round(100 * confidence)} % t interval.`
-      : `One run (${countText(series, over)}): nothing is known of the spread.`,
-    ...(below > 0 ? [`${below} eigenvalues at or below 0 are not shown.`] : []),
-  ];
+  const legend = {symbolOpacity: 1, orient: 'top', columns: 5};
+  const color = {field: 'series', type: 'nominal', title: null, scale: seriesScale(labels, palette), legend};
+  const shape = {field: 'series', type: 'nominal', title: null, scale: seriesScale(labels, shapes), legend};
   return {
-    title: titled(title, notes),
     width: Math.max(300, 84 * ranks),
     height: 280,
     layer: [
       {
         data: {values: means},
-        mark: {type: 'rule', strokeWidth: 2},
+        mark: {type: 'rule', strokeWidth: 2, clip: true},
         encoding: {x, y: y('low'), y2: {field: 'high'}, color},
       },
       {

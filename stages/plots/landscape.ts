@@ -1,126 +1,60 @@
-// The loss landscape around trained weights, along filter-normalised directions: a line per run, or a plane per
-// series. Series share their axes and colours, and their directions have the same seed, so that they can be compared.
+// The loss landscape around trained weights in a plane of two filter-normalised directions: a panel per series, that
+// of its first run, with lines of equal loss. All panels have the same colours, and directions of the same draws, so
+// that they can be compared.
 
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 import {contourLines} from './contours.ts';
 import {readNumbers} from './csv.ts';
-import {countText, type Series, seriesOf} from './series.ts';
-import {dashes, ink, logTicks, palette, seriesScale, titled} from './theme.ts';
+import {type Axes, rowsOf, type Series, stacked} from './series.ts';
+import {ink, logTicks, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
-export interface LandscapeOptions {
+export interface LandscapeOptions extends Axes {
   readonly title: string;
-  readonly over: string;
 }
 
-interface Point {
+export interface SlicePoint {
   readonly x: number;
   readonly y: number;
   /** Null where the model overflows. */
   readonly loss: number | null;
 }
 
-const stepTitle = 'step (1: as long as the weights, filter by filter)';
-
-/** Loss along one direction: a thin line per run, a thick one for the series' geometric mean. */
-export async function lineSpec(
-  inputs: readonly StageInput[],
-  {title, over}: LandscapeOptions,
-): Promise<Spec> {
-  const series = seriesOf(inputs, over);
-  const labels = series.map(({label}) => label);
-  const points: {series: string; run: string; x: number; loss: number}[] = [];
-  const means: {series: string; x: number; loss: number}[] = [];
-  for (const {label, runs} of series) {
-    const byX = new Map<number, number[]>();
-    for (const [i, {input}] of runs.entries()) {
-      for (const {x, loss} of await readSlice(input, 'line', 'line_points')) {
-        if (loss === null || loss <= 0) continue;
-        points.push({series: label, run: `${label} ${i}`, x, loss});
-        byX.set(x, [...(byX.get(x) ?? []), Math.log(loss)]);
-      }
-    }
-    for (const [x, logs] of byX) {
-      means.push({series: label, x, loss: Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length)});
-    }
-  }
-  const losses = points.map(({loss}) => loss);
-  const domain = [Math.min(...losses) / 1.2, Math.max(...losses) * 1.2];
-  const [low = 0, high = 1] = domain;
-  const y = {
-    field: 'loss',
-    type: 'quantitative',
-    title: 'loss',
-    scale: {type: 'log', domain, nice: false},
-    axis: {values: logTicks(low, high), format: '~g'},
-  };
-  const x = {field: 'x', type: 'quantitative', title: stepTitle, scale: {nice: false}, axis: {tickCount: 8}};
-  const color = {
-    field: 'series',
-    type: 'nominal',
-    title: null,
-    scale: seriesScale(labels, palette),
-    legend: {symbolType: 'stroke', symbolStrokeWidth: 2.5, symbolSize: 300, symbolOpacity: 1, orient: 'top'},
-  };
-  const strokeDash = {
-    field: 'series',
-    type: 'nominal',
-    title: null,
-    scale: seriesScale(labels, dashes),
-    legend: {orient: 'top'},
-  };
-  const isSingle = series.every(({runs}) => runs.length === 1);
-  return {
-    title: titled(title, [
-      isSingle
-        ? `One run (${countText(series, over)}) each; the direction’s draws are the same for all.`
-        : `Thin: every run; thick: geometric mean of ${countText(series, over)}. The direction’s draws are the same for all.`,
-    ]),
-    width: 460,
-    height: 280,
-    layer: [
-      {
-        data: {values: points},
-        mark: {type: 'line', strokeWidth: 0.8, opacity: isSingle ? 0 : 0.5},
-        encoding: {x, y, color, detail: {field: 'run'}},
-      },
-      {data: {values: means}, mark: {type: 'line', strokeWidth: 2.4}, encoding: {x, y, color, strokeDash}},
-    ],
-  };
-}
-
-/** Loss in a plane, a panel per series: that of the series' first run, with lines of equal loss. */
 export async function landscapeSpec(
   inputs: readonly StageInput[],
-  {title, over}: LandscapeOptions,
+  {title, ...axes}: LandscapeOptions,
 ): Promise<Spec> {
-  const series = seriesOf(inputs, over);
-  const planes: {one: Series; points: readonly Point[]}[] = [];
-  for (const one of series) {
-    const first = one.runs[0];
-    if (first) planes.push({one, points: await readSlice(first.input, 'landscape', 'grid_points')});
+  const rows = rowsOf(inputs, axes);
+  const planes: {one: Series; points: readonly SlicePoint[]}[][] = [];
+  for (const {series} of rows) {
+    const row: {one: Series; points: readonly SlicePoint[]}[] = [];
+    for (const one of series) {
+      const first = one.runs[0];
+      if (first) row.push({one, points: await readSlice(first.input, 'landscape', 'grid_points')});
+    }
+    planes.push(row);
   }
-  const losses = planes.flatMap(({points}) =>
-    points.flatMap(({loss}) => (loss !== null && loss > 0 ? [loss] : [])),
-  );
+  const losses = planes
+    .flat()
+    .flatMap(({points}) => points.flatMap(({loss}) => (loss !== null && loss > 0 ? [loss] : [])));
   if (losses.length === 0) throw new StageError('expected losses above 0, got none');
   const [low, high] = [Math.min(...losses), Math.max(...losses)];
   const levels = logTicks(low, high);
-  const panels = planes.map(({one, points}) => panel(one, points, [low, high], levels));
-  const which = new Set(series.map(({runs}) => String(runs[0]?.over)));
-  return {
-    title: titled(title, [
-      `Loss; ${over} ${[...which].join(', ')}. Axes: steps along two directions, 1 being as long as the weights, filter by filter.`,
-      `Lines of equal loss at ${levels.join(', ')}; all panels have the same colours and draws.`,
-    ]),
-    hconcat: panels,
+  const specs = planes.map(row => ({
+    hconcat: row.map(({one, points}) => panel(one, points, [low, high], levels)),
     spacing: 30,
-  };
+  }));
+  const which = new Set(rows.flatMap(({series}) => series.map(({runs}) => String(runs[0]?.over))));
+  const notes = [
+    `Loss; ${axes.over} ${[...which].join(', ')}. Axes: steps along two directions, 1 being as long as the weights, filter by filter.`,
+    `Lines of equal loss at ${levels.join(', ')}; all panels have the same colours and draws.`,
+  ];
+  return {...stacked(rows, specs), title: titled(title, notes)};
 }
 
 function panel(
   {label}: Series,
-  points: readonly Point[],
+  points: readonly SlicePoint[],
   domain: readonly number[],
   levels: readonly number[],
 ): Spec {
@@ -209,7 +143,12 @@ function colours(domain: readonly number[]): Spec {
   return {color: field};
 }
 
-async function readSlice(input: StageInput, output: string, parameter: string): Promise<readonly Point[]> {
+/** @throws StageError when the slice was left out. */
+export async function readSlice(
+  input: StageInput,
+  output: string,
+  parameter: string,
+): Promise<readonly SlicePoint[]> {
   const rows = await readNumbers(input, output, 'sharpness');
   if (rows.length === 0) {
     throw new StageError(

@@ -5,7 +5,8 @@ import {loadDistributions} from '../statistics/distributions.ts';
 import {curvesSpec} from './curves.ts';
 import {eigenvaluesSpec} from './eigenvalues.ts';
 import {gridSpec} from './grid.ts';
-import {landscapeSpec, lineSpec} from './landscape.ts';
+import {landscapeSpec} from './landscape.ts';
+import {lineSpec} from './landscape-line.ts';
 import {pairsSpec} from './pairs.ts';
 import type {Spec} from './vega.ts';
 
@@ -45,7 +46,7 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
     case 'curves':
       return curvesSpec(
         inputs,
-        {title, metrics: metrics ?? ['train_loss', 'test_error'], over, confidence},
+        {title, metrics: metrics ?? ['train_loss', 'test_error'], over, compare, confidence},
         await loadDistributions(),
       );
     case 'grid':
@@ -57,10 +58,10 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
         await loadDistributions(),
       );
     case 'eigenvalues':
-      return eigenvaluesSpec(inputs, {title, over, confidence}, await loadDistributions());
+      return eigenvaluesSpec(inputs, {title, over, compare, confidence}, await loadDistributions());
     case 'line':
-      return lineSpec(inputs, {title, over});
+      return lineSpec(inputs, {title, over, compare});
     case 'landscape':
-      return landscapeSpec(inputs, {title, over});
+      return landscapeSpec(inputs, {title, over, compare});
   }
 }

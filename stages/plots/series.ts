@@ -1,11 +1,24 @@
-// Gathered runs as the series of a plot: one per cell without the axis of the replicates.
+// Gathered runs as the rows and series of a plot: a row of panels per cell of the other axes, in each row one series
+// per arm, in each series the replicates.
 
-import type {Cell, Scalar, StageInput} from '../../src/stage/define.ts';
+import type {Scalar, StageInput} from '../../src/stage/define.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
-import {cellLabel} from './theme.ts';
+import {cellLabel, spell} from './theme.ts';
+
+export interface Axes {
+  /** The axis whose values are replicates. */
+  readonly over: string;
+  /** The axis whose values are told apart by colour. */
+  readonly compare: string;
+}
+
+export interface Row {
+  /** Empty where there is only one row. */
+  readonly label: string;
+  readonly series: readonly Series[];
+}
 
 export interface Series {
-  readonly cell: Cell;
   readonly label: string;
   readonly runs: readonly SeriesRun[];
 }
@@ -16,27 +29,48 @@ export interface SeriesRun {
   readonly input: StageInput;
 }
 
-/** In the order in which cells first occur. Axes that do not vary are left out of the labels. */
-export function seriesOf(inputs: readonly StageInput[], over: string): readonly Series[] {
-  const axes = [...new Set(inputs.flatMap(({cell}) => Object.keys(cell)))];
-  const constant = axes.filter(
-    axis => new Set(inputs.map(({cell}) => JSON.stringify(cell[axis] ?? null))).size === 1,
-  );
-  const groups = groupBy(inputs, ({cell}) => cellKey(without(cell, [over])));
-  return [...groups.values()].map(group => {
-    const cell = without(group[0]?.cell ?? {}, [over]);
-    const shown = groups.size === 1 ? cell : without(cell, constant);
+/** In the order in which cells first occur. */
+export function rowsOf(inputs: readonly StageInput[], {over, compare}: Axes): readonly Row[] {
+  const rows = [...groupBy(inputs, ({cell}) => cellKey(without(cell, [over, compare]))).values()];
+  return rows.map(row => {
+    const cell = without(row[0]?.cell ?? {}, [over, compare]);
+    const arms = groupBy(row, input => JSON.stringify(axisValue(input.cell, compare)));
     return {
-      cell,
-      label: cellLabel(shown),
-      runs: group.map(input => ({over: axisValue(input.cell, over), input})),
+      label: rows.length === 1 || Object.keys(cell).length === 0 ? '' : cellLabel(cell),
+      series: [...arms.values()].map(runs => {
+        const arm = runs[0]?.cell[compare];
+        return {
+          label: arm === undefined ? 'all runs' : spell(arm),
+          runs: runs.map(input => ({over: axisValue(input.cell, over), input})),
+        };
+      }),
     };
   });
 }
 
+/** The labels of all series, so that an arm has the same colour in every row. */
+export const labelsOf = (rows: readonly Row[]): readonly string[] => [
+  ...new Set(rows.flatMap(({series}) => series.map(({label}) => label))),
+];
+
 /** How many replicates the series have: `5 seeds`, `3–5 seeds`, `1 seed`. */
-export function countText(series: readonly Series[], over: string): string {
-  const counts = series.map(({runs}) => runs.length);
+export function countText(rows: readonly Row[], over: string): string {
+  const counts = rows.flatMap(({series}) => series.map(({runs}) => runs.length));
   const [low, high] = [Math.min(...counts), Math.max(...counts)];
   return `${low === high ? low : `${low}–${high}`} ${over}${high === 1 ? '' : 's'}`;
 }
+
+export const hasReplicates = (rows: readonly Row[]): boolean =>
+  rows.some(({series}) => series.some(({runs}) => runs.length > 1));
+
+/** Rows of panels below each other, each with its label; a single row as it is. */
+export const stacked = (rows: readonly Row[], specs: readonly Readonly<Record<string, unknown>>[]) =>
+  rows.length === 1
+    ? (specs[0] ?? {})
+    : {
+        vconcat: specs.map((spec, i) => ({
+          ...spec,
+          title: {text: rows[i]?.label ?? '', fontSize: 13, anchor: 'start', offset: 8},
+        })),
+        spacing: 28,
+      };

@@ -3,9 +3,23 @@
 
 import type {Cell, Scalar} from '../../src/stage/define.ts';
 
-/** Okabe and Ito's colours, those of most contrast first, without their yellow, which is too light for lines. */
-export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#000000'] as const;
-/** Shapes and dashes go with the colours: no series is told by its colour alone. */
+/**
+ * Okabe and Ito's colours, those of most contrast first, without their yellow, which is too light for lines; then
+ * three of Tol's, for studies with many arms.
+ */
+export const palette = [
+  '#0072B2',
+  '#D55E00',
+  '#009E73',
+  '#CC79A7',
+  '#56B4E9',
+  '#E69F00',
+  '#000000',
+  '#332288',
+  '#882255',
+  '#999999',
+] as const;
+/** Shapes and dashes go with the colours, of another number: no series is told by its colour alone. */
 export const shapes = [
   'circle',
   'triangle-up',
