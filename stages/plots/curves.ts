@@ -16,6 +16,9 @@ export interface CurvesOptions extends Axes {
   readonly confidence: number;
 }
 
+/** With more series than this, the lines of single runs would hide everything. */
+const mostWithRuns = 4;
+
 interface Point {
   readonly series: string;
   readonly run: string;
@@ -47,7 +50,7 @@ export async function curvesSpec(
   const count = countText(rows, options.over);
   const notes = hasReplicates(rows)
     ? [
-        `Thick: mean of ${count}; band: ${percent} t interval of the mean; thin: every run.` +
+        `Thick: mean of ${count}; band: ${percent} t interval of the mean${labels.length > mostWithRuns ? '' : '; thin: every run'}.` +
           (isAnyLog ? ' On logarithmic axes, of the logarithms.' : ''),
       ]
     : [`One run (${count}): nothing is known of the spread.`];
@@ -107,6 +110,7 @@ function panel(
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = isLog ? 1.08 : 0.04 * (high - low || 1);
   const domain = isLog ? [low / pad, high * pad] : [low - pad, high + pad];
+  const isCrowded = labels.length > mostWithRuns;
   const isSingle = new Set(points.map(({run}) => run)).size === labels.length;
   const scale = isLog ? {type: 'log', domain, nice: false} : {domain, nice: false, zero: false};
   const axis = isLog ? {values: logTicks(low / pad, high * pad), format: '~g'} : {tickCount: 6};
@@ -147,12 +151,12 @@ function panel(
     layer: [
       {
         data: {values: bands},
-        mark: {type: 'area', opacity: 0.18, clip: true},
+        mark: {type: 'area', opacity: isCrowded ? 0.07 : 0.18, clip: true},
         encoding: {x, y: y('low'), y2: {field: 'high'}, color: colour},
       },
       {
         data: {values: points},
-        mark: {type: 'line', strokeWidth: 0.7, opacity: isSingle ? 0 : 0.45},
+        mark: {type: 'line', strokeWidth: 0.7, opacity: isSingle || isCrowded ? 0 : 0.45},
         encoding: {x, y: y('value'), color: colour, detail: {field: 'run'}},
       },
       {

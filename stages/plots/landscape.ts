@@ -41,7 +41,8 @@ export async function landscapeSpec(
   const [low, high] = [Math.min(...losses), Math.max(...losses)];
   const levels = logTicks(low, high);
   const specs = planes.map(row => ({
-    hconcat: row.map(({one, points}) => panel(one, points, [low, high], levels)),
+    columns: 3,
+    concat: row.map(({one, points}) => panel(one, points, [low, high], levels)),
     spacing: 30,
   }));
   const which = new Set(rows.flatMap(({series}) => series.map(({runs}) => String(runs[0]?.over))));

@@ -27,7 +27,7 @@ export const shapes = [
   'diamond',
   'cross',
   'triangle-down',
-  'stroke',
+  'triangle-right',
 ] as const;
 export const dashes = [
   [1, 0],
