@@ -26,9 +26,9 @@ export function pipelineSchema(stages: readonly LoadedStage[]): Schema {
     title: 'A pipeline of pipe',
     type: 'object',
     additionalProperties: false,
-    required: ['stages'],
+    required: ['pipeline', 'stages'],
     properties: {
-      pipeline: {type: 'string', pattern: NAME, description: 'Its name; by default that of the file.'},
+      pipeline: {type: 'string', pattern: NAME, description: 'Its name.'},
       about: {type: 'string', description: 'The question that it answers, in a sentence.'},
       params: {
         type: 'object',

@@ -1,0 +1,119 @@
+// A project in a temporary folder and the real command line on it: `dist/cli.js` in processes of their own.
+
+import {spawn} from 'node:child_process';
+import {mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {dirname, join, resolve} from 'node:path';
+
+export const packageRoot = resolve(import.meta.dirname, '../..');
+export const cli = join(packageRoot, 'dist', 'cli.js');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly ended: Promise<Ended>;
+  /** What was written so far, both streams as they came. */
+  readonly text: () => string;
+  /** Resolves as soon as `pattern` is in what was written. */
+  until(pattern: RegExp): Promise<void>;
+  interrupt(): void;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Relative to the project. */
+  readonly in?: string;
+}
+
+export class CliProject implements Disposable {
+  readonly folder: string;
+
+  /** `pipeline`: the text of `pipelines/study.yaml`. */
+  constructor(pipeline?: string) {
+    this.folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipe-cli-')));
+    this.write('package.json', '{"type": "module"}\n');
+    if (pipeline !== undefined) this.write('pipelines/study.yaml', pipeline);
+  }
+
+  path(path: string): string {
+    return join(this.folder, path);
+  }
+
+  write(path: string, text: string): void {
+    mkdirSync(dirname(this.path(path)), {recursive: true});
+    writeFileSync(this.path(path), text);
+  }
+
+  read(path: string): string {
+    return readFileSync(this.path(path), 'utf8');
+  }
+
+  /** Colourless unless `env` says otherwise. */
+  start(args: readonly string[], options: StartOptions = {}): Started {
+    const {FORCE_COLOR: _, CI: _ci, ...inherited} = process.env;
+    const child = spawn(process.execPath, [cli, ...args], {
+      cwd: this.path(options.in ?? '.'),
+      env: {...inherited, ...options.env},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [text, stdout, stderr] = ['', '', ''];
+    const waiting = new Set<() => void>();
+    const take = (chunk: string): void => {
+      text += chunk;
+      for (const look of waiting) look();
+    };
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk;
+      take(chunk);
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+      take(chunk);
+    });
+    const ended = new Promise<Ended>((done, failed) => {
+      child.once('error', failed);
+      child.once('close', code => done({code, stdout, stderr}));
+    });
+    return {
+      ended,
+      text: () => text,
+      interrupt: () => void child.kill('SIGINT'),
+      async until(pattern) {
+        const seen = new Promise<void>(done => {
+          const look = (): void => {
+            if (!pattern.test(text)) return;
+            waiting.delete(look);
+            done();
+          };
+          waiting.add(look);
+          look();
+        });
+        const end = ended.then(() => {
+          if (!pattern.test(text)) throw new Error(`ended without ${pattern}:\n${text}`);
+        });
+        await Promise.race([seen, end]);
+      },
+    };
+  }
+
+  pipe(...args: readonly string[]): Promise<Ended> {
+    return this.start(args).ended;
+  }
+
+  /** A command that must end with `code`; answers its standard output. */
+  async expect(code: number, ...args: readonly string[]): Promise<string> {
+    const ended = await this.pipe(...args);
+    if (ended.code !== code) {
+      throw new Error(`pipe ${args.join(' ')} ended with ${ended.code}:\n${ended.stdout}${ended.stderr}`);
+    }
+    return ended.stdout;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, {recursive: true, force: true});
+  }
+}
