@@ -198,3 +198,13 @@ test('CSV is read back as it was written', () => {
     }),
   );
 });
+
+test('a broad picture takes the whole width; files to save have names that do not meet', async () => {
+  const facts = studyFacts();
+  const [first] = facts.pictures;
+  assert.ok(first);
+  const broad = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 300"></svg>');
+  const page = await renderPage({...facts, pictures: [first, {...first, bytes: broad}]});
+  assert.equal(page.match(/<figure class="broad">/g)?.length, 1);
+  assert.match(page, /download="plot-curves\.svg"/);
+});

@@ -49,19 +49,18 @@ async function wholePlan({workspace, plan, replan}: Pipeline): Promise<Plan> {
   const {readCells} = await import('../../run/matrix-file.ts');
   const matrices = new Map<string, readonly Cell[]>();
   let whole = plan;
-  for (let before = -1; before < matrices.size; ) {
-    before = matrices.size;
+  for (;;) {
+    const known = matrices.size;
     for (const {stage, from} of whole.pending) {
       const result = workspace.ledger.last(plan.pipeline, from.id)?.result;
       const cells = result === undefined ? undefined : readCells(workspace.blobs, stage, from, result);
       if (cells?.ok) matrices.set(stage, cells.value);
     }
-    if (matrices.size === before) break;
+    if (matrices.size === known) return whole;
     const planned = await replan(matrices);
     if (!planned.ok) throw new UserMistakes(planned.error);
     whole = planned.value;
   }
-  return whole;
 }
 
 /** Lines of a log that are kept, from its end. */

@@ -17,14 +17,15 @@ ${figures}</div></section>
 
 function renderPicture(picture: PictureFacts, maker: InstanceFacts | undefined, anchors: Anchors): Html {
   const {id, type, bytes, others} = picture;
+  const anchor = anchors.get(id) ?? '';
   const title = titleOf(picture, maker);
   const saved = [picture, ...others].map(
-    file => html`<a download="${file.name}" href="${dataUrl(file.type, file.bytes)}">${file.name}</a>`,
+    file =>
+      html`<a download="${anchor.replace(/^i-/, '')}-${file.name}" href="${dataUrl(file.type, file.bytes)}">${file.name}</a>`,
   );
-  const anchor = anchors.get(id) ?? '';
   const made = title === id ? nothing : html`by <a href="#${anchor}">${id}</a> `;
   const head = title === id ? html`<a href="#${anchor}">${title}</a>` : title;
-  return html`<figure><img src="${dataUrl(type, bytes)}" alt="${altOf(picture, title)}">
+  return html`<figure class="${isWide(picture) ? 'broad' : 'plain'}"><img src="${dataUrl(type, bytes)}" alt="${altOf(picture, title)}">
 <figcaption><strong>${head}</strong> ${made}<span class="screen">Save: ${join(saved, ', ')}</span></figcaption></figure>
 `;
 }
@@ -48,3 +49,22 @@ function altOf({type, bytes, name}: PictureFacts, title: string): string {
 
 const decode = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
+
+/** Broader than this, a picture takes the whole width: half of it would make its text too small. */
+const BROAD = 2;
+
+const isWide = (picture: PictureFacts): boolean => {
+  const [width, height] = sizeOf(picture);
+  return width > BROAD * height;
+};
+
+/** What a PNG's header or the root of an SVG says; equal sides where it says nothing. */
+function sizeOf({type, bytes}: PictureFacts): readonly [number, number] {
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (type === 'image/png' && data.length >= 24) return [data.readUInt32BE(16), data.readUInt32BE(20)];
+  if (type !== 'image/svg+xml') return [1, 1];
+  const root = /<svg\b[^>]*>/.exec(data.toString('utf8'))?.[0] ?? '';
+  const [, width, height] =
+    /\bviewBox="[\d.e+-]+[ ,]+[\d.e+-]+[ ,]+([\d.e+-]+)[ ,]+([\d.e+-]+)"/.exec(root) ?? [];
+  return width === undefined || height === undefined ? [1, 1] : [Number(width), Number(height)];
+}

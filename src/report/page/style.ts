@@ -53,11 +53,12 @@ sup{font-size:.72em;line-height:0}
 .sources{font-size:.9rem;color:var(--faint);margin:.6rem 0}.sources ul{margin:.4rem 0;padding-left:1.2rem}.sources li{margin:.3rem 0}
 :target{background:var(--mark)}
 summary{cursor:pointer}
-.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
+.pictures{display:grid;grid-auto-flow:dense;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
 figure{margin:0;min-width:0}
 .pictures img{display:block;max-width:100%;height:auto;margin:auto;background:#fff}
 .pictures figure{border:1px solid var(--line);border-radius:10px;overflow:hidden;background:#fff;display:flex;flex-direction:column}
 .pictures figure img{padding:.8rem;flex:0 1 auto}
+.pictures .broad{grid-column:1/-1}
 .pictures figcaption{background:var(--paper);border-top:1px solid var(--line);padding:.6rem .9rem;font-size:.9rem;color:var(--faint);margin-top:auto}
 .pictures figcaption strong{display:block;color:var(--ink)}
 figcaption{color:var(--faint);font-size:.9rem}
