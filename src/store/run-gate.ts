@@ -57,10 +57,11 @@ export class RunGate {
     return {name, leave: () => removeFile(path)};
   }
 
+  /** Those of a kind who live; what the dead of any kind left goes. */
   #others(own: string, what: 'run' | 'sweep'): string[] {
-    const names = namesIn(this.#folder).filter(name => name !== own && name.endsWith(`.${what}`));
-    return names.filter(name => {
-      if (isHeldByAnyone(this.#folder, name, this.#now())) return true;
+    return namesIn(this.#folder).filter(name => {
+      if (name === own) return false;
+      if (isHeldByAnyone(this.#folder, name, this.#now())) return name.endsWith(`.${what}`);
       removeFile(join(this.#folder, name));
       return false;
     });
