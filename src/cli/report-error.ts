@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {type Diagnostic, mistake, renderDiagnostic} from '../core/diagnostic.ts';
 import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
+import {describeStoreError, hasCode, ioError} from '../store/store-error.ts';
 import {EXIT, type ExitCode, UserMistakes} from './exit.ts';
 import type {Shell} from './program.ts';
 
@@ -17,11 +18,26 @@ export async function reportError(error: unknown, shell: Shell): Promise<ExitCod
   if (isCommanderError(error)) {
     // Help and version that were asked for end so, too.
     if (error.exitCode === 0) return EXIT.ok;
-    await drawDiagnostics([commandLineMistake(error)], shell);
+    await drawDiagnostics(
+      [
+        commandLineMistake(
+          error,
+          shell.argv.find(word => !word.startsWith('-')),
+        ),
+      ],
+      shell,
+    );
+    return EXIT.mistake;
+  }
+  if (hasCode(error, ...MACHINE)) {
+    await drawDiagnostics([mistake('machine', describeStoreError(ioError(error, shell.outside.cwd)))], shell);
     return EXIT.mistake;
   }
   return reportBug(error, shell);
 }
+
+/** What the system refuses for reasons that only the user can mend. */
+const MACHINE = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'ENOTDIR', 'EIO'];
 
 /** All mistakes at once: drawn on standard error, or with `--json` as one event on standard output. */
 export async function drawDiagnostics(diagnostics: readonly Diagnostic[], shell: Shell): Promise<void> {
@@ -51,19 +67,43 @@ const isCommanderError = (error: unknown): error is CommanderProblem & Error =>
   'code' in error &&
   String(error.code).startsWith('commander.');
 
-function commandLineMistake({code, message}: CommanderProblem): Diagnostic {
+function commandLineMistake({code, message}: CommanderProblem, command: string | undefined): Diagnostic {
   const [said = '', suggestion = ''] = message.replace(/^error: /, '').split('\n');
   const near = /Did you mean (.*)\?/.exec(suggestion)?.[1];
+  const isKnown = command !== undefined && code !== 'commander.unknownCommand';
   const hint =
-    near === undefined
-      ? '`pipe help` lists all commands, `pipe COMMAND --help` all options'
-      : `did you mean ${near}?`;
+    near !== undefined
+      ? `did you mean ${near}?`
+      : isKnown
+        ? `\`pipe ${command} --help\` lists its options, with examples`
+        : '`pipe help` lists all commands';
   return mistake(
     code.replace('commander.', 'command-line-').replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
-    said,
+    reword(said),
     undefined,
     {hint},
   );
+}
+
+/** What commander says, in the form of all other messages: expected X, got Y. */
+function reword(said: string): string {
+  const invalid = /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. (.*)$/.exec(said);
+  if (invalid !== null) {
+    const [, option = '', value = '', reason = ''] = invalid;
+    const choices = /^Allowed choices are (.*)\.$/.exec(reason)?.[1];
+    const expected =
+      choices === undefined ? reason.replace(/\.$/, '') : `expected one of ${choices}, got '${value}'`;
+    return `${option}: ${expected}`;
+  }
+  const argument =
+    /^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/.exec(said);
+  if (argument !== null) return `${argument[2]}: expected one of ${argument[3]}, got '${argument[1]}'`;
+  const missing = /^option '(?:-\w, )?(--[\w-]+) (<.*>)' argument missing$/.exec(said);
+  if (missing !== null) return `${missing[1]}: expected ${missing[2]}, got nothing`;
+  const conflict =
+    /^option '(?:-\w, )?(--[\w-]+)[^']*' cannot be used with option '(?:-\w, )?(--[\w-]+)/.exec(said);
+  if (conflict !== null) return `expected one of ${conflict[1]} and ${conflict[2]}, got both`;
+  return said;
 }
 
 function reportBug(error: unknown, {outside, version, argv}: Shell): ExitCode {

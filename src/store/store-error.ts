@@ -51,7 +51,7 @@ function meaningOf(code: string): string | undefined {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return 'the disk is full; free some space (`pipe gc --dry-run` shows what the store could give back)';
+      return 'the disk is full; free some space (`pipe gc` shows what the store could give back)';
     case 'EACCES':
     case 'EPERM':
       return 'no permission; check the owner and the mode of the file and of its folder';
@@ -62,6 +62,8 @@ function meaningOf(code: string): string | undefined {
       return 'too many open files; raise the limit (`ulimit -n`) or lower `--jobs`';
     case 'ENOENT':
       return 'no such file or folder';
+    case 'ENOTDIR':
+      return 'a file is where a folder should be; move it away';
     case 'ELOOP':
       return 'a loop of symbolic links';
     case 'ENAMETOOLONG':
