@@ -74,6 +74,22 @@ test('every mistake ends with 2 and is said as it should be', async () => {
   assert.equal(text, existsSync(file) ? readFileSync(file, 'utf8') : '', 'UPDATE_SNAPSHOTS=1 rewrites it');
 });
 
+test('a declaration that is none is a mistake at the place that uses it', async () => {
+  using project = new CliProject('pipeline: study\nstages:\n  work:\n    uses: ./work.ts\n');
+  const module = (outputs: string): string =>
+    `import {defineStage, z} from 'pipe/stage';
+     export default defineStage({about: '', params: z.object({}), inputs: {}, outputs: ${outputs}, run() {}});`;
+  project.write('work.ts', module("{part: {kind: 'file', path: 'a.txt'}}"));
+  const {code, stderr} = await project.pipe('plan', 'study');
+  assert.equal(code, 2);
+  assert.match(stderr, /expected 'file', 'folder' or {kind, name} for `outputs\.part`, got/);
+  assert.match(stderr, /pipelines\/study\.yaml:4:11/);
+  project.write('work.ts', module("{part: 'file'"));
+  const broken = await project.pipe('plan', 'study');
+  assert.equal(broken.code, 2);
+  assert.match(broken.stderr, /work\.ts:2:/, 'the place in the module');
+});
+
 test('with --json a mistake is one event on standard output', async () => {
   using project = new CliProject(PIPELINE);
   const {code, stdout, stderr} = await project.pipe('run', 'study', 'wrok', '--json');

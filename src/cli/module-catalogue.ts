@@ -74,10 +74,29 @@ function problemOf(value: unknown): string | undefined {
   const params: unknown = Reflect.get(value, 'params');
   if (!isObject(params) || Reflect.get(params, 'type') !== 'object') return '`params` to be z.object({…})';
   if (typeof Reflect.get(value, 'run') !== 'function') return '`run` to be a function';
-  for (const part of ['inputs', 'outputs']) {
-    if (!isObject(Reflect.get(value, part))) return `\`${part}\` to be an object; {} for none`;
-  }
-  return undefined;
+  return (
+    problemIn(value, 'inputs', isArity, "'one', 'optional' or 'each'") ??
+    problemIn(value, 'outputs', isOutput, "'file', 'folder' or {kind, name}")
+  );
 }
+
+function problemIn(
+  value: object,
+  part: string,
+  isRight: (declared: unknown) => boolean,
+  expected: string,
+): string | undefined {
+  const declared: unknown = Reflect.get(value, part);
+  if (!isObject(declared)) return `\`${part}\` to be an object; {} for none`;
+  const wrong = Object.entries(declared).find(([, each]) => !isRight(each));
+  if (wrong === undefined) return undefined;
+  return `${expected} for \`${part}.${wrong[0]}\`, got ${JSON.stringify(wrong[1])}`;
+}
+
+const isArity = (value: unknown): boolean => value === 'one' || value === 'optional' || value === 'each';
+const isKind = (value: unknown): boolean => value === 'file' || value === 'folder';
+const isOutput = (value: unknown): boolean =>
+  isKind(value) ||
+  (isObject(value) && isKind(Reflect.get(value, 'kind')) && typeof Reflect.get(value, 'name') === 'string');
 
 const isDefinition = (value: unknown): value is StageDefinition => problemOf(value) === undefined;

@@ -39,7 +39,7 @@ export type Verdict =
 export interface Compared {
   readonly id: InstanceId;
   readonly verdict: Verdict;
-  /** Code, parameters or inputs are others than those that the lock file was written for. */
+  /** Though its inputs are the same, its code or parameters are others than those that the lock file is of. */
   readonly hasOtherKey: boolean;
 }
 
@@ -57,16 +57,21 @@ export function compareWithLock(
   outcomes: ReadonlyMap<InstanceId, Outcome>,
   options: ComparisonOptions,
 ): Compared[] {
+  const verdicts = new Map<InstanceId, Verdict>();
   return plan.instances.flatMap((instance): Compared[] => {
     const outcome = outcomes.get(instance.id);
     if (outcome === undefined) return [];
     const locked = lock.get(instance.id);
     const verdict = verdictOf(instance, locked, outcome, options);
-    const hasOtherKey =
-      locked !== undefined && 'result' in outcome && outcome.fingerprint !== locked.fingerprint;
-    return [{id: instance.id, verdict, hasOtherKey}];
+    verdicts.set(instance.id, verdict);
+    const isOther = locked !== undefined && 'result' in outcome && outcome.fingerprint !== locked.fingerprint;
+    const hasSameInputs = producersOf(instance).every(id => verdicts.get(id)?.is === 'bit-equal');
+    return [{id: instance.id, verdict, hasOtherKey: isOther && hasSameInputs}];
   });
 }
+
+const producersOf = ({inputs}: Instance): InstanceId[] =>
+  Object.values(inputs).flatMap(edge => (edge.kind === 'one' ? [edge.from.id] : edge.from.map(({id}) => id)));
 
 function verdictOf(
   instance: Instance,

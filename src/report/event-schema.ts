@@ -205,7 +205,7 @@ const compared = z.object({
     z.object({
       id: instanceId,
       verdict: z.enum(['bit-equal', 'within-tolerance', 'different', 'failed', 'volatile', 'unknown']),
-      hasOtherKey: z.boolean().describe('Code, parameters or inputs are others than in the lock file'),
+      hasOtherKey: z.boolean().describe('Code or parameters are others than in the lock file'),
       deviations: z.array(
         z.object({
           name: z.string(),

@@ -15,7 +15,7 @@ import type {BlobStore} from '../../store/store.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {openRunner} from '../pipeline-runner.ts';
-import type {Invocation, Shell} from '../program.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {type Compared, compareWithLock, type Deviation} from '../reproduction.ts';
 import {print} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
@@ -99,8 +99,8 @@ function draw(compared: readonly Compared[], tolerance: number, palette: Palette
   const lines = compared.flatMap(each => verdictLines(each, palette));
   const others = compared.filter(({hasOtherKey}) => hasOtherKey).length;
   if (others > 0) {
-    const what = `${plural(others, 'instance')} ${others === 1 ? 'has' : 'have'} another key than the lock file`;
-    lines.push(`${palette.warning('!')} ${what}: code, parameters or inputs changed since it was written`);
+    const what = `${plural(others, 'instance')} ${others === 1 ? 'has' : 'have'} other code or parameters`;
+    lines.push(`${palette.warning('!')} ${what} than when the lock file was written`);
   }
   const different = countOf(compared, 'different');
   const failed = countOf(compared, 'failed');
