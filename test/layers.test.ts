@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/spec': ['src/core'],
   'src/plan': ['src/core', 'src/stage', 'src/spec'],
   'src/action': ['src/core', 'src/stage', 'src/plan'],
-  'src/store': ['src/core', 'src/action'],
+  'src/store': ['src/core', 'src/stage', 'src/plan', 'src/action'],
   'src/exec': ['src/core', 'src/stage', 'src/action'],
   'src/run': ['src/core', 'src/stage', 'src/spec', 'src/plan', 'src/action', 'src/store', 'src/exec'],
   'src/report': ['src/core', 'src/plan', 'src/action', 'src/run', 'src/stage'],

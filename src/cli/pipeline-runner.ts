@@ -12,7 +12,7 @@ import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
 import {UserMistakes} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
-import type {Options, Shell} from './program.ts';
+import type {Options, Shell} from './shell.ts';
 import {machineOf} from './workspace.ts';
 
 export interface OpenRunner {

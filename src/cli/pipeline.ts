@@ -4,18 +4,15 @@
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Json} from '../core/json.ts';
-import type {Result} from '../core/result.ts';
 import type {Plan} from '../plan/plan.ts';
 import {writeAtomically} from '../store/atomic-file.ts';
 import {UserMistakes} from './exit.ts';
 import {diskTrees, PlanCache, type PlanQuestion} from './plan-cache.ts';
-import type {Options, Shell} from './program.ts';
+import type {Planned, Planner} from './planner.ts';
 import {type Chosen, choosePipeline} from './project.ts';
+import type {Options, Shell} from './shell.ts';
 import {openWorkspace, type Workspace} from './workspace.ts';
-
-export type Planned = Result<Plan, readonly Diagnostic[]>;
 
 export interface Pipeline {
   readonly workspace: Workspace;
@@ -70,14 +67,6 @@ export async function planChosen(
   if (!planned.ok) throw new UserMistakes(planned.error);
   await cache.keep(question, text, observed, planned.value);
   return {workspace, chosen, plan: planned.value, replan};
-}
-
-export interface Planner {
-  readonly plan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
-  readonly observed: {
-    readonly modules: ReadonlyMap<string, string>;
-    readonly exists: ReadonlyMap<string, boolean>;
-  };
 }
 
 /**

@@ -4,18 +4,28 @@ import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Json} from '../core/json.ts';
-import {err} from '../core/result.ts';
+import {err, type Result} from '../core/result.ts';
 import {loadStages} from '../plan/catalogue.ts';
 import {readCells} from '../plan/cells.ts';
+import type {Plan} from '../plan/plan.ts';
 import {planPipeline} from '../plan/planner.ts';
 import {readPipeline, type TreeCache} from '../spec/read-pipeline.ts';
 import type {Cell} from '../stage/define.ts';
 import {UserMistakes} from './exit.ts';
 import {ModuleCatalogue} from './module-catalogue.ts';
-import type {Planned, Planner} from './pipeline.ts';
 import type {PlanQuestion} from './plan-cache.ts';
 import type {StageFolders} from './stage-modules.ts';
 import type {Workspace} from './workspace.ts';
+
+export type Planned = Result<Plan, readonly Diagnostic[]>;
+
+export interface Planner {
+  readonly plan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
+  readonly observed: {
+    readonly modules: ReadonlyMap<string, string>;
+    readonly exists: ReadonlyMap<string, boolean>;
+  };
+}
 
 export interface PlannerOptions {
   readonly text: string;

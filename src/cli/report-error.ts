@@ -8,7 +8,7 @@ import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
 import {describeStoreError, hasCode, ioError} from '../store/store-error.ts';
 import {EXIT, type ExitCode, UserMistakes} from './exit.ts';
-import type {Shell} from './program.ts';
+import type {Shell} from './shell.ts';
 
 export async function reportError(error: unknown, shell: Shell): Promise<ExitCode> {
   if (error instanceof UserMistakes) {

@@ -4,17 +4,24 @@
 import {relative, sep} from 'node:path';
 import {watch as watchFiles} from 'chokidar';
 import {paletteOf} from '../report/palette.ts';
-import {runOnce} from './commands/run.ts';
 import {EXIT, type ExitCode} from './exit.ts';
 import {openPipeline, type Pipeline} from './pipeline.ts';
-import {openRunner} from './pipeline-runner.ts';
-import type {Invocation, Shell} from './program.ts';
+import {type OpenRunner, openRunner} from './pipeline-runner.ts';
 import {reportError} from './report-error.ts';
+import type {Invocation, Options, Shell} from './shell.ts';
 
 /** Editors write a file in several steps; what comes within this time is one change. Milliseconds. */
 const SETTLE_MS = 150;
 
-export async function watch(shell: Shell, {args, options}: Invocation, first: Pipeline): Promise<ExitCode> {
+/** Runs one plan from its selection to its tables; what `pipe run` does once. */
+type RunOnce = (shell: Shell, pipeline: Pipeline, runner: OpenRunner, options: Options) => Promise<ExitCode>;
+
+export async function watch(
+  shell: Shell,
+  {args, options}: Invocation,
+  first: Pipeline,
+  runOnce: RunOnce,
+): Promise<ExitCode> {
   const {outside} = shell;
   const {project} = first.workspace;
   const palette = paletteOf(outside.stderr.colors);

@@ -18,7 +18,7 @@ import type {BlobStore, FileStates} from '../store/store.ts';
 import {type Code, openCode} from './code.ts';
 import {type Config, readConfig} from './config.ts';
 import {refuse} from './exit.ts';
-import type {Shell} from './program.ts';
+import type {Shell} from './shell.ts';
 
 export interface Workspace {
   /** Absolute, without symbolic links. */

@@ -6,8 +6,9 @@ import {dirname, join, resolve} from 'node:path';
 import {cutAtWordBreak, parseTyped} from '../command-line.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {lastPipeline, openPipeline, type Pipeline} from '../pipeline.ts';
-import {buildProgram, type Shell} from '../program.ts';
+import {buildProgram} from '../program.ts';
 import {choosePipeline, findProject, listPipelines} from '../project.ts';
+import type {Shell} from '../shell.ts';
 
 type CommandOf = ReturnType<typeof buildProgram>;
 type OptionOf = CommandOf['options'][number];

@@ -1,7 +1,7 @@
 // Completion scripts. The shells only pass the line on; `pipe __complete` knows the candidates.
 
 import {EXIT, type ExitCode} from '../exit.ts';
-import type {Shell} from '../program.ts';
+import type {Shell} from '../shell.ts';
 
 export function completion({outside}: Shell, shell: string): ExitCode {
   outside.stdout.screen.write(shell === 'bash' ? BASH : shell === 'zsh' ? ZSH : FISH);

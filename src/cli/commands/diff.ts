@@ -7,8 +7,8 @@ import {type Column, renderTable} from '../../report/table.ts';
 import type {Ledger} from '../../store/ledger.ts';
 import type {RunRecord} from '../../store/run-record.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findProject} from '../project.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
 

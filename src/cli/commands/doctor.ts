@@ -9,8 +9,8 @@ import {formatBytes, plural} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {renderTable} from '../../report/table.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findProject, listPipelines} from '../project.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson, type Surroundings} from '../surroundings.ts';
 import {openWorkspace, type Workspace} from '../workspace.ts';
 

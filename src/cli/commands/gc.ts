@@ -8,8 +8,8 @@ import {parseSize, SIZE_EXAMPLES} from '../../spec/quantity.ts';
 import {describeStoreError} from '../../store/store-error.ts';
 import {type Sweep, type SweepError, sweep} from '../../store/sweep.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findProject} from '../project.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
 

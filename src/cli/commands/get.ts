@@ -6,8 +6,8 @@ import {paletteOf} from '../../report/palette.ts';
 import {describeStoreError} from '../../store/store-error.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {artifactOf, findInstance, resultOf} from '../results.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {fromCwd} from '../workspace.ts';
 

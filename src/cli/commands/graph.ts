@@ -9,7 +9,7 @@ import {paletteOf} from '../../report/palette.ts';
 import {type Graph, graphOf} from '../../report/stage-graph.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
 const FORMAT_OF: Readonly<Record<string, string>> = {

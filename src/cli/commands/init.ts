@@ -4,7 +4,7 @@ import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve} from 'node:path';
 import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
-import type {Invocation, Shell} from '../program.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
 export async function init(shell: Shell, {args}: Invocation): Promise<ExitCode> {

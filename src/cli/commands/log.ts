@@ -5,8 +5,8 @@ import {paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findInstance, metricNames, readLog, resultOf} from '../results.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
 export async function log(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {

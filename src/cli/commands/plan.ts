@@ -6,7 +6,7 @@ import {type Predictions, predictionLines, reasonOf} from '../../report/predicti
 import {EXIT, type ExitCode} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
-import type {Invocation, Options, Shell} from '../program.ts';
+import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 
 /** Exit code 10 where something would run, or where that is known only when matrix files are there. */

@@ -6,8 +6,8 @@ import {renderPage} from '../../report/page/page.ts';
 import {writeAtomically} from '../../store/atomic-file.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {gatherFacts} from '../report/gather.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
 const DEFAULT_NAME = 'report.html';

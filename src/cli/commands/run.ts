@@ -16,8 +16,8 @@ import {describeStoreError} from '../../store/store-error.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
-import type {Invocation, Options, Shell} from '../program.ts';
 import {publishedTables} from '../published-tables.ts';
+import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
 export async function run(shell: Shell, invocation: Invocation): Promise<ExitCode> {
@@ -30,7 +30,7 @@ export async function run(shell: Shell, invocation: Invocation): Promise<ExitCod
   rememberPipeline(pipeline);
   if (options.watch) {
     const {watch} = await import('../watch.ts');
-    return watch(shell, invocation, pipeline);
+    return watch(shell, invocation, pipeline, runOnce);
   }
   const runner = openRunner(shell, pipeline, options);
   try {

@@ -5,8 +5,8 @@ import {writeFileSync} from 'node:fs';
 import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {ModuleCatalogue} from '../module-catalogue.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findProject} from '../project.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {fromCwd, openWorkspace} from '../workspace.ts';
 

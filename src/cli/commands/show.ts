@@ -16,8 +16,8 @@ import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findInstances, type Known, knownOf, metricNames, readLog} from '../results.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 
 export async function show(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {

@@ -5,8 +5,8 @@ import {bar} from '../../report/frame.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {describeStoreError} from '../../store/store-error.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findProject} from '../project.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
 

@@ -9,8 +9,8 @@ import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Predictions, reasonOf} from '../../report/prediction-lines.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
-import type {Invocation, Shell} from '../program.ts';
 import {findInstances} from '../results.ts';
+import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {predict} from './plan.ts';
 

@@ -5,7 +5,7 @@ import {quoteArgument} from '../../report/failure.ts';
 import type {CommandFacts, InstanceFacts, RunFacts} from '../../report/page/facts.ts';
 import type {Ledger} from '../../store/ledger.ts';
 import type {RunRecord} from '../../store/run-record.ts';
-import type {Options} from '../program.ts';
+import type {Options} from '../shell.ts';
 
 /** Runs that are named among the commands. */
 const RUNS_NAMED = 8;
