@@ -15,7 +15,7 @@ import {materialiseInputs} from './materialise.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
 import type {RunRequest, Surroundings} from './request.ts';
 import type {Grant} from './resources.ts';
-import {Sandbox} from './sandbox.ts';
+import type {Sandbox, Sandboxes} from './sandbox.ts';
 import type {Stores} from './stores.ts';
 
 export interface AttemptServices {
@@ -24,6 +24,7 @@ export interface AttemptServices {
   readonly surroundings: Surroundings;
   readonly actions: ActionBuilder;
   readonly request: RunRequest;
+  readonly sandboxes: Sandboxes;
 }
 
 export type Executed = Result<Execution, StageFailure | {readonly reason: 'cancelled'}>;
@@ -53,10 +54,10 @@ export class Attempt {
   }
 
   async execute(listener: TaskListener, signal: AbortSignal): Promise<Executed> {
-    const {surroundings, executor, stores} = this.#services;
+    const {surroundings, executor, stores, sandboxes} = this.#services;
     this.#startedAt = surroundings.now();
     try {
-      this.#sandbox = new Sandbox(join(surroundings.cache, 'sandboxes'), this.#instance);
+      this.#sandbox = sandboxes.open(this.#instance);
     } catch (error) {
       return err({reason: 'store', message: `cannot make a sandbox: ${String(error)}`});
     }
@@ -121,9 +122,10 @@ export class Attempt {
     return this.#sandbox === undefined ? [] : readTail(this.#sandbox.logFile);
   }
 
-  /** Removes the sandbox. */
+  /** Gives the sandbox back. */
   close(): void {
-    this.#sandbox?.remove();
+    if (this.#sandbox !== undefined) this.#services.sandboxes.close(this.#sandbox);
+    this.#sandbox = undefined;
   }
 
   async #entry(): Promise<Result<string, StageFailure>> {

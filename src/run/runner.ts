@@ -11,7 +11,7 @@ import {Publisher} from './publication.ts';
 import {Rebuilder} from './rebuilder.ts';
 import type {Prediction, Run, RunRequest, RunSummary, Surroundings} from './request.ts';
 import {RunNews} from './run-news.ts';
-import {sweepSandboxes} from './sandbox.ts';
+import {Sandboxes, sweepSandboxes} from './sandbox.ts';
 import {Scheduler} from './scheduler.ts';
 import type {Stores} from './stores.ts';
 
@@ -45,14 +45,29 @@ export class Runner {
       replayLogs: request.replayLogs,
     });
     const rebuilder = new Rebuilder(stores, actions);
-    const scheduler = new Scheduler({stores, executor, surroundings, actions, rebuilder, news, request});
+    const sandboxes = new Sandboxes(join(cache, 'sandboxes'));
+    const scheduler = new Scheduler({
+      stores,
+      executor,
+      surroundings,
+      actions,
+      rebuilder,
+      news,
+      request,
+      sandboxes,
+    });
     return {
-      finished: this.#finish(request, scheduler, news),
+      finished: this.#finish(request, scheduler, news, sandboxes),
       stop: () => scheduler.stop(),
     };
   }
 
-  async #finish(request: RunRequest, scheduler: Scheduler, news: RunNews): Promise<RunSummary> {
+  async #finish(
+    request: RunRequest,
+    scheduler: Scheduler,
+    news: RunNews,
+    sandboxes: Sandboxes,
+  ): Promise<RunSummary> {
     const {stores, executor, surroundings} = this.#options;
     const startedAt = surroundings.now();
     // `run` returns before the first event.
@@ -64,6 +79,7 @@ export class Runner {
       await sweepSandboxes(join(surroundings.cache, 'sandboxes'), startedAt, () => executor.sweep());
       await scheduler.run();
     } finally {
+      await sandboxes.clear();
       stores.files.save();
       pass?.leave();
     }
