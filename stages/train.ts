@@ -5,7 +5,8 @@ import {defineStage} from '../src/stage/define.ts';
 import {hyperparameters} from './learn/hyperparameters.ts';
 
 export default defineStage({
-  about: 'Trains one model with one optimizer and one seed: weights, learning curve, predictions.',
+  about:
+    'Trains one model with one optimizer and one seed: weights, learning curve, predictions, ONNX model.',
   params: hyperparameters,
   inputs: {data: 'one', hyperparameters: 'optional', augmentation: 'optional'},
   outputs: {
@@ -13,6 +14,7 @@ export default defineStage({
     curve: {kind: 'file', name: 'curve.csv'},
     predictions: {kind: 'file', name: 'predictions.safetensors'},
     summary: {kind: 'file', name: 'summary.json'},
+    model: {kind: 'file', name: 'model.onnx'},
   },
   usesDevice: true,
   async run({params, inputs, outputs, device, cpus, checkpoint, metric, progress, log, signal}) {

@@ -2,6 +2,7 @@
 
 export {compile} from './compile.ts';
 export {EngineError} from './errors.ts';
+export {exportInference, type Inference} from './inference.ts';
 export type * from './program.ts';
 export {type DeviceReport, listDevices} from './run/devices.ts';
 export {decodeSafetensors, encodeSafetensors, type TensorFile} from './safetensors.ts';

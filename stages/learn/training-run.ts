@@ -12,6 +12,7 @@ import {readCheckpoint, writeCheckpoint} from './checkpoint.ts';
 import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
 import {type Hyperparameters, hyperparameters} from './hyperparameters.ts';
+import {inferenceModel} from './inference-model.ts';
 import {type TrainingResult, train} from './loop.ts';
 import type {Predictions} from './metrics.ts';
 import {countParameters} from './models/model.ts';
@@ -29,6 +30,7 @@ export interface TrainingRun {
     readonly curve: string;
     readonly predictions: string;
     readonly summary: string;
+    readonly model: string;
   };
   readonly device: {readonly choice: string; readonly gpus: readonly number[]};
   readonly cpus: number;
@@ -77,6 +79,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   const weights = encodeWeights(assembly, dataset, result);
   await writeFile(outputs.weights, weights);
   await writeFile(outputs.curve, curveToCsv(result.curve));
+  await writeFile(outputs.model, inferenceModel(training.model, dataset, result.state));
   await writeFile(outputs.predictions, encodePredictions(dataset, result));
   const metrics = metricsOf(assembly, result);
   for (const [name, value] of Object.entries(metrics)) if (Number.isFinite(value)) metric(name, value);

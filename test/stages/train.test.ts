@@ -19,7 +19,7 @@ const preprocessed = await runStage(
 const data = preprocessed.asInput();
 const small = {hidden: [16], epochs: 4, batch_size: 32, lr: 0.1};
 
-const names = ['weights', 'curve', 'predictions', 'summary'] as const;
+const names = ['weights', 'curve', 'predictions', 'summary', 'model'] as const;
 const digests = (run: StageRun): Readonly<Record<string, string>> =>
   Object.fromEntries(
     names.map(name => [

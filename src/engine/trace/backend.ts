@@ -42,6 +42,12 @@ export const runningOps = (): string[] =>
     .filter(name => name.endsWith('__op'))
     .map(name => name.slice(0, -'__op'.length).replace(/_$/, ''));
 
+/** The random op that is running, if one is. */
+export function randomOp(): string | undefined {
+  const op = runningOps().find(name => randomOps.has(name));
+  return op === undefined ? undefined : `tf.${op}`;
+}
+
 function typed(values: ArrayLike<number | boolean>, type: ElementType): Data {
   const list = Array.from(values, Number);
   if (type === 'float32') return Float32Array.from(list);
@@ -124,8 +130,8 @@ export class TraceBackend extends KernelBackend {
   }
 
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
-    const random = runningOps().find(op => randomOps.has(op));
-    if (random !== undefined) this.fail(randomMessage(`tf.${random}`));
+    const random = randomOp();
+    if (random !== undefined) this.fail(randomMessage(random));
     const value = this.#constant(values, shape, dtype);
     return this.adopt(value).dataId;
   }

@@ -9,7 +9,7 @@ const engineFolder = here.endsWith('.ts') ? dirname(dirname(here)) : dirname(her
 const own = [engineFolder, pathToFileURL(engineFolder).href];
 
 const isForeign = (frame: string): boolean =>
-  /[\\/]@tensorflow[\\/]tfjs|[\\/]tfjs-[a-z-]+[\\/]src[\\/]|node:internal|\(node:|\bnative\b|<anonymous>/.test(
+  /[\\/]@tensorflow[\\/]tfjs|[\\/]tfjs-[a-z-]+[\\/]src[\\/]|node:internal|\(node:|\(native\)|\(<anonymous>\)|at <anonymous>$/.test(
     frame,
   ) || own.some(folder => frame.includes(`${folder}/`));
 

@@ -13,15 +13,18 @@ function switchTo(name: string): void {
   if (tf.engine().backendName !== name) throw new EngineError(`the TF.js backend ${name} did not start`);
 }
 
+/** The backend in use. Where none was chosen yet, TF.js chooses now, lest it take that of the engine for the choice. */
+const current = (): string => (tf.engine().backend === null ? '' : tf.engine().backendName);
+
 /** Runs `body` in a scope of its own on a backend; only tensors that were kept outlive it. */
 export function runOn<T>(backendName: string, scope: string, body: () => T): T {
-  const before = tf.engine().backendName;
+  const before = current();
   switchTo(backendName);
   tf.engine().startScope(scope);
   try {
     return body();
   } finally {
     tf.engine().endScope();
-    if (before) switchTo(before);
+    switchTo(before);
   }
 }

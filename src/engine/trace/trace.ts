@@ -10,7 +10,7 @@ import {iota} from '../ir/shape.ts';
 import type {Graph, NamedValue, Shape, StateEntry, Value} from '../ir/value.ts';
 import {definedKernels} from '../kernels/index.ts';
 import type {Definition, Dtype, StepInputs, StepOutputs, TensorsNamed} from '../program.ts';
-import {backendName, randomMessage, TraceBackend} from './backend.ts';
+import {backendName, randomMessage, randomOp, TraceBackend} from './backend.ts';
 import {runKernel} from './call.ts';
 import {checkOutputs} from './outputs.ts';
 import {placeOf} from './place.ts';
@@ -41,7 +41,7 @@ function whileTracing<T>(b: Builder, name: string, body: () => T): T {
   register();
   const {random} = Math;
   backend.begin(b);
-  Math.random = () => backend.fail(randomMessage('Math.random'));
+  Math.random = () => backend.fail(randomMessage(randomOp() ?? 'Math.random'));
   try {
     const result = runOn(backendName, name, body);
     if (backend.failure !== undefined) throw backend.failure;
