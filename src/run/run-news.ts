@@ -52,7 +52,7 @@ export class RunNews {
 
   #replay(id: InstanceId, log: Parameters<BlobStore['read']>[0]): void {
     const text = this.#options.blobs.read(log);
-    if (!text.ok) return this.notice(`the log of ${id} is no longer in the store`, id);
-    if (text.value.length > 0) this.emit({type: 'replayed', id, text: text.value.toString('utf8')});
+    if (!text.ok) this.notice(`the log of ${id} is no longer in the store`, id);
+    else if (text.value.length > 0) this.emit({type: 'replayed', id, text: text.value.toString('utf8')});
   }
 }
