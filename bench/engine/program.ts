@@ -5,6 +5,7 @@ import type {Definition, HostTensor, HostTensors} from '../../src/engine/program
 import {initialStatistics, initialWeights, type Model} from '../../stages/learn/models/model.ts';
 
 export type Rule = 'sgd' | 'sam';
+export const isRule = (text: string | undefined): text is Rule => text === 'sgd' || text === 'sam';
 
 /** Both sides of a comparison use these. */
 export const hyper = {learningRate: 0.05, momentum: 0.9, weightDecay: 5e-4, rho: 0.05} as const;
