@@ -3,6 +3,7 @@
 
 import {readFile, writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
+import type {Measurement} from './sharpness/measurement.ts';
 
 const points = z.int().min(0).max(201);
 
@@ -47,7 +48,7 @@ export default defineStage({
     const {checkFits, decodeTrainedModel} = await import('./sharpness/trained-model.ts');
     const {chooseSamples} = await import('./sharpness/samples.ts');
     const {Surface} = await import('./sharpness/surface.ts');
-    const {measureSharpness} = await import('./sharpness/measurement.ts');
+    const {measureSharpness, nothingMeasured} = await import('./sharpness/measurement.ts');
     const {eigenvaluesToCsv, metricsOf, slicesToCsv, toJson} = await import('./sharpness/record.ts');
 
     const weightsPath = inputs.model.files.weights ?? inputs.model.path;
@@ -77,23 +78,25 @@ export default defineStage({
       params.lanczos_steps +
       params.line_points +
       params.grid_points ** 2;
-    const measurement = await measureSharpness(surface, {
-      eigenvalues: params.eigenvalues,
-      powerIterations: params.power_iterations,
-      lanczosSteps: params.lanczos_steps,
-      tolerance: params.tolerance,
-      rho: params.rho,
-      groups,
-      linePoints: params.line_points,
-      gridPoints: params.grid_points,
-      reach: params.reach,
-      seed: params.seed,
-      onStep: detail => {
-        signal.throwIfAborted();
-        // Power iteration usually stops before its last iteration, so this ends below the total.
-        progress({done: ++done, total: Math.max(done, total), unit: 'evaluations', detail});
-      },
-    });
+    const measure = (): Promise<Measurement> =>
+      measureSharpness(surface, {
+        eigenvalues: params.eigenvalues,
+        powerIterations: params.power_iterations,
+        lanczosSteps: params.lanczos_steps,
+        tolerance: params.tolerance,
+        rho: params.rho,
+        groups,
+        linePoints: params.line_points,
+        gridPoints: params.grid_points,
+        reach: params.reach,
+        seed: params.seed,
+        onStep: detail => {
+          signal.throwIfAborted();
+          // Power iteration usually stops before its last iteration, so this ends below the total.
+          progress({done: ++done, total: Math.max(done, total), unit: 'evaluations', detail});
+        },
+      });
+    const measurement = trained.isFinite ? await measure() : nothingMeasured;
     await surface.dispose();
     const about = {
       model: trained.model.name,
@@ -110,6 +113,10 @@ export default defineStage({
     for (const [name, value] of Object.entries(metricsOf(measurement))) {
       if (Number.isFinite(value)) metric(name, value);
     }
+    // Divergence is a result: a study goes on with the runs that are left.
+    metric('diverged', trained.isFinite ? 0 : 1);
+    if (!trained.isFinite)
+      log('the training diverged: its weights are not finite, so there is nothing to measure');
     const open = [...measurement.power, ...measurement.lanczos].filter(({isConverged}) => !isConverged);
     if (open.length > 0) {
       log(`${open.length} eigenvalues have not converged: more power_iterations or lanczos_steps would help`);

@@ -8,6 +8,7 @@ import {gridSpec} from './grid.ts';
 import {landscapeSpec} from './landscape.ts';
 import {lineSpec} from './landscape-line.ts';
 import {pairsSpec} from './pairs.ts';
+import {titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
 export interface PictureOptions {
@@ -57,11 +58,34 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
         {title, metric: single('test_accuracy'), over, compare, baseline, confidence},
         await loadDistributions(),
       );
-    case 'eigenvalues':
-      return eigenvaluesSpec(inputs, {title, over, compare, confidence}, await loadDistributions());
+    case 'eigenvalues': {
+      const distributions = await loadDistributions();
+      return ofMeasured(inputs, runs =>
+        eigenvaluesSpec(runs, {title, over, compare, confidence}, distributions),
+      );
+    }
     case 'line':
-      return lineSpec(inputs, {title, over, compare});
+      return ofMeasured(inputs, runs => lineSpec(runs, {title, over, compare}));
     case 'landscape':
-      return landscapeSpec(inputs, {title, over, compare});
+      return ofMeasured(inputs, runs => landscapeSpec(runs, {title, over, compare}));
   }
+}
+
+/** A picture of the runs that did not diverge, which says how many did: those have no sharpness. */
+async function ofMeasured(
+  inputs: readonly StageInput[],
+  draw: (runs: readonly StageInput[]) => Promise<Spec>,
+): Promise<Spec> {
+  const kept = inputs.filter(({metrics}) => metrics.diverged !== 1);
+  if (kept.length === 0) {
+    throw new StageError(
+      `all ${inputs.length} runs diverged, so there is nothing to draw`,
+      'Try smaller learning rates.',
+    );
+  }
+  const spec = await draw(kept);
+  if (kept.length === inputs.length) return spec;
+  const {text, subtitle} = spec.title as {text: string; subtitle: readonly string[]};
+  const note = `${inputs.length - kept.length} of ${inputs.length} runs diverged and are not shown.`;
+  return {...spec, title: titled(text, [...subtitle, note])};
 }

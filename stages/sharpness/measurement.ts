@@ -43,6 +43,20 @@ export interface Measurement {
   readonly grid: readonly Slice[];
 }
 
+/** What there is to say of a model whose training diverged. */
+export const nothingMeasured: Measurement = {
+  loss: Number.NaN,
+  accuracy: Number.NaN,
+  gradientNorm: Number.NaN,
+  power: [],
+  lanczos: [],
+  smallest: undefined,
+  rise: Number.NaN,
+  groupRises: [],
+  line: [],
+  grid: [],
+};
+
 export async function measureSharpness(surface: Surface, options: MeasurementOptions): Promise<Measurement> {
   const {centre} = surface;
   const {eigenvalues: count, tolerance, seed, rho, onStep} = options;

@@ -13,13 +13,15 @@ export interface TrainedModel {
   /** Running statistics, as training left them. */
   readonly statistics: HostTensors;
   readonly normalisation: Normalisation;
+  /** False where the training diverged: there is no sharpness to measure. */
+  readonly isFinite: boolean;
 }
 
 const shapeSchema = z.object({height: z.int(), width: z.int(), channels: z.int(), classes: z.int()});
 const normalisationSchema = z.object({mean: z.array(z.number()), std: z.array(z.number())});
 const kindSchema = z.looseObject({kind: z.enum(['simple-nn', 'wide-resnet'])});
 
-/** @throws StageError when the file is not such a file, or when a weight is not finite: the training diverged. */
+/** @throws StageError when the file is not such a file. */
 export function decodeTrainedModel(bytes: Uint8Array, place: string): TrainedModel {
   const {tensors, metadata} = decodeSafetensors(bytes, place);
   if (metadata.format !== 'pipe-weights-1') {
@@ -42,20 +44,19 @@ export function decodeTrainedModel(bytes: Uint8Array, place: string): TrainedMod
             `${place}: expected ${name} as float32 [${shape.join(', ')}] of ${model.name}`,
           );
         }
-        if (!tensor.data.every(Number.isFinite)) {
-          throw new StageError(
-            `${place}: ${name} has values that are not finite, so there is no sharpness to measure`,
-            'The training diverged; its metric `diverged` says so.',
-          );
-        }
         return [name, tensor];
       }),
     );
+  const weights = take(model.parameters);
+  const statistics = take(model.statistics);
   return {
     model,
-    weights: take(model.parameters),
-    statistics: take(model.statistics),
+    weights,
+    statistics,
     normalisation: normalisationSchema.parse(json('normalisation')),
+    isFinite: [...Object.values(weights), ...Object.values(statistics)].every(({data}) =>
+      data.every(Number.isFinite),
+    ),
   };
 }
 

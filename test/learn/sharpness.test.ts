@@ -30,6 +30,7 @@ function surfaceOf(model: Model, data: Dataset, weights?: Float32Array, batch = 
       weights: weights ? unflatten(weights, model.parameters) : initial,
       statistics: initialStatistics(model),
       normalisation: data.normalisation,
+      isFinite: true,
     },
     dataset: data,
     samples: data.train,

@@ -170,6 +170,15 @@ test('what is missing is said with where to get it', async () => {
   );
 });
 
+test('runs that diverged are left out of pictures of sharpness, and counted', async () => {
+  const lost = withMetrics({optimizer: 'sam', seed: 7}, {diverged: 1});
+  for (const kind of ['eigenvalues', 'line', 'landscape']) {
+    const svg = read(await draw({kind}, [...measured, lost]), 'svg').toString();
+    assert.match(svg, /1 of 7 runs diverged and are not shown/);
+  }
+  await assert.rejects(draw({kind: 'line'}, [lost]), /all 1 runs diverged/);
+});
+
 test('contour lines of a cone are circles', () => {
   const axis = Array.from({length: 41}, (_, i) => i / 10 - 2);
   const cone = axis.map(y => axis.map(x => Math.hypot(x, y)));
