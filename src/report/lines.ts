@@ -2,7 +2,7 @@
 // display and where there is no terminal. Cached instances are folded into one line per stage.
 
 import {explainStaleness} from '../action/explain.ts';
-import type {Outcome} from '../action/outcome.ts';
+import type {Outcome, Staleness} from '../action/outcome.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {assertNever} from '../core/result.ts';
 import type {InstanceId} from '../plan/plan.ts';
@@ -22,12 +22,16 @@ export interface LineOptions {
 
 /** More stages than this that are cached in a row are folded into a single line. */
 const FOLD_STAGES = 12;
+/** Of the changes that made an instance run; `pipe why` has them all. */
+const REASONS_SHOWN = 1;
 
 export class LineComposer {
   readonly #state: RunState;
   readonly #options: LineOptions;
   /** Stages of which everything is settled and something was cached, not yet printed. */
   #folded: {stage: string; cached: number}[] = [];
+  /** The last reason told, by stage. */
+  readonly #reasons = new Map<string, string>();
 
   constructor(state: RunState, options: LineOptions) {
     this.#state = state;
@@ -93,7 +97,7 @@ export class LineComposer {
     const {palette} = this.#options;
     switch (outcome.status) {
       case 'executed': {
-        const why = this.#options.announcesStarts ? '' : explainStaleness(outcome.stale);
+        const why = this.#options.announcesStarts ? '' : this.#news(id, outcome.stale);
         const same = outcome.sameBytes ? palette.cached('  = unchanged output') : '';
         const tries = outcome.attempts > 1 ? palette.dim(`  attempt ${outcome.attempts}`) : '';
         const took = palette.dim(formatDuration(outcome.result.made.durationMs));
@@ -113,6 +117,15 @@ export class LineComposer {
       default:
         return assertNever(outcome);
     }
+  }
+
+  /** Why an instance ran, shortly; empty where the one before it of the same stage ran for the same reason. */
+  #news(id: InstanceId, stale: Staleness): string {
+    const stage = this.#state.instance(id)?.stage ?? id;
+    const why = explainStaleness(stale, REASONS_SHOWN);
+    if (this.#reasons.get(stage) === why) return '';
+    this.#reasons.set(stage, why);
+    return why;
   }
 
   #fold(id: InstanceId): void {

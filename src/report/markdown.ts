@@ -1,10 +1,14 @@
 // A Markdown document shown on a terminal: its tables aligned, its headings strong. Everything else as it is.
 
+import stringWidth from 'string-width';
 import type {Palette} from './palette.ts';
 import {type Column, renderTable} from './table.ts';
 
-/** Lines of text. Tables are indented by two spaces. */
-export function renderMarkdown(text: string, palette: Palette): string[] {
+/**
+ * Lines of text. Tables are indented by two spaces. What is wider than `columns` is fitted: prose breaks between words,
+ * and a table goes on below with its first column repeated.
+ */
+export function renderMarkdown(text: string, palette: Palette, columns = Number.POSITIVE_INFINITY): string[] {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
   const drawn: string[] = [];
   let at = 0;
@@ -14,10 +18,12 @@ export function renderMarkdown(text: string, palette: Palette): string[] {
     if (isRow(line) && aligns !== undefined) {
       let end = at + 2;
       while (end < lines.length && isRow(lines[end] ?? '')) end++;
-      drawn.push(...drawTable(cellsOf(line), aligns, lines.slice(at + 2, end).map(cellsOf), palette));
+      drawn.push(
+        ...drawTable(cellsOf(line), aligns, lines.slice(at + 2, end).map(cellsOf), palette, columns),
+      );
       at = end;
     } else {
-      drawn.push(drawLine(line, palette));
+      drawn.push(...drawLine(line, palette, columns));
       at++;
     }
   }
@@ -49,17 +55,48 @@ function drawTable(
   aligns: readonly Align[],
   rows: readonly (readonly string[])[],
   palette: Palette,
+  width: number,
 ): string[] {
   const columns = header.map((text, index): Column => {
     const isNumeric = rows.length > 0 && rows.every(row => /^$|^[-+−]?\d|^[—–-]$/.test(row[index] ?? ''));
     return {header: text, align: isNumeric ? 'number' : (aligns[index] ?? 'left')};
   });
-  return renderTable(columns, rows, palette.dim).map(line => `  ${line}`);
+  const draw = (indices: readonly number[]): string[] =>
+    renderTable(
+      indices.flatMap(index => columns[index] ?? []),
+      rows.map(row => indices.map(index => row[index] ?? '')),
+      palette.dim,
+    ).map(line => `  ${line}`);
+  const widthOf = (lines: readonly string[]): number => Math.max(...lines.map(line => stringWidth(line)));
+  const drawn: string[] = [];
+  let block: number[] = [0];
+  for (let index = 1; index < columns.length; index++) {
+    if (block.length > 1 && widthOf(draw([...block, index])) > width) {
+      drawn.push(...draw(block), '');
+      block = [0];
+    }
+    block.push(index);
+  }
+  return [...drawn, ...draw(block)];
 }
 
-function drawLine(line: string, palette: Palette): string {
+function drawLine(line: string, palette: Palette, columns: number): string[] {
   const heading = /^#{1,6}\s+(.*)$/.exec(line);
-  return heading ? palette.strong(plainText(heading[1] ?? '')) : plainText(line);
+  return heading ? [palette.strong(plainText(heading[1] ?? ''))] : wrap(plainText(line), columns);
+}
+
+function wrap(text: string, columns: number): string[] {
+  if (stringWidth(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && stringWidth(longer) > columns) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /** Without the marks of emphasis, code and links. */

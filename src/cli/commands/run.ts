@@ -51,7 +51,7 @@ export async function runOnce(
   const summary = await execute(shell, pipeline, runner, options, pipeline.workspace.ledger);
   lockResults(shell, pipeline, summary);
   if (!options.json) {
-    print(outside, publishedTables(pipeline.workspace.blobs, summary, paletteOf(outside.stdout.colors)));
+    print(outside, publishedTables(pipeline.workspace.blobs, summary, outside.stdout));
   }
   return exitCodeOf(summary);
 }
