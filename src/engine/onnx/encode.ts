@@ -94,6 +94,43 @@ export class Names {
   }
 }
 
+/** A value that leaves a graph under a name of its own. */
+export interface Leaving {
+  readonly from: Value;
+  readonly to: string;
+}
+
+/**
+ * Gives values the names under which they leave. A node's output is renamed, which costs nothing; what the nodes do not
+ * compute, or what leaves a second time, is handed on by a node that is returned.
+ */
+export function nameExits(
+  names: Names,
+  nodes: readonly onnx.INodeProto[],
+  leaving: readonly Leaving[],
+): onnx.INodeProto[] {
+  const computed = new Set(nodes.flatMap(({output}) => output ?? []));
+  const renamed = new Map<string, string>();
+  const pending = leaving.filter(({from, to}) => {
+    const name = names.of(from);
+    if (!computed.has(name) || renamed.has(name)) return true;
+    renamed.set(name, to);
+    return false;
+  });
+  const rename = (list: readonly string[] | null | undefined): string[] =>
+    (list ?? []).map(name => renamed.get(name) ?? name);
+  for (const node of nodes) {
+    node.input = rename(node.input);
+    node.output = rename(node.output);
+  }
+  return pending.map(({from, to}) => ({
+    name: to,
+    opType: 'Identity',
+    input: rename([names.of(from)]),
+    output: [to],
+  }));
+}
+
 const domainOf = ({op}: Node): string => op.slice(0, Math.max(0, op.lastIndexOf('.')));
 
 export function constantProtos(names: Names, constants: readonly Value[]): onnx.ITensorProto[] {

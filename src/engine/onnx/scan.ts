@@ -5,7 +5,7 @@
 import type {onnx} from 'onnx-proto';
 import {reach} from '../ir/reach.ts';
 import type {Graph, NamedValue, StateEntry, Value} from '../ir/value.ts';
-import {constantProtos, encodeModel, Names, tensorInfo} from './encode.ts';
+import {constantProtos, encodeModel, Names, nameExits, tensorInfo} from './encode.ts';
 
 /** Names of the model's inputs and outputs. */
 export const stateInput = (name: string): string => `state.${name}`;
@@ -61,9 +61,7 @@ export function scanModel(graph: Graph): Model {
     ...carried.map(s => ({from: s.output, to: `out.${s.name}`})),
     ...graph.metrics.map(m => ({from: m.value, to: `each.${m.name}`})),
   ];
-  const exits = leaving.map(
-    ({from, to}): onnx.INodeProto => ({name: to, opType: 'Identity', input: [names.of(from)], output: [to]}),
-  );
+  const exits = nameExits(names, inner, leaving);
   const scans: readonly {
     readonly inside: string;
     readonly outside: string;

@@ -1,10 +1,9 @@
 // One step → a model that runs one step per call, for devices on which a loop inside the model would copy the state
 // to the host and back at every turn.
 
-import type {onnx} from 'onnx-proto';
 import {reach} from '../ir/reach.ts';
 import type {Graph} from '../ir/value.ts';
-import {constantProtos, encodeModel, Names, tensorInfo} from './encode.ts';
+import {constantProtos, encodeModel, Names, nameExits, tensorInfo} from './encode.ts';
 import {
   hostNodesIn,
   isCarried,
@@ -32,13 +31,10 @@ export function stepModel(graph: Graph): Model {
   for (const {name, value} of inputs) names.set(value, name);
   const initializer = constantProtos(names, constants);
   const steps = nodes.map(n => names.node(n));
-  const exits = outputs.map(
-    ({name, value}): onnx.INodeProto => ({
-      name,
-      opType: 'Identity',
-      input: [names.of(value)],
-      output: [name],
-    }),
+  const exits = nameExits(
+    names,
+    steps,
+    outputs.map(({name, value}) => ({from: value, to: name})),
   );
   const bytes = encodeModel({
     name: graph.name,
