@@ -5,6 +5,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import * as ort from 'onnxruntime-node';
 import {compile} from '../../src/engine/compile.ts';
+import {Builder} from '../../src/engine/ir/builder.ts';
+import {encodeModel, Names, tensorInfo} from '../../src/engine/onnx/encode.ts';
 import {residentInput, scannedInput, stateInput} from '../../src/engine/onnx/scan.ts';
 import {toOrt} from '../../src/engine/run/host.ts';
 import {sessionOptions} from '../../src/engine/run/session.ts';
@@ -21,6 +23,8 @@ export interface Profile {
 interface Event {
   readonly cat?: string;
   readonly name: string;
+  /** Microseconds. */
+  readonly ts: number;
   readonly dur: number;
   readonly args?: {readonly op_name?: string};
 }
@@ -63,18 +67,25 @@ function summary(folder: string, stepsPerRun: number): Profile {
   const [file] = readdirSync(folder);
   if (file === undefined) throw new Error('ONNX Runtime wrote no profile');
   const events = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Event[];
-  const kernels = events.filter(e => e.cat === 'Node' && e.name.endsWith('_kernel_time'));
-  const scans = kernels.flatMap((e, i) => (e.args?.op_name === 'Scan' ? [i] : []));
-  const later = kernels.slice((scans[0] ?? -1) + 1);
-  const steps = stepsPerRun * Math.max(1, scans.length - 1);
+  const byTime = (x: Event, y: Event): number => x.ts - y.ts;
+  const [first, ...runs] = events.filter(e => e.name === 'model_run').sort(byTime);
+  const end = first === undefined ? 0 : first.ts + first.dur;
+  const kernels = events
+    .filter(e => e.cat === 'Node' && e.name.endsWith('_kernel_time') && e.ts >= end)
+    .sort((x, y) => byTime(x, y) || y.dur - x.dur);
+  const steps = stepsPerRun * runs.length;
   const operators = new Map<string, number>();
-  let step = 0;
-  for (const {dur, args} of later) {
+  let [step, scanEnd] = [0, 0];
+  for (const {ts, dur, args} of kernels) {
     const op = args?.op_name ?? '?';
-    if (op === 'Scan') step += dur / 1000 / steps;
-    else operators.set(op, (operators.get(op) ?? 0) + dur / 1000 / steps);
+    if (op !== 'Scan') operators.set(op, (operators.get(op) ?? 0) + dur / 1000 / steps);
+    else if (ts >= scanEnd) {
+      // Not one of the scans inside a step, whose operators count themselves.
+      step += dur / 1000 / steps;
+      scanEnd = ts + dur;
+    }
   }
-  return {operators: [...operators].sort((a, b) => b[1] - a[1]), step};
+  return {operators: [...operators].sort((x, y) => y[1] - x[1]), step};
 }
 
 const products = new Set(['Gemm', 'MatMul', 'FusedMatMul', 'FusedGemm']);
@@ -85,8 +96,6 @@ export const shareOfProducts = ({operators, step}: Profile): number =>
 
 /** Multiplications per millisecond of ONNX Runtime's own product of two 1024 × 1024 matrices, one thread: the best of many. */
 export async function peakMultiplications(): Promise<number> {
-  const {Builder} = await import('../../src/engine/ir/builder.ts');
-  const {encodeModel, Names, tensorInfo} = await import('../../src/engine/onnx/encode.ts');
   const SIZE = 1024;
   const shape = [SIZE, SIZE];
   const [b, names] = [new Builder(), new Names()];
