@@ -6,7 +6,7 @@ import type {Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import {Attempt, type AttemptServices, type Concluded} from './attempt.ts';
-import type {Due} from './rebuilder.ts';
+import {type Due, storeFailure} from './rebuilder.ts';
 import type {Demand, Grant, ResourcePool} from './resources.ts';
 import type {RunNews} from './run-news.ts';
 import {isSameResult} from './same-result.ts';
@@ -67,6 +67,14 @@ export class Launcher {
     let land = this.#takeOff(due.fingerprint);
     try {
       const claim = await stores.claims.acquire(due.fingerprint);
+      if (claim.status === 'failed') {
+        land();
+        const failure = storeFailure(claim.error);
+        const {fingerprint} = due;
+        const attempts = job.attempt - 1;
+        void this.#jobs.finish(job, {status: 'failed', fingerprint, failure, attempts, logTail: []});
+        return;
+      }
       if (claim.status === 'taken') {
         news.emit({type: 'waiting', id, pid: claim.by.pid});
         land();

@@ -12,6 +12,7 @@ import {parseJson} from './folder-blob.ts';
 import {setAsideUnlessWhole} from './lmdb-file.ts';
 import {isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
 import type {Claim, Claims} from './store.ts';
+import {ioError} from './store-error.ts';
 
 /** A holder on another host (a container that shares the folder) cannot be asked whether it lives: it has to say so. */
 const heartbeatMs = 10_000;
@@ -19,6 +20,10 @@ const silentAfterMs = 60_000;
 /** Waiting polls: quickly at first, as most stages are short. */
 const firstPollMs = 5;
 const longestPollMs = 200;
+
+/** Claims of this process, over all its tables. */
+let tickets = 0;
+const live = new Set<number>();
 
 interface Row extends ProcessIdentity {
   /** Tells two claims of one process apart. */
@@ -33,7 +38,6 @@ export class ClaimTable implements Claims {
   readonly #held = new Map<Fingerprint, number>();
   #database: Promise<RootDatabase<string, string>> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  #tickets = 0;
 
   /** `folder`: the store's. */
   constructor(folder: string, now: () => number) {
@@ -43,15 +47,22 @@ export class ClaimTable implements Claims {
 
   async acquire(fingerprint: Fingerprint): Promise<Claim> {
     const database = await this.#open();
-    const ticket = this.#tickets++;
-    const by = database.transactionSync((): Row | undefined => {
-      const row = decode(database.get(fingerprint));
-      if (row !== undefined && this.#isHeld(row)) return row;
-      database.putSync(fingerprint, this.#row(ticket));
-      return undefined;
-    });
+    const ticket = tickets++;
+    let by: Row | undefined;
+    try {
+      by = database.transactionSync((): Row | undefined => {
+        const row = decode(database.get(fingerprint));
+        if (row !== undefined && this.#isHeld(row)) return row;
+        database.putSync(fingerprint, this.#row(ticket));
+        return undefined;
+      });
+    } catch (error) {
+      const {systemError} = await import('./lmdb-adapter.ts');
+      return {status: 'failed', error: ioError(systemError(error), this.#path)};
+    }
     if (by !== undefined) return {status: 'taken', by: {pid: by.pid, host: by.host}};
     this.#held.set(fingerprint, ticket);
+    live.add(ticket);
     this.#heartbeat ??= setInterval(() => this.#beat(database), heartbeatMs).unref();
     return {status: 'held', release: () => this.#release(database, fingerprint, ticket)};
   }
@@ -93,16 +104,25 @@ export class ClaimTable implements Claims {
   #release(database: RootDatabase<string, string>, fingerprint: Fingerprint, ticket: number): void {
     if (this.#held.get(fingerprint) !== ticket) return;
     this.#held.delete(fingerprint);
-    database.transactionSync(() => {
-      const row = decode(database.get(fingerprint));
-      if (row !== undefined && isOwn(row, ticket)) database.removeSync(fingerprint);
-    });
+    live.delete(ticket);
+    try {
+      database.transactionSync(() => {
+        const row = decode(database.get(fingerprint));
+        if (row !== undefined && isOwn(row, ticket)) database.removeSync(fingerprint);
+      });
+    } catch {
+      // A full disk. The row stays, and counts for nothing: its ticket is no longer live.
+    }
   }
 
   #beat(database: RootDatabase<string, string>): void {
-    database.transactionSync(() => {
-      for (const [fingerprint, ticket] of this.#held) database.putSync(fingerprint, this.#row(ticket));
-    });
+    try {
+      database.transactionSync(() => {
+        for (const [fingerprint, ticket] of this.#held) database.putSync(fingerprint, this.#row(ticket));
+      });
+    } catch {
+      // A full disk: the next beat may get through.
+    }
   }
 
   #row(ticket: number): string {
@@ -110,6 +130,7 @@ export class ClaimTable implements Claims {
   }
 
   #isHeld(row: Row): boolean {
+    if (isOwn(row, row.ticket)) return live.has(row.ticket);
     const alive = isAlive(row);
     return alive === 'unknown' ? this.#now() - row.at < silentAfterMs : alive;
   }

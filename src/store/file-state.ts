@@ -3,7 +3,6 @@
 // Synchronous throughout: 10,000 synchronous stats take a third of the time of promised ones.
 
 import {type BigIntStats, closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
-import {join} from 'node:path';
 import {type Digest, isDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {hashOpenFile} from './file-hash.ts';
@@ -36,8 +35,12 @@ export class FileStateCache implements FileStates {
   }
 
   digestFile(path: string): Result<Digest, StoreError> {
+    return this.#digest(path, undefined);
+  }
+
+  #digest(path: string, seen: BigIntStats | undefined): Result<Digest, StoreError> {
     try {
-      const state = statSync(path, {bigint: true});
+      const state = seen ?? statSync(path, {bigint: true});
       if (!state.isFile()) return err({reason: 'refused', path, message: 'expected a file'});
       const key = keyOf(state);
       const known = this.#journal.get(key);
@@ -59,8 +62,8 @@ export class FileStateCache implements FileStates {
     if (!listed.ok) return listed;
     const digests: Array<[string, Digest]> = [];
     const problems: FileProblem[] = [];
-    for (const [path, pattern] of listed.value) {
-      const digest = this.digestFile(join(root, path));
+    for (const [path, {pattern, state}] of listed.value) {
+      const digest = this.#digest(`${root}/${path}`, state);
       if (digest.ok) digests.push([path, digest.value]);
       else problems.push({pattern, error: digest.error});
     }

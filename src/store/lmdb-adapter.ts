@@ -2,6 +2,7 @@
 // Keys are those of Keyv (`namespace:key`); a value is stored behind the moment at which it expires.
 
 import {EventEmitter} from 'node:events';
+import {getSystemErrorName} from 'node:util';
 import type {KeyvStoreAdapter, StoredData} from 'keyv';
 import type {RootDatabase} from 'lmdb';
 
@@ -36,7 +37,7 @@ export class LmdbAdapter extends EventEmitter implements KeyvStoreAdapter {
     if (Buffer.byteLength(key) > longestKey) {
       throw new RangeError(`Expected a key of at most ${longestKey} bytes, got ${Buffer.byteLength(key)}`);
     }
-    await this.#database.put(key, wrap(value, ttl, this.#now()));
+    await committed(this.#database.put(key, wrap(value, ttl, this.#now())));
   }
 
   async setMany(entries: Array<{key: string; value: string; ttl?: number}>): Promise<void> {
@@ -46,7 +47,7 @@ export class LmdbAdapter extends EventEmitter implements KeyvStoreAdapter {
   /** True if there was such a key. */
   async delete(key: string): Promise<boolean> {
     const wasThere = this.#read(key) !== undefined;
-    await this.#database.remove(key);
+    await committed(this.#database.remove(key));
     return wasThere;
   }
 
@@ -90,10 +91,30 @@ export class LmdbAdapter extends EventEmitter implements KeyvStoreAdapter {
   }
 }
 
+/** A write that fails (a full disk) rejects twice: at once without a reason, and a moment later with the system's. */
+async function committed(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!(error instanceof Error) || !('commitError' in error)) throw systemError(error);
+    throw systemError(await Promise.resolve(error.commitError).catch((reason: unknown) => reason));
+  }
+}
+
+/** LMDB gives the system's numbers; everybody else knows their names. */
+export function systemError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'number') return error;
+  if (error.code <= 0) return error;
+  return Object.assign(new Error(error.message), {code: getSystemErrorName(-error.code)});
+}
+
 /** Opens or makes the database file `path`. The package is loaded here: 40 ms that a run without misses never pays. */
 export async function openLmdb(path: string): Promise<LmdbAdapter> {
   const {open} = await import('lmdb');
-  return new LmdbAdapter(open<string, string>({path, encoding: 'string', noSubdir: true}), path);
+  return new LmdbAdapter(
+    open<string, string>({path, encoding: 'string', noSubdir: true, eventTurnBatching: false}),
+    path,
+  );
 }
 
 /** All keys that begin with `namespace:`; `;` is the next code unit after `:`. */

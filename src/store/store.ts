@@ -120,7 +120,9 @@ export interface Holder {
 
 export type Claim =
   | {readonly status: 'held'; readonly release: () => void}
-  | {readonly status: 'taken'; readonly by: Holder};
+  | {readonly status: 'taken'; readonly by: Holder}
+  /** The claim could not be written: the disk is full. */
+  | {readonly status: 'failed'; readonly error: StoreError};
 
 /** Who is making what, across processes. A dead holder's claim is taken over by itself. */
 export interface Claims {

@@ -1,7 +1,7 @@
 // Which files a list of names, folders and globs means: `files:` and `code:` of a pipeline. Sorted by code unit;
 // links are followed, loops and unreadable folders are errors, and what matches nothing is said to.
 
-import {type Dirent, readdirSync, realpathSync, type Stats, statSync} from 'node:fs';
+import {type BigIntStats, type Dirent, readdirSync, realpathSync, statSync} from 'node:fs';
 import {join, relative, resolve, sep} from 'node:path';
 import picomatch from 'picomatch';
 import {byCodeUnit} from '../core/json.ts';
@@ -9,24 +9,31 @@ import {err, ok, type Result} from '../core/result.ts';
 import type {FileProblem} from './store.ts';
 import {ioError} from './store-error.ts';
 
+/** A file, and the pattern that named it first. */
+export interface ListedFile {
+  readonly pattern: string;
+  /** Where finding it took a look at it already: a second one would cost as much as the first. */
+  readonly state: BigIntStats | undefined;
+}
+
 /**
- * Files by path relative to `root` (with `/`), each with the pattern that named it first. A folder is every file
+ * Files by path relative to `root` (with `/`). A folder is every file
  * below it. `!pattern` takes away. Globs match as shells do: `*` stops at `/`, `**` does not, and names that begin
  * with a dot have to be asked for.
  */
 export function listFiles(
   root: string,
   patterns: readonly string[],
-): Result<ReadonlyMap<string, string>, readonly FileProblem[]> {
-  const found = new Map<string, string>();
+): Result<ReadonlyMap<string, ListedFile>, readonly FileProblem[]> {
+  const found = new Map<string, ListedFile>();
   const problems: FileProblem[] = [];
   const isExcluded = exclusionOf(patterns.filter(pattern => pattern.startsWith('!')));
   for (const pattern of patterns) {
     if (pattern.startsWith('!')) continue;
     let matches = 0;
-    const walk = new Walk(root, path => {
+    const walk = new Walk(root, (path, state) => {
       matches++;
-      if (!found.has(path) && !isExcluded(path)) found.set(path, pattern);
+      if (!found.has(path) && !isExcluded(path)) found.set(path, {pattern, state});
     });
     try {
       walk.find(pattern);
@@ -50,20 +57,22 @@ class LinkLoop extends Error {
   }
 }
 
+type OnFile = (path: string, state?: BigIntStats) => void;
+
 class Walk {
   /** True when the pattern names a folder, which may well be empty. */
   sawFolder = false;
   readonly #root: string;
-  readonly #onFile: (path: string) => void;
+  readonly #onFile: OnFile;
 
-  constructor(root: string, onFile: (path: string) => void) {
+  constructor(root: string, onFile: OnFile) {
     this.#root = root;
     this.#onFile = onFile;
   }
 
   find(pattern: string): void {
     const plain = normalise(this.#root, pattern);
-    const state = statSync(join(this.#root, plain), {throwIfNoEntry: false});
+    const state = statSync(`${this.#root}/${plain}`, {bigint: true, throwIfNoEntry: false});
     if (state !== undefined) {
       this.#take(plain, state);
       return;
@@ -79,15 +88,15 @@ class Walk {
       });
   }
 
-  #take(path: string, state: Stats): void {
+  #take(path: string, state: BigIntStats): void {
     if (state.isDirectory()) {
       this.sawFolder = true;
       this.#below(path, [], this.#onFile);
-    } else this.#onFile(path);
+    } else this.#onFile(path, state);
   }
 
   /** `above`: real paths of the folders that are being walked, to notice loops. */
-  #below(folder: string, above: readonly string[], onFile: (path: string) => void): void {
+  #below(folder: string, above: readonly string[], onFile: OnFile): void {
     const absolute = join(this.#root, folder);
     const entries = readdirSync(absolute, {withFileTypes: true});
     const trail = above.length > 0 ? above : [realpathSync(absolute)];
@@ -99,7 +108,7 @@ class Walk {
     }
   }
 
-  #throughLink(path: string, entry: Dirent, trail: readonly string[], onFile: (path: string) => void): void {
+  #throughLink(path: string, entry: Dirent, trail: readonly string[], onFile: OnFile): void {
     const link = join(trail.at(-1) ?? '', entry.name);
     if (!statSync(link).isDirectory()) {
       onFile(path);
@@ -111,8 +120,12 @@ class Walk {
   }
 }
 
+/** Paths that are normal already, as nearly all are: names without a leading dot between single slashes. */
+const PLAIN = /^(?:[\w-][\w.-]*)(?:\/[\w-][\w.-]*)*$/;
+
 /** `./a//b/` → `a/b`; `.` for the root itself. */
 function normalise(root: string, pattern: string): string {
+  if (PLAIN.test(pattern)) return pattern;
   const path = relative(root, resolve(root, pattern)).split(sep).join('/');
   return path === '' ? '.' : path;
 }
