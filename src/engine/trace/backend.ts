@@ -16,7 +16,18 @@ import {full} from '../ir/ops.ts';
 import type {Data, ElementType, Shape, Value} from '../ir/value.ts';
 import {placeOf, stackHere} from './place.ts';
 
-export const backendName = 'pipe-trace';
+/**
+ * TF.js and its registry belong to the process, this module to a bundle: a worker that runs two stages has two copies
+ * of it, and each needs a backend of its own.
+ */
+function ownName(): string {
+  const count = Symbol.for('pipe.trace-backends');
+  const copy = Number(Reflect.get(engine(), count) ?? 0) + 1;
+  Reflect.set(engine(), count, copy);
+  return copy === 1 ? 'pipe-trace' : `pipe-trace-${copy}`;
+}
+
+export const backendName = ownName();
 
 /** TF.js's name for the type that the user sees. */
 export const logicalType = (type: ElementType): 'float32' | 'int32' | 'bool' =>

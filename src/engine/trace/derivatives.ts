@@ -159,12 +159,13 @@ function differentiable<T extends tf.Tensor>(f: Forward<T>): Forward<T> {
   };
 }
 
-let isMended = false;
+/** On TF.js's engine, which all copies of this module in a process share. */
+const mark = Symbol.for('pipe.derivatives-mended');
 
 /** Takes effect once for the process. */
 export function mendDerivatives(): void {
-  if (isMended) return;
-  isMended = true;
+  if (Reflect.get(tf.engine(), mark) === true) return;
+  Reflect.set(tf.engine(), mark, true);
   for (const config of [...configs, ...flat]) tf.registerGradient(config);
   const engine = tf.engine();
   const original = engine.customGrad.bind(engine);
