@@ -215,7 +215,7 @@ test('the live block stays at the bottom, finished lines scroll above it, and th
   assert.deepEqual(screen.lines(), [
     '● download cached',
     '✓ grid[lr=0.1]  0.1 s  (params.lr 0.1 → 0.05)',
-    '✓ grid[lr=0.2]  0.1 s  (params.lr 0.1 → 0.05)',
+    '✓ grid[lr=0.2]  0.1 s',
     '━━━━━━──── 3/5  0:02  1 cached · 2 executed · 2 waiting',
   ]);
   display.onEvent({at: 100, ...end(train.id, cached)});
