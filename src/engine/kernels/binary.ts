@@ -48,7 +48,8 @@ function floorDivide(b: Builder, x: Value, y: Value): Value {
   const signsDiffer = binary(b, 'Xor', isNegative(b, rest), isNegative(b, y));
   return binary(b, 'Sub', quotient, cast(b, binary(b, 'And', isInexact, signsDiffer), 'int32'));
 }
-define('FloorDiv', call => floorDivide(call.b, ...numericPair(call)));
+// TF.js gives whole numbers, whatever the operands are.
+define('FloorDiv', call => cast(call.b, floorDivide(call.b, ...numericPair(call)), 'int32'));
 define('Mod', call => {
   const [x, y] = numericPair(call);
   return binary(call.b, 'Sub', x, binary(call.b, 'Mul', floorDivide(call.b, x, y), y));

@@ -1,6 +1,7 @@
 // Kernels that reduce or scan along axes.
 
-import {binary, cast, expand, type Reduction, reduce, unary} from '../ir/ops.ts';
+import type {Builder} from '../ir/builder.ts';
+import {binary, cast, concat, expand, full, type Reduction, reduce, slice, unary} from '../ir/ops.ts';
 import {iota, normalAxes} from '../ir/shape.ts';
 import {int, type Value} from '../ir/value.ts';
 import {type Call, define} from './registry.ts';
@@ -60,6 +61,38 @@ define('Cumsum', ({b, input, number, boolean}) => {
   const flags = {exclusive: int(boolean('exclusive') ? 1 : 0), reverse: int(boolean('reverse') ? 1 : 0)};
   const axis = b.constant('int32', [], Int32Array.of(number('axis')));
   return b.one('CumSum', [x, axis], flags, x.type, x.shape);
+});
+
+/** The axis with ones put in at one end and as many elements dropped at the other. */
+function shifted(b: Builder, x: Value, axis: number, by: number, isReverse: boolean): Value {
+  const length = x.shape[axis] ?? 1;
+  const ones = full(
+    b,
+    x.type,
+    x.shape.map((d, i) => (i === axis ? by : d)),
+    1,
+  );
+  const begin = x.shape.map((_, i) => (i === axis && isReverse ? by : 0));
+  const size = x.shape.map((d, i) => (i === axis ? length - by : d));
+  const kept = slice(
+    b,
+    x,
+    begin,
+    begin.map((from, i) => from + (size[i] ?? 0)),
+  );
+  return concat(b, isReverse ? [kept, ones] : [ones, kept], axis);
+}
+
+// ONNX has no running product: each round doubles how far the products reach (Hillis and Steele's scan).
+define('Cumprod', ({b, input, number, boolean}) => {
+  const x = input('x');
+  const [axis = 0] = normalAxes([number('axis')], x.shape.length);
+  const length = x.shape[axis] ?? 1;
+  const isReverse = boolean('reverse');
+  const isExclusive = boolean('exclusive');
+  let y = !isExclusive ? x : length === 1 ? full(b, x.type, x.shape, 1) : shifted(b, x, axis, 1, isReverse);
+  for (let by = 1; by < length; by *= 2) y = binary(b, 'Mul', y, shifted(b, y, axis, by, isReverse));
+  return y;
 });
 
 define('TopK', ({b, input, number}) => {
