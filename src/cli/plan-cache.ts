@@ -57,7 +57,7 @@ export class PlanCache {
     const {sources} = entry;
     if (sources.text !== digestBytes(text)) return undefined;
     for (const [path, answer] of Object.entries(sources.exists)) {
-      if (existsSync(join(this.#folders.project, path)) !== answer) return undefined;
+      if (existsSync(`${this.#folders.project}/${path}`) !== answer) return undefined;
     }
     for (const [uses, {path, code}] of Object.entries(sources.modules)) {
       if (findStageModule(uses, this.#folders) !== path) return undefined;

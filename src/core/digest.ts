@@ -1,6 +1,6 @@
 // SHA-256 digests. JSON is digested with a tag in front, so that values of different kinds never collide.
 
-import {createHash} from 'node:crypto';
+import {hash} from 'node:crypto';
 import {canonicalJson, type Json} from './json.ts';
 
 /** 64 lower-case hex digits of SHA-256. */
@@ -9,8 +9,7 @@ export type Digest = string & {readonly __digest: never};
 /** What a tagged digest speaks of; part of the digested text. */
 export type DigestTag = 'action' | 'bundle' | 'files' | 'folder' | 'outputs' | 'plan' | 'project';
 
-export const digestBytes = (bytes: string | Uint8Array): Digest =>
-  createHash('sha256').update(bytes).digest('hex') as Digest;
+export const digestBytes = (bytes: string | Uint8Array): Digest => hash('sha256', bytes, 'hex') as Digest;
 
 export const digestJson = (tag: DigestTag, value: Json): Digest =>
   digestBytes(`pipe:${tag}:1\n${canonicalJson(value)}`);
