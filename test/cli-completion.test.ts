@@ -115,7 +115,7 @@ async function type(project: CliProject, shell: Shell, lines: readonly string[])
   for (const [index, line] of lines.entries()) {
     child.stdin.write(`${line}\r`);
     await until(
-      () => answers().length > index && /GOT[^\n]*\n[^]*READY>/.test(text.slice(text.lastIndexOf('GOT'))),
+      () => answers().length > index && /GOT[^\n]*\n[\s\S]*READY>/.test(text.slice(text.lastIndexOf('GOT'))),
     );
   }
   child.stdin.write('exit\r');
