@@ -4,8 +4,8 @@
 // directory and exit code enter and leave. Loads nothing that the command at hand does not need.
 
 import {EXIT, type ExitCode} from './cli/exit.ts';
-import type {Shell} from './cli/shell.ts';
 import {findPackage} from './cli/project.ts';
+import type {Shell} from './cli/shell.ts';
 import {surroundingsOf} from './cli/surroundings.ts';
 
 const argv = process.argv.slice(2);

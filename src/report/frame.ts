@@ -57,7 +57,10 @@ function runningLine(running: Running, nameWidth: number, options: FrameOptions)
   if (progress === null || progress.total <= 0) {
     const room = columns - nameWidth - 4 - time.length;
     const note = fit(running.lastLine, Math.max(0, room - 1));
-    return `${head} ${[time, note].filter(text => text !== '').map(palette.dim).join(' ')}`;
+    return `${head} ${[time, note]
+      .filter(text => text !== '')
+      .map(palette.dim)
+      .join(' ')}`;
   }
   const figures = `${progress.unit} ${compact(progress.done)}/${compact(progress.total)}`;
   const parts: string[] = [];
