@@ -73,6 +73,33 @@ const sums: Definition = {
     return {state: {total: next}, metrics: {mean: tf.mean(next)}};
   },
 };
+test('momentum and decay become operands of the product that makes the gradient', async () => {
+  const weights = {dtype: 'float32' as const, shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6)};
+  const definition: Definition = {
+    name: 'descent',
+    state: {w: weights, v: {...weights, data: new Float32Array(6).fill(0.5)}},
+    resident: {},
+    scanned: {x: {shape: [4, 3], dtype: 'float32'}},
+    step: ({state: {w, v}, scanned: {x}}) => {
+      assert.ok(w && v && x);
+      const {value, grads} = tf.valueAndGrads((at: tf.Tensor) => tf.sum(tf.square(tf.matMul(x, at))))([w]);
+      const [gradient] = grads;
+      assert.ok(gradient);
+      const velocity = tf.add(tf.mul(v, 0.9), gradient);
+      return {state: {w: tf.sub(w, tf.mul(velocity, 0.01)), v: velocity}, metrics: {loss: value}};
+    },
+  };
+  const data = Float32Array.from({length: 24}, (_, i) => Math.sin(i));
+  const workload = {definition, scanned: {x: {dtype: 'float32' as const, shape: [2, 4, 3], data}}};
+  const compiled = await runOn('cpu', workload);
+  const eager = await runOn('tfjs', workload);
+  assertClose(compiled.state, eager.state, {relative: 1e-5, absolute: 1e-5});
+  const program = await compile(definition, {device: 'cpu'});
+  const text = Buffer.from(program.toOnnx()).toString('latin1');
+  await program.dispose();
+  assert.ok(text.includes('beta'), 'the velocity is an operand of Gemm');
+});
+
 const rowsOf = (...rows: number[]): HostTensors => ({
   row: {dtype: 'int32', shape: [rows.length], data: Int32Array.from(rows)},
 });
