@@ -76,11 +76,9 @@ const PRODUCT: Schema = {
   type: 'object',
   properties: {
     exclude: {
-      description: 'Cells that are left out.',
-      anyOf: [
-        {type: 'object', additionalProperties: SCALAR},
-        {type: 'array', items: {type: 'object', additionalProperties: SCALAR}},
-      ],
+      description: 'Partial cells that are left out.',
+      type: 'array',
+      items: {type: 'object', minProperties: 1, additionalProperties: SCALAR},
     },
   },
   additionalProperties: orReference({type: 'array', items: orReference(SCALAR)}),
