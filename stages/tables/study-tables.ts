@@ -199,6 +199,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     ...(hasMcNemar ? [cell(each.mcnemar.map(({p}) => pText(p)).join(', ') || '–')] : []),
   ]);
   const hasPairs = one.comparisons.some(({kind}) => kind === 'paired');
+  const effects = new Set(one.comparisons.flatMap(({effect}) => effect?.name ?? []));
   return {
     title: `${options.title}: differences in ${metricText(one.metric)}`,
     columns,
@@ -212,6 +213,10 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
             `Holm: adjusted for the ${one.comparisons.filter(({p}) => p !== null).length} comparisons of this table.`,
           ]
         : []),
+      ...(effects.has('d_z')
+        ? ['d_z: the mean difference over the SD of the differences, with the exact small-sample factor.']
+        : []),
+      ...(effects.has('g') ? ["g: Hedges' g, over the pooled SD, with the exact small-sample factor."] : []),
       ...(hasMcNemar
         ? ['McNemar: exact test on the test images that one of the two gets right, per seed.']
         : []),

@@ -75,6 +75,8 @@ Published: the study under replication, SimpleNN on MNIST, 100 epochs, best of a
 
 Paired by seed: two-sided paired t test, and the exact sign-flip test.
 
+d_z: the mean difference over the SD of the differences, with the exact small-sample factor.
+
 ## SAM against SGD: every run, test accuracy (%)
 
 | optimizer | seed 0 | seed 1 | seed 2 |
