@@ -1,6 +1,8 @@
 // The runner of a pipeline, put together from the workspace, and what a command line selects of its plan.
 
 import {explainChanges} from '../action/explain.ts';
+import {closest} from '../core/closest.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Json} from '../core/json.ts';
 import {ok} from '../core/result.ts';
@@ -12,6 +14,7 @@ import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
 import {UserMistakes} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
+import {listPipelines} from './project.ts';
 import type {Options, Shell} from './shell.ts';
 import {machineOf} from './workspace.ts';
 
@@ -89,7 +92,7 @@ export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
       ...(from && {from}),
       ...(until && {until}),
     });
-    if (!selection.ok) throw new UserMistakes(selection.error);
+    if (!selection.ok) throw new UserMistakes(selection.error.map(each => orPipeline(each, pipeline)));
     const {ids} = selection.value;
     if (options.force) {
       const named = targets.length === 0 ? [...ids] : targets.flatMap(target => matched(plan, target));
@@ -105,6 +108,15 @@ export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
     return ok({plan: planned.value, selected: select(planned.value)});
   };
   return {selected, forced, replan};
+}
+
+/** Where no pipeline was named, what is no stage may be meant as a pipeline. */
+function orPipeline(diagnostic: Diagnostic, {chosen, workspace}: Pipeline): Diagnostic {
+  const said = diagnostic.span?.file.text;
+  if (chosen.because === null || diagnostic.code !== 'unknown-stage' || said === undefined) return diagnostic;
+  const names = listPipelines(workspace.project).map(file => file.replace(/^pipelines\/|\.ya?ml$/g, ''));
+  const near = closest(said, names);
+  return near === undefined ? diagnostic : {...diagnostic, hint: `did you mean the pipeline ${near}?`};
 }
 
 function matched(plan: Plan, target: string): readonly InstanceId[] {
