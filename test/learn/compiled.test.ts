@@ -122,17 +122,26 @@ test('each variant over SGD and Adam is the same compiled and eager', async () =
   }
 });
 
-test('a Wide ResNet is the same compiled and eager, SGD and SAM, in both shapes', async () => {
+// The JavaScript backend takes most of the time of these, so the images are small; not smaller, since a batch norm over
+// a handful of values magnifies rounding.
+test('50 steps of a Wide ResNet are the same compiled and eager, SGD and SAM', async () => {
+  const small = syntheticDataset({train: 16, validation: 0, test: 0}, {height: 6, width: 6, channels: 3});
+  const shape = {depth: 10, width: 1, shortcut: 'projection', dropout: 0, init: 'google'} as const;
+  const wrn = wideResnet({...small, classes}, shape);
+  for (const rule of [undefined, sam(wrn.parameters, options)]) {
+    const training = trainingOf(small, {model: wrn, learningRate: () => 0.02, ...(rule ? {rule} : {})});
+    const {lossGap, stateGap} = await compare(training, 50, 4);
+    assert.ok(lossGap < 1e-4 && stateGap < 1e-3, `${training.rule.name}: ${lossGap}, ${stateGap}`);
+  }
+});
+
+test('a Wide ResNet with zero-padded shortcuts is the same compiled and eager, SGD and SAM', async () => {
   const small = syntheticDataset({train: 16, validation: 0, test: 0}, {height: 8, width: 8, channels: 3});
-  for (const shortcut of ['projection', 'zero-pad'] as const) {
-    const wrn = wideResnet({...small, classes}, {depth: 10, width: 1, shortcut, dropout: 0, init: 'google'});
-    for (const rule of [undefined, sam(wrn.parameters, options)]) {
-      const training = trainingOf(small, {model: wrn, learningRate: () => 0.02, ...(rule ? {rule} : {})});
-      const {lossGap, stateGap} = await compare(training, 2, 4);
-      assert.ok(
-        lossGap < 1e-3 && stateGap < 1e-3,
-        `${shortcut} ${training.rule.name}: ${lossGap}, ${stateGap}`,
-      );
-    }
+  const shape = {depth: 10, width: 1, shortcut: 'zero-pad', dropout: 0, init: 'google'} as const;
+  const wrn = wideResnet({...small, classes}, shape);
+  for (const rule of [undefined, sam(wrn.parameters, options)]) {
+    const training = trainingOf(small, {model: wrn, learningRate: () => 0.02, ...(rule ? {rule} : {})});
+    const {lossGap, stateGap} = await compare(training, 2, 4);
+    assert.ok(lossGap < 1e-4 && stateGap < 1e-4, `${training.rule.name}: ${lossGap}, ${stateGap}`);
   }
 });
