@@ -1,6 +1,6 @@
 // A user's mistake as a value: what, where, what was expected, how to mend it. Drawn with the line and a caret.
 
-import {placeOf, type Span} from './source.ts';
+import {type Place, placeOf, type Span} from './source.ts';
 
 export interface Diagnostic {
   /** A stable kebab-case word for tests and `--json`, such as `unknown-stage`. */
@@ -52,12 +52,37 @@ function renderSpan(span: Span, paint: (text: string) => string, style: Diagnost
   const place = placeOf(span.file, span.start);
   const number = String(place.line);
   const gutter = ' '.repeat(number.length);
-  const width = Math.max(1, Math.min(span.end - span.start, place.text.length - place.column + 1));
+  const {before, marked, after} = excerptOf(place, span.end - span.start);
   // Tabs stay tabs, so that the caret stands under what it points at.
-  const indent = place.text.slice(0, place.column - 1).replace(/[^\t]/g, ' ');
+  const indent = [...before].map(letter => (letter === '\t' ? '\t' : ' '.repeat(columnsOf(letter)))).join('');
+  const width = [...marked].reduce((columns, letter) => columns + columnsOf(letter), 0);
   return [
     `  ${style.dim(`${gutter}--> ${span.file.path}:${place.line}:${place.column}`)}`,
-    `  ${style.dim(`${number} |`)} ${place.text}`,
-    `  ${style.dim(`${gutter} |`)} ${indent}${paint('^'.repeat(width))}`,
+    `  ${style.dim(`${number} |`)} ${printable(before + marked + after)}`,
+    `  ${style.dim(`${gutter} |`)} ${indent}${paint('^'.repeat(Math.max(1, width)))}`,
   ];
 }
+
+/** Longest part of a line that is drawn, and how much of it may stand before the caret, in UTF-16 units. */
+const LONGEST_LINE = 160;
+const BEFORE_CARET = 60;
+
+/** The line around the caret; what is cut off is shown as `…`. */
+function excerptOf({text, column}: Place, length: number): {before: string; marked: string; after: string} {
+  const at = column - 1;
+  const from =
+    text.length <= LONGEST_LINE ? 0 : Math.max(0, Math.min(at - BEFORE_CARET, text.length - LONGEST_LINE));
+  const to = text.length <= LONGEST_LINE ? text.length : from + LONGEST_LINE;
+  const before = text.slice(from, at);
+  const marked = text.slice(at, Math.min(at + length, to));
+  const after = text.slice(at + marked.length, to);
+  return {before: from > 0 ? `…${before}` : before, marked, after: to < text.length ? `${after}…` : after};
+}
+
+/** Scripts and pictures that terminals draw two columns wide (Unicode's East Asian Width, roughly). */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+const columnsOf = (letter: string): number => (WIDE.test(letter) ? 2 : 1);
+
+/** Control characters of a hostile file never reach the terminal. */
+const printable = (line: string): string => line.replace(/[^\P{Cc}\t]/gu, '\ufffd');

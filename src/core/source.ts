@@ -26,12 +26,14 @@ export interface Place {
   readonly text: string;
 }
 
+/** Where an offset stands, for people: a byte order mark at the start of the text takes no column. */
 export function placeOf(file: SourceFile, offset: number): Place {
-  const before = file.text.slice(0, offset);
-  const lineStart = before.lastIndexOf('\n') + 1;
+  const first = file.text.startsWith('\ufeff') ? 1 : 0;
+  const before = file.text.slice(0, Math.max(offset, first));
+  const lineStart = Math.max(before.lastIndexOf('\n') + 1, first);
   const lineEnd = file.text.indexOf('\n', lineStart);
   let line = 1;
   for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line++;
   const text = file.text.slice(lineStart, lineEnd === -1 ? undefined : lineEnd).replace(/\r$/, '');
-  return {line, column: offset - lineStart + 1, text};
+  return {line, column: before.length - lineStart + 1, text};
 }

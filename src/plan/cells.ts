@@ -92,7 +92,7 @@ async function syntaxMistake(file: SourceFile, error: SyntaxError): Promise<Diag
   const parsed = parseYaml(file);
   const position = /at position (\d+)/.exec(error.message)?.[1];
   const start = Math.min(position === undefined ? 0 : Number(position), file.text.length);
-  const span: Span = parsed.mistakes[0]?.span ?? {file, start, end: start + 1};
+  const span: Span = parsed.mistakes[0]?.span ?? {file, start, end: Math.min(start + 1, file.text.length)};
   return mistake('bad-json', `expected JSON: ${SHAPE}`, span, {hint: error.message});
 }
 
@@ -101,7 +101,7 @@ async function place(file: SourceFile, problems: readonly Problem[]): Promise<re
   const {parseYaml} = await import('../spec/yaml.ts');
   const parsed = parseYaml(file);
   return problems.map(({path, message}) => {
-    const start = {file, start: 0, end: 1};
+    const start = {file, start: 0, end: 0};
     return mistake('bad-cells', message, parsed.tree ? spanAt(parsed.tree, path) : start);
   });
 }

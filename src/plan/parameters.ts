@@ -86,7 +86,9 @@ function issueMistake(
 
 function valueIssue(issue: z.core.$ZodIssue, node: Node, wanted: z.core.$ZodType | undefined): Diagnostic {
   if (issue.code === 'custom') return valueMistake('bad-parameter', issue.message, node);
-  const as = `as ${label(issue.path)}, got ${describeKind(node)}`;
+  const isLength = issue.code === 'too_big' || issue.code === 'too_small';
+  const length = isLength && node.kind === 'list' && node.items.length > 0 ? ` of ${node.items.length}` : '';
+  const as = `as ${label(issue.path)}, got ${describeKind(node)}${length}`;
   if (issue.code === 'invalid_format') {
     const isPattern = issue.format === 'regex' && issue.pattern !== undefined;
     const what = isPattern ? `text that matches ${issue.pattern}` : `text of the format ${issue.format}`;

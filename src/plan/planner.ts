@@ -3,6 +3,7 @@
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import type {Span} from '../core/source.ts';
 import {isGlob} from '../spec/path.ts';
 import {type PipelineSpec, referencesOf, type StageSpec} from '../spec/spec.ts';
 import type {ScalarNode} from '../spec/tree.ts';
@@ -44,7 +45,9 @@ export function planPipeline(
   matrices: Matrices = new Map(),
 ): Result<Plan, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
-  const report: Report = diagnostic => void mistakes.push(diagnostic);
+  const report: Report = diagnostic => {
+    if (!spec.mistakes.some(({span}) => isSamePlace(span, diagnostic.span))) mistakes.push(diagnostic);
+  };
   const bound = new Map<string, BoundStage | null>();
   for (const [name, stage] of spec.stages)
     bound.set(name, bindStage(stage, {stages: spec.stages, modules}, report));
@@ -77,6 +80,10 @@ export function planPipeline(
     ),
   });
 }
+
+/** Of a value that could not be read, no more is said. */
+const isSamePlace = (a: Span | undefined, b: Span | undefined): boolean =>
+  a !== undefined && b !== undefined && a.file === b.file && a.start === b.start && a.end === b.end;
 
 function producersOf(spec: PipelineSpec, name: string): readonly string[] {
   const stage = spec.stages.get(name);

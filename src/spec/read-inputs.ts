@@ -44,13 +44,21 @@ function readItem(node: Node, report: Report): InputItem | null {
     if (node.entries.length === 0) expected(FORMS, node, report);
     return null;
   }
-  const from = readReference(each.value, 'a stage', report);
+  const from = readReference(each.value, 'a stage', report, gatherHint(each.value));
   return from && node.entries.length === 1 ? {kind: 'each', from} : null;
 }
 
+const gatherHint = (node: Node): string | undefined =>
+  node.kind === 'list' ? 'several gathers are a list: [{each: a}, {each: b}]' : undefined;
+
 /** `stage` or `stage.output`. */
-export function readReference(node: Node, what: string, report: Report): Located<Reference> | null {
-  const text = asText(node, what, report);
+export function readReference(
+  node: Node,
+  what: string,
+  report: Report,
+  hint?: string,
+): Located<Reference> | null {
+  const text = asText(node, what, report, hint);
   if (!text) return null;
   const dot = text.value.indexOf('.');
   const stage = dot === -1 ? text.value : text.value.slice(0, dot);

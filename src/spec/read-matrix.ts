@@ -66,7 +66,10 @@ function readProduct(node: Node, report: Report): ProductSpec | null {
     }
   }
   if (axes.length === 0 && map.entries.every(({key}) => key.value === 'exclude')) {
-    return expected('at least one axis', map, report);
+    if (map.entries.length === 0) return expected('at least one axis', map, report);
+    const [only] = map.entries;
+    report(mistake('wrong-type', 'expected at least one axis beside `exclude`, got none', only?.key.span));
+    return null;
   }
   return {axes, exclude};
 }

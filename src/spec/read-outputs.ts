@@ -12,12 +12,23 @@ export function readProjectPaths(node: Node, key: string, report: Report): Locat
   const texts = asTexts(node, 'a path or a list of paths', report);
   return texts.flatMap(text => {
     const path = readPath(text.value);
+    if (path.ok && isChangedByRuns(path.value.path)) {
+      const message = `expected files or folders that a run leaves alone, got '${text.value}'`;
+      const hint =
+        'it holds `cache/` or `.git/`, which change all the time: list what is read, such as data/';
+      report(mistake('bad-path', message, text.span, {hint}));
+      return [];
+    }
     if (path.ok) return [{value: path.value.path, span: text.span}];
     const hint = `paths under \`${key}\` are relative to the project and stay in it`;
     report(mistake('bad-path', path.error, text.span, {hint}));
     return [];
   });
 }
+
+/** The whole project, the store, or git's folder: tracked, they would make a stage run every time. */
+const isChangedByRuns = (path: string): boolean =>
+  path === '.' || path === '**' || isWithin(path, 'cache') || isWithin(path, '.git');
 
 export function readPublish(node: Node, report: Report): Located<string> | null {
   const text = asText(node, 'a folder of the project, such as results/table', report);

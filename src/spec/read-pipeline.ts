@@ -218,8 +218,9 @@ function readStages(
   const map = asMap(entry.value, 'a map from stage to what it does', report);
   if (map?.entries.length === 0) expected('at least one stage', map, report);
   for (const item of map?.entries ?? []) {
-    const isSpoilt = found.some(({span}) => holds(item, span));
-    const stage = readOneStage(item.key, item.value, params, isSpoilt ? () => undefined : report);
+    const spoils = found.filter(({span}) => holds(item, span));
+    const isSpoilt = spoils.length > 0;
+    const stage = readOneStage(item.key, item.value, params, isSpoilt ? unlessEcho(spoils, report) : report);
     stages.set(item.key.value, isSpoilt ? {...stage, isBroken: true} : stage);
   }
   return stages;
@@ -253,6 +254,17 @@ const unlessUnresolved =
   diagnostic => {
     const span = diagnostic.span;
     if (!span?.file.text.slice(span.start, span.end).includes('${')) report(diagnostic);
+  };
+
+/** What the YAML could not give is missing, empty or of another kind only because of that. */
+const unlessEcho =
+  (found: readonly Diagnostic[], report: Report): Report =>
+  diagnostic => {
+    const {code, span} = diagnostic;
+    const isEcho = found.some(
+      ({span: at}) => at && span && at.file === span.file && at.start < span.end && span.start < at.end,
+    );
+    if (!isEcho && code !== 'missing-key') report(diagnostic);
   };
 
 const emptyMap = (span: Span): MapNode => ({kind: 'map', entries: [], span, origin: null});

@@ -197,7 +197,7 @@ function readRetries(node: Node, report: Report): StageSpec['retries'] | null {
   const keys = knownEntries(node, ['times', 'backoff'], '`retries`', report);
   const times = keys.get('times');
   const backoff = keys.get('backoff');
-  if (!times)
+  if (!times && !isMeant(node, ['times', 'backoff'], ['times']))
     report(missingKey('times', '`retries`', node.span, 'such as retries: {times: 3, backoff: 10s}'));
   return {
     times: (times && asInteger(times.value, 0, what, report)) ?? 0,
