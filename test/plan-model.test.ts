@@ -1,0 +1,140 @@
+// Matrices, joins and gathers of random pipelines, held against a model that tries every combination.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import fc from 'fast-check';
+import type {Plan} from '../src/plan/plan.ts';
+import type {Scalar} from '../src/stage/define.ts';
+import {expand, type ModelInput, type ModelProduct, type ModelStage} from './rig/expansion-model.ts';
+import {planText} from './rig/pipelines.ts';
+
+const seed = process.env.FC_SEED === undefined ? {} : {seed: Number(process.env.FC_SEED)};
+const AXES = ['a', 'b', 'c'];
+const VALUES: readonly Scalar[] = [1, 'x', null];
+
+const axes = fc
+  .uniqueArray(fc.constantFrom(...AXES), {minLength: 1, maxLength: 2})
+  .chain(names =>
+    fc.record(
+      Object.fromEntries(
+        names.map(name => [name, fc.uniqueArray(fc.constantFrom(...VALUES), {minLength: 1, maxLength: 3})]),
+      ),
+    ),
+  );
+const product: fc.Arbitrary<ModelProduct> = axes.chain(values => {
+  const partial = fc
+    .subarray(Object.entries(values), {minLength: 1})
+    .chain(some =>
+      fc.record(Object.fromEntries(some.map(([axis, each]) => [axis, fc.constantFrom(...each)]))),
+    );
+  return fc.record({axes: fc.constant(values), exclude: fc.array(partial, {maxLength: 1})});
+});
+/** Values are drawn from few, and seldom from all, so that most pipelines are sound. */
+const products = fc.oneof(
+  {weight: 3, arbitrary: fc.constant(null)},
+  {weight: 3, arbitrary: product.map(one => [one])},
+  {weight: 1, arbitrary: fc.array(product, {minLength: 2, maxLength: 2})},
+);
+
+const inputOf = (above: readonly string[]): fc.Arbitrary<ModelInput> => {
+  const from = fc.constantFrom(...above);
+  const item = fc.record({kind: fc.constantFrom('one' as const, 'each' as const, 'each' as const), from});
+  return fc.oneof(
+    {weight: 3, arbitrary: fc.record({kind: fc.constant('one' as const), from})},
+    {weight: 3, arbitrary: fc.record({kind: fc.constant('each' as const), from})},
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('list' as const),
+        items: fc.array(item, {minLength: 1, maxLength: 3}),
+      }),
+    },
+  );
+};
+
+const stages: fc.Arbitrary<readonly ModelStage[]> = fc.integer({min: 1, max: 6}).chain(count =>
+  fc.tuple(
+    ...Array.from({length: count}, (_, index) => {
+      const above = Array.from({length: index}, (__, at) => `s${at}`);
+      const inputs = index === 0 ? fc.constant([]) : fc.array(inputOf(above), {maxLength: 3});
+      return fc.record({name: fc.constant(`s${index}`), products, inputs});
+    }),
+  ),
+);
+
+const written = (input: ModelInput): unknown => {
+  if (input.kind === 'one') return input.from;
+  if (input.kind === 'each') return {each: input.from};
+  return input.items.map(({kind, from}) => (kind === 'one' ? from : {each: from}));
+};
+
+/** As a pipeline file; `order` says in which order the stages are written, which must not matter. */
+const textOf = (all: readonly ModelStage[], order: readonly ModelStage[] = all): string =>
+  JSON.stringify({
+    pipeline: 'model',
+    stages: Object.fromEntries(
+      order.map(({name, products: union, inputs}) => [
+        name,
+        {
+          run: 'true',
+          ...(inputs.length === 0
+            ? {}
+            : {in: Object.fromEntries(inputs.map((input, index) => [`i${index}`, written(input)]))}),
+          ...(union === null
+            ? {}
+            : {
+                matrix: union.map(({axes: values, exclude}) =>
+                  exclude.length > 0 ? {...values, exclude} : values,
+                ),
+              }),
+        },
+      ]),
+    ),
+  });
+
+function planned(plan: Plan): Record<string, unknown> {
+  const byStage: Record<string, {cell: unknown; inputs: unknown}[]> = {};
+  const place = new Map<string, {from: string; index: number}>();
+  for (const {id, stage, cell, inputs} of plan.instances) {
+    byStage[stage] ??= [];
+    place.set(id, {from: stage, index: byStage[stage].length});
+    const edges = Object.values(inputs).map(edge =>
+      (edge.kind === 'one' ? [edge.from] : edge.from).map(producer => place.get(producer.id)),
+    );
+    byStage[stage].push({cell: {...cell}, inputs: edges});
+  }
+  return byStage;
+}
+
+test('every pipeline expands as the model says, or has the mistakes that the model finds', async () => {
+  let sound = 0;
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(stages, async all => {
+      const model = expand(all);
+      const plan = await planText(textOf(all));
+      runs++;
+      if (plan.ok) {
+        sound++;
+        assert.deepEqual([...model.mistakes], []);
+        assert.deepEqual(planned(plan.value), Object.fromEntries(model.stages));
+      } else {
+        assert.deepEqual(new Set(plan.error.map(({code}) => code)), model.mistakes);
+      }
+    }),
+    {numRuns: 1500, ...seed},
+  );
+  assert.ok(sound > runs / 5, `only ${sound} of ${runs} pipelines were sound: the test says little`);
+});
+
+test('the order in which stages are written changes no instance', async () => {
+  await fc.assert(
+    fc.asyncProperty(stages, async all => {
+      const [there, back] = [await planText(textOf(all)), await planText(textOf(all, [...all].reverse()))];
+      assert.equal(there.ok, back.ok);
+      if (!there.ok || !back.ok) return;
+      assert.deepEqual(planned(back.value), planned(there.value));
+    }),
+    {numRuns: 200, ...seed},
+  );
+});

@@ -1,0 +1,142 @@
+// The meaning of `matrix` and `in`, as plainly as it can be said: every combination is tried, and those that
+// contradict themselves are thrown away. Slow, and without indexes, so that it can be held against the planner.
+
+import type {Cell, Scalar} from '../../src/stage/define.ts';
+
+export interface ModelProduct {
+  readonly axes: Readonly<Record<string, readonly Scalar[]>>;
+  readonly exclude: readonly Cell[];
+}
+export type ModelInput =
+  | {readonly kind: 'one'; readonly from: string}
+  | {readonly kind: 'each'; readonly from: string}
+  | {
+      readonly kind: 'list';
+      readonly items: readonly {readonly kind: 'one' | 'each'; readonly from: string}[];
+    };
+export interface ModelStage {
+  readonly name: string;
+  /** `null` for a stage without a matrix. */
+  readonly products: readonly ModelProduct[] | null;
+  readonly inputs: readonly ModelInput[];
+}
+
+export interface ModelInstance {
+  readonly cell: Cell;
+  /** Positions of producers among the instances of their stages, by input. */
+  readonly inputs: readonly (readonly {readonly from: string; readonly index: number}[])[];
+}
+interface Expanded {
+  readonly instances: readonly ModelInstance[];
+  readonly axes: ReadonlySet<string>;
+}
+export interface Expansion {
+  readonly stages: ReadonlyMap<string, readonly ModelInstance[]>;
+  /** Codes of the mistakes that must be reported: none where every stage is expanded. */
+  readonly mistakes: ReadonlySet<string>;
+}
+
+/** `stages` come after their producers. */
+export function expand(stages: readonly ModelStage[]): Expansion {
+  const done = new Map<string, Expanded>();
+  const mistakes = new Set<string>();
+  for (const stage of stages) {
+    const before = new Set<string>();
+    const cells = stage.products ? union(stage.products, before) : [{}];
+    for (const code of before) mistakes.add(code);
+    const isReady = namesOf(stage).every(name => done.has(name));
+    if (before.size > 0 || !isReady) continue;
+    const here = new Set<string>();
+    const expanded = instancesOf(stage, cells, done, here);
+    for (const code of here) mistakes.add(code);
+    if (here.size === 0) done.set(stage.name, expanded);
+  }
+  return {stages: new Map([...done].map(([name, {instances}]) => [name, instances])), mistakes};
+}
+
+const namesOf = ({inputs}: ModelStage): string[] =>
+  inputs.flatMap(input => (input.kind === 'list' ? input.items.map(({from}) => from) : [input.from]));
+
+function union(products: readonly ModelProduct[], mistakes: Set<string>): Cell[] {
+  const cells: Cell[] = [];
+  for (const {axes, exclude} of products) {
+    let all: Cell[] = [{}];
+    for (const [axis, values] of Object.entries(axes)) {
+      all = all.flatMap(cell => values.map(value => ({...cell, [axis]: value})));
+    }
+    const kept = all.filter(
+      cell => !exclude.some(part => Object.keys(part).every(axis => cell[axis] === part[axis])),
+    );
+    if (kept.length === 0) mistakes.add('empty-matrix');
+    for (const cell of kept) {
+      if (cells.some(other => isSame(other, cell))) mistakes.add('duplicate-cell');
+      else cells.push(cell);
+    }
+  }
+  return cells;
+}
+
+const isSame = (a: Cell, b: Cell): boolean =>
+  [...Object.keys(a), ...Object.keys(b)].every(axis => a[axis] === b[axis]);
+
+/** One participant of a combination: a cell, and the axes on which it has a say. */
+interface Part {
+  readonly cell: Cell;
+  readonly axes: ReadonlySet<string>;
+}
+
+/** An axis that two have, they have with the same value, or neither has one. */
+const agree = (a: Part, b: Part): boolean =>
+  [...a.axes].every(axis => !b.axes.has(axis) || a.cell[axis] === b.cell[axis]);
+
+function instancesOf(
+  stage: ModelStage,
+  cells: readonly Cell[],
+  done: ReadonlyMap<string, Expanded>,
+  mistakes: Set<string>,
+): Expanded {
+  const expandedOf = (name: string): Expanded => done.get(name) ?? {instances: [], axes: new Set()};
+  const ownAxes = new Set(cells.flatMap(cell => Object.keys(cell)));
+  const singles = stage.inputs.flatMap(input => (input.kind === 'one' ? [input.from] : []));
+  const axes = new Set([...singles.flatMap(name => [...expandedOf(name).axes]), ...ownAxes]);
+  let rows: {parts: readonly Part[]; picks: readonly number[]}[] = [{parts: [], picks: []}];
+  for (const name of singles) {
+    const producer = expandedOf(name);
+    rows = rows.flatMap(({parts, picks}) =>
+      producer.instances.flatMap(({cell}, index) => {
+        const part = {cell, axes: producer.axes};
+        return parts.every(other => agree(other, part))
+          ? [{parts: [...parts, part], picks: [...picks, index]}]
+          : [];
+      }),
+    );
+  }
+  const fits = (row: (typeof rows)[number], own: Cell): boolean =>
+    row.parts.every(part => agree(part, {cell: own, axes: ownAxes}));
+  if (rows.length === 0 || cells.some(own => !rows.some(row => fits(row, own)))) mistakes.add('empty-join');
+  const instances = rows.flatMap(row =>
+    cells
+      .filter(own => fits(row, own))
+      .map((own): ModelInstance => {
+        const cell: Cell = Object.assign({}, ...row.parts.map(part => part.cell), own);
+        const gather = (from: string): number[] => {
+          const producer = expandedOf(from);
+          const isMet = (other: Cell): boolean => agree({cell, axes}, {cell: other, axes: producer.axes});
+          return producer.instances.flatMap((other, index) => (isMet(other.cell) ? [index] : []));
+        };
+        let single = 0;
+        const inputs = stage.inputs.map(input => {
+          if (input.kind === 'one') return [{from: input.from, index: row.picks[single++] ?? -1}];
+          const items = input.kind === 'list' ? input.items : [input];
+          return items.flatMap(item => {
+            const found = gather(item.from);
+            if (found.length === 0) mistakes.add('empty-gather');
+            if (item.kind === 'one' && found.length > 1) mistakes.add('wrong-arity');
+            return found.map(index => ({from: item.from, index}));
+          });
+        });
+        return {cell, inputs};
+      }),
+  );
+  return {instances, axes};
+}
