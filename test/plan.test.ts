@@ -1,7 +1,10 @@
+// What a pipeline expands to: instances, their parameters and inputs, and what waits for a file.
+
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import type {Plan} from '../src/plan/plan.ts';
-import {mustPlan, STUDY} from './rig/pipelines.ts';
+import type {ReadOptions} from '../src/spec/read-pipeline.ts';
+import {mustPlan, planText, STUDY} from './rig/pipelines.ts';
 
 const idsOf = (plan: Plan): readonly string[] => plan.instances.map(({id}) => id);
 const find = (plan: Plan, id: string) => {
@@ -36,4 +39,109 @@ test('the study expands to its grid, the best of each optimizer, one training pe
     seed: 3,
     milestones: [],
   });
+});
+
+test('axes flow through single inputs, meet where they are shared, and are multiplied where they are not', async () => {
+  const plan = await mustPlan(`pipeline: flow
+stages:
+  a: {run: "true", matrix: {x: [1, 2], y: [p, q]}}
+  b: {run: "true", matrix: {y: [p, q], z: [7, 8]}}
+  both: {run: "true", in: {a: a, b: b}, matrix: {x: [2]}}
+  all: {run: "true", in: {runs: {each: both}}, matrix: {z: [8, 7]}}
+`);
+  const ids = idsOf(plan).filter(id => /^(both|all)/.test(id));
+  assert.deepEqual(ids, [
+    'both[x=2,y=p,z=7]',
+    'both[x=2,y=p,z=8]',
+    'both[x=2,y=q,z=7]',
+    'both[x=2,y=q,z=8]',
+    'all[z=8]',
+    'all[z=7]',
+  ]);
+  assert.deepEqual(find(plan, 'all[z=8]').inputs, {
+    runs: {
+      kind: 'each',
+      from: [
+        {id: 'both[x=2,y=p,z=8]', output: null},
+        {id: 'both[x=2,y=q,z=8]', output: null},
+      ],
+    },
+  });
+});
+
+const SEARCH = `pipeline: search
+params: {points: 3}
+stages:
+  data: {uses: download, with: {dataset: digits}}
+  pre: {uses: preprocess, in: {raw: data}}
+  cells: {run: ./cells, with: {points: "\${points}"}, out: {cells: cells.json, log: log.txt}}
+  train:
+    uses: train
+    in: {data: pre}
+    matrix: {from: cells.cells}
+    with: {model: simple-nn, epochs: 2}
+  best: {uses: select, in: {runs: {each: train}}, with: {metric: loss}}
+`;
+
+test('stages whose cells are in a file wait for it, and are planned when it is there', async () => {
+  const before = await mustPlan(SEARCH);
+  assert.deepEqual(idsOf(before), ['data', 'pre', 'cells']);
+  assert.deepEqual(before.pending, [
+    {stage: 'train', from: {id: 'cells', output: 'cells'}, holdsBack: ['train', 'best']},
+  ]);
+  const cells = [
+    {lr: 0.1, seed: 1},
+    {lr: 0.2, seed: 2},
+  ];
+  const after = await mustPlan(SEARCH, {}, new Map([['train', cells]]));
+  assert.deepEqual(after.pending, []);
+  assert.deepEqual(idsOf(after).slice(3), ['train[lr=0.1,seed=1]', 'train[lr=0.2,seed=2]', 'best']);
+  assert.equal(find(after, 'train[lr=0.2,seed=2]').params.lr, 0.2);
+});
+
+test('cells of a file that the stage module refuses are mistakes at the key that names the file', async () => {
+  const plan = await planText(
+    SEARCH,
+    {},
+    new Map([
+      [
+        'train',
+        [
+          {lr: -1, seed: 1},
+          {seed: 2, colour: 'red'},
+        ],
+      ],
+    ]),
+  );
+  assert.ok(!plan.ok);
+  const said = plan.error.map(({code, span}) => [code, span?.file.text.slice(span.start, span.end)]);
+  assert.deepEqual(said, [['bad-parameter', 'cells.cells']]);
+});
+
+test('--set comes before the profile, the profile before the default; types stay', async () => {
+  const text = `pipeline: p
+params: {n: 1, list: [1], net: {depth: 1, width: 1}, title: plain}
+profiles: {big: {n: 10, net: {depth: 10}}}
+stages:
+  it: {run: "true", with: {n: "\${n}", list: "\${list}", net: "\${net}", depth: "\${net.depth}", title: "\${title}"}}
+`;
+  const of = async (options?: ReadOptions) => find(await mustPlan(text, options), 'it').params;
+  const plain = {n: 1, list: [1], net: {depth: 1, width: 1}, depth: 1, title: 'plain'};
+  assert.deepEqual(await of(), plain);
+  assert.deepEqual(await of({profile: 'big'}), {...plain, n: 10, net: {depth: 10, width: 1}, depth: 10});
+  assert.deepEqual(
+    await of({profile: 'big', set: ['net.depth=5', 'list=[2, 3]', 'title=007', 'n=2', 'n=3']}),
+    {
+      n: 3,
+      list: [2, 3],
+      net: {depth: 5, width: 1},
+      depth: 5,
+      title: '007',
+    },
+  );
+});
+
+test('a plan is JSON: what was read from it again is the same', async () => {
+  const plan = await mustPlan(STUDY);
+  assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan);
 });

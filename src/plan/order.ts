@@ -1,9 +1,12 @@
 // Orders a graph so that everything comes after what it depends on, and finds its loops.
 
 export interface Order<T> {
-  /** Dependencies first; otherwise as given. Members of loops are left out. */
+  /** Dependencies first; otherwise as given. What is left out lies on a loop. */
   readonly sorted: readonly T[];
-  /** Each loop once, as a path that starts and ends with the same node: a → b → a, where a depends on b. */
+  /**
+   * Loops that share no node, at least one where there are any. Each is a path that starts and ends with the same
+   * node: a → b → a, where a depends on b.
+   */
   readonly loops: readonly (readonly T[])[];
 }
 
