@@ -45,8 +45,10 @@ export function planPipeline(
   matrices: Matrices = new Map(),
 ): Result<Plan, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
+  const unreadable = new Set(spec.mistakes.map(({span}) => placeKey(span)));
   const report: Report = diagnostic => {
-    if (!spec.mistakes.some(({span}) => isSamePlace(span, diagnostic.span))) mistakes.push(diagnostic);
+    const place = placeKey(diagnostic.span);
+    if (place === null || !unreadable.has(place)) mistakes.push(diagnostic);
   };
   const bound = new Map<string, BoundStage | null>();
   for (const [name, stage] of spec.stages)
@@ -81,9 +83,9 @@ export function planPipeline(
   });
 }
 
-/** Of a value that could not be read, no more is said. */
-const isSamePlace = (a: Span | undefined, b: Span | undefined): boolean =>
-  a !== undefined && b !== undefined && a.file === b.file && a.start === b.start && a.end === b.end;
+/** Of a value that could not be read, no more is said: what stands at its place is an echo. */
+const placeKey = (span: Span | undefined): string | null =>
+  span ? `${span.file.path}:${span.start}:${span.end}` : null;
 
 function producersOf(spec: PipelineSpec, name: string): readonly string[] {
   const stage = spec.stages.get(name);

@@ -11,11 +11,10 @@ import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {digestBytes} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {Located, SourceFile, Span} from '../core/source.ts';
+import type {SourceFile, Span} from '../core/source.ts';
 import {
   asMap,
   asText,
-  expected,
   isMeant,
   knownEntries,
   missingKey,
@@ -25,9 +24,9 @@ import {
 } from './fields.ts';
 import {nameMistake} from './name.ts';
 import {override, readSetting} from './parameters.ts';
-import {readStage} from './read-stage.ts';
+import {holds, readStages} from './read-stages.ts';
 import {resolveReferences} from './reference.ts';
-import type {PipelineSpec, StageSpec} from './spec.ts';
+import type {PipelineSpec} from './spec.ts';
 import {type Entry, jsonOfMap, type MapNode, type Node} from './tree.ts';
 import {decodeTree, encodeTree, TREE_FORMAT} from './tree-text.ts';
 import type {Parsed} from './yaml.ts';
@@ -74,7 +73,11 @@ export async function readPipeline(
     if (setting) params = override(params, setting, report);
   }
   const name = readName(root, keys.get('pipeline'), whole, report);
-  const stages = readStages(root, keys.get('stages'), params, found, report);
+  const written = keys.get('stages');
+  if (!written && !isMeant(root, PIPELINE_KEYS, ['stages'])) {
+    report(missingKey('stages', 'a pipeline', whole, 'a pipeline has at least one stage'));
+  }
+  const stages = readStages(written?.value ?? null, params, found, report);
   const about = keys.get('about');
   return ok({
     file,
@@ -97,9 +100,6 @@ const isLocal =
       code === 'duplicate-key' || (stages?.kind === 'map' && stages.entries.some(entry => holds(entry, span)))
     );
   };
-
-const holds = ({key, value}: Entry, span: Span | undefined): boolean =>
-  span !== undefined && key.span.end <= span.start && span.end <= value.span.end;
 
 async function loadTree(file: SourceFile, trees?: TreeCache): Promise<Parsed> {
   const key = trees && digestBytes(`${TREE_FORMAT}\n${file.text}`);
@@ -200,72 +200,6 @@ function chooseProfile(
   report(mistake('unknown-profile', `expected a profile of the pipeline, got '${name}'`, span, {hint}));
   return null;
 }
-
-function readStages(
-  root: MapNode,
-  entry: Entry | undefined,
-  params: MapNode,
-  found: readonly Diagnostic[],
-  report: Report,
-): ReadonlyMap<string, StageSpec> {
-  const stages = new Map<string, StageSpec>();
-  if (!entry) {
-    const whole = {file: root.span.file, start: 0, end: 0};
-    if (!isMeant(root, PIPELINE_KEYS, ['stages']))
-      report(missingKey('stages', 'a pipeline', whole, 'a pipeline has at least one stage'));
-    return stages;
-  }
-  const map = asMap(entry.value, 'a map from stage to what it does', report);
-  if (map?.entries.length === 0) expected('at least one stage', map, report);
-  for (const item of map?.entries ?? []) {
-    const spoils = found.filter(({span}) => holds(item, span));
-    const isSpoilt = spoils.length > 0;
-    const stage = readOneStage(item.key, item.value, params, isSpoilt ? unlessEcho(spoils, report) : report);
-    stages.set(item.key.value, isSpoilt ? {...stage, isBroken: true} : stage);
-  }
-  return stages;
-}
-
-function readOneStage(name: Located<string>, node: Node, params: MapNode, report: Report): StageSpec {
-  let isSound = true;
-  const noting: Report = diagnostic => {
-    isSound = false;
-    report(diagnostic);
-  };
-  const bad = nameMistake('a stage', name);
-  if (bad) noting(bad);
-  const map = asMap(node, 'a map with `uses` or `run`', noting, `such as ${name.value}: {run: COMMAND}`);
-  if (!map) return {...readStage(name, emptyMap(name.span), () => undefined), isBroken: true};
-  const entries = map.entries.map(entry =>
-    isExempt(entry.key.value)
-      ? entry
-      : {key: entry.key, value: resolveReferences(entry.value, params, noting)},
-  );
-  // A reference that was not resolved is text, and would be reported again as text of the wrong kind.
-  const stage = readStage(name, {...map, entries}, isSound ? noting : unlessUnresolved(report));
-  return isSound ? stage : {...stage, isBroken: true};
-}
-
-/** `run` belongs to the shell, where `${x}` is a variable; `about` is for people. */
-const isExempt = (key: string): boolean => key === 'run' || key === 'about';
-
-const unlessUnresolved =
-  (report: Report): Report =>
-  diagnostic => {
-    const span = diagnostic.span;
-    if (!span?.file.text.slice(span.start, span.end).includes('${')) report(diagnostic);
-  };
-
-/** What the YAML could not give is missing, empty or of another kind only because of that. */
-const unlessEcho =
-  (found: readonly Diagnostic[], report: Report): Report =>
-  diagnostic => {
-    const {code, span} = diagnostic;
-    const isEcho = found.some(
-      ({span: at}) => at && span && at.file === span.file && at.start < span.end && span.start < at.end,
-    );
-    if (!isEcho && code !== 'missing-key') report(diagnostic);
-  };
 
 const emptyMap = (span: Span): MapNode => ({kind: 'map', entries: [], span, origin: null});
 

@@ -19,6 +19,7 @@ import type {SourceFile, Span} from '../core/source.ts';
 import {isReserved} from './name.ts';
 import type {Entry, ListNode, MapNode, Node, ScalarNode} from './tree.ts';
 import {syntaxMistakes} from './yaml-syntax.ts';
+import {numberProblem, textMistake} from './yaml-text.ts';
 
 /** Values that aliases may add to a file, all together. */
 const ALIAS_LIMIT = 10_000;
@@ -35,7 +36,7 @@ export interface Parsed {
  * Gives every mistake found, in the order of the text. What is no plain data is reported and left out of the tree.
  */
 export function parseYaml(file: SourceFile, offset = 0): Parsed {
-  const unreadable = characterMistake(file, offset) ?? directiveMistake(file, offset);
+  const unreadable = textMistake(file, offset);
   if (unreadable) return {tree: null, mistakes: [unreadable]};
   const parsed = parse(file, offset);
   if (!parsed.ok) return {tree: null, mistakes: [parsed.error]};
@@ -48,32 +49,6 @@ export function parseYaml(file: SourceFile, offset = 0): Parsed {
     ? reader.read(document.contents as YamlNode, 0)
     : reader.empty(reader.place(0, 0));
   return {tree, mistakes: reader.mistakes};
-}
-
-/** What no text has: the trace of bytes that are not UTF-8, and the control characters that YAML forbids. */
-function characterMistake(file: SourceFile, offset: number): Diagnostic | null {
-  const start = file.text.slice(offset).search(/[^\P{Cc}\t\n\r\x85]|\ufffd/u) + offset;
-  if (start < offset) return null;
-  const span = {file, start, end: start + 1};
-  if (file.text[start] === '\ufffd') {
-    const hint = 'save the file as UTF-8';
-    return mistake('not-utf-8', 'expected text in UTF-8, got bytes that are none', span, {hint});
-  }
-  const code = file.text.charCodeAt(start).toString(16).toUpperCase().padStart(4, '0');
-  const hint =
-    code === '0000' ? 'is the file saved as UTF-16, or no text at all? Save it as UTF-8' : 'remove it';
-  return mistake('control-character', `expected text, got the control character U+${code}`, span, {hint});
-}
-
-/** `%YAML 1.1` would make a boolean of `yes` and a number of `1:30`. */
-function directiveMistake(file: SourceFile, offset: number): Diagnostic | null {
-  const found = /^\ufeff?(?:[ \t]*(?:#.*)?\r?\n)*(%.*)/.exec(file.text.slice(offset));
-  const directive = found?.[1]?.trimEnd();
-  if (!found || directive === undefined) return null;
-  const start = offset + found[0].indexOf('%', found[0].length - (found[1]?.length ?? 0));
-  const message = `expected a pipeline, got the YAML directive '${directive}'`;
-  const span = {file, start, end: start + directive.length};
-  return mistake('yaml-directive', message, span, {hint: 'remove it: pipelines are YAML 1.2'});
 }
 
 function parse(file: SourceFile, offset: number): Result<Document.Parsed, Diagnostic> {
@@ -253,21 +228,3 @@ class TreeReader {
 }
 
 const shortTag = (tag: string): string => tag.replace(/^tag:yaml\.org,2002:/, '!!');
-
-function numberProblem(value: number, source: string): {message: string; hint: string} | null {
-  if (!Number.isFinite(value)) {
-    return {
-      message: `expected a finite number, got ${source}`,
-      hint: 'put it into quotes if it is meant as text',
-    };
-  }
-  if (/^[-+]?(?:\d+|0o[0-7]+|0x[\da-f]+)$/i.test(source) && !Number.isSafeInteger(value)) {
-    const message = `expected an integer of at most ${Number.MAX_SAFE_INTEGER}, got ${source}`;
-    return {message, hint: 'it cannot be held exactly as a number: put it into quotes and keep it as text'};
-  }
-  if (/^[-+]?0\d/.test(source)) {
-    const hint = `write ${value} for the number, "${source}" for text`;
-    return {message: `expected a number without leading zeros, got ${source}`, hint};
-  }
-  return null;
-}
