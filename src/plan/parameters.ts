@@ -39,7 +39,8 @@ export function checkParameters(
   const effective = toJson(parsed.data, path => {
     const message = `expected the stage module ${module.uses} to give JSON as the parameter ${path}, got something else`;
     const hint = 'use a schema whose output is text, numbers, true, false, null, lists and maps';
-    problems.push(mistake('bad-module', message, spec.name.span, {hint}));
+    const span = spec.work?.kind === 'module' ? spec.work.uses.span : spec.name.span;
+    problems.push(mistake('bad-module', message, span, {hint}));
   });
   for (const [name, node] of nodes) {
     const kept = isJsonObject(effective) ? effective[name] : undefined;
