@@ -46,6 +46,14 @@ test('a selector means the instances that have one of the values on every axis t
   assert.equal(found(study, 'grid[lr=0.1]').length, 4, 'an axis that some cells lack');
 });
 
+test('a value that selects nothing is a mistake, also beside one that selects something', () => {
+  for (const text of ['train[seed=1|99]', 'train[seed=1|7..9]', 'train[optimizer=sam|sgdd]']) {
+    const matched = matchSelector(study, text);
+    assert.ok(!matched.ok, text);
+    assert.equal(matched.error.code, 'unknown-value');
+  }
+});
+
 test('every id that was printed selects its instance, whatever its values look like', async () => {
   const value = fc
     .string({minLength: 1, maxLength: 6, unit: 'grapheme-ascii'})

@@ -112,9 +112,12 @@ function match(plan: Plan, text: string, where: string): Result<Match, Diagnosti
       return value !== undefined && values.some(choice => isChosen(value, choice.value));
     }),
   );
-  return chosen.length > 0
-    ? ok({ids: chosen.map(({id}) => id), held: []})
-    : err(nothingChosen(candidates, selector));
+  if (chosen.length === 0) return err(nothingChosen(candidates, selector));
+  for (const choice of selector.axes) {
+    const problem = axisProblem(candidates, choice, stage);
+    if (problem) return err(problem);
+  }
+  return ok({ids: chosen.map(({id}) => id), held: []});
 }
 
 function unknownStage(plan: Plan, {stage}: Selector): Diagnostic {
@@ -162,9 +165,9 @@ function axisProblem(
   const known = candidates.flatMap(({cell}) =>
     Object.hasOwn(cell, axis.value) ? [cell[axis.value] ?? null] : [],
   );
-  if (known.some(value => values.some(choice => isChosen(value, choice.value)))) return null;
-  const [first] = values;
-  return first ? unknownValue(axis.value, first.span, [...new Set(known.map(String))]) : null;
+  // Each value must select something: a part of a selector that is passed over in silence is a run that is missing.
+  const missing = values.find(choice => !known.some(value => isChosen(value, choice.value)));
+  return missing ? unknownValue(axis.value, missing.span, [...new Set(known.map(String))]) : null;
 }
 
 function unknownValue(axis: string, span: Located<unknown>['span'], known: readonly string[]): Diagnostic {
