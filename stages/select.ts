@@ -38,6 +38,7 @@ export default defineStage({
       log(`${ties} cells have the best ${metric}, ${best.score}; taken is the one that the grid names first`);
     for (const {cell} of left) log(`left out: ${cellText(cell)}: a run diverged or has no ${metric}`);
     log(`best of ${candidates.length}: ${cellText(best.cell)}, ${metric} ${best.score}`);
+    // Only what the choice itself is: a grid that grows and keeps its best cell leaves this file as it was.
     const file = {
       format: 'pipe-best-1',
       parameters: best.cell,
@@ -45,14 +46,13 @@ export default defineStage({
       goal,
       score: best.score,
       values: best.values,
-      ties,
-      cells: candidates.length,
-      left_out: left.map(({cell}) => cell),
     };
     await writeFile(outputs.best, `${JSON.stringify(file, null, 2)}\n`);
     await writeFile(outputs.cells, cellsCsv(candidates, metric));
     record(metric, best.score);
     record('cells', candidates.length);
+    record('ties', ties);
+    record('left_out', left.length);
   },
 });
 
