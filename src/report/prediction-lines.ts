@@ -37,7 +37,7 @@ export function predictionLines(
   for (const {stage, from} of plan.pending) {
     rows.push([`${palette.running('?')} ${stage}`, 'open', palette.dim(`its cells come from ${from.id}`)]);
   }
-  return [...renderTable(COLUMNS, rows), '', tally(predictions, palette)];
+  return [...renderTable(COLUMNS, rows), '', tally(predictions, plan.pending.length, palette)];
 }
 
 function stageRows(
@@ -102,7 +102,8 @@ export function reasonOf(prediction: Prediction | undefined): string {
   }
 }
 
-function tally(predictions: Predictions, palette: Palette): string {
+/** `open`: stages whose cells are in a file that has to be read first. */
+function tally(predictions: Predictions, open: number, palette: Palette): string {
   const counts = {reuse: 0, execute: 0, depend: 0, fail: 0};
   for (const {will} of predictions.values()) counts[will]++;
   const parts = [
@@ -110,8 +111,9 @@ function tally(predictions: Predictions, palette: Palette): string {
     counts.execute > 0 ? palette.strong(`${plural(counts.execute, 'instance')} would run`) : '',
     counts.depend > 0 ? `${counts.depend} may follow` : '',
     counts.reuse > 0 ? palette.cached(`${counts.reuse} cached`) : '',
+    open > 0 ? `${plural(open, 'matrix', 'matrices')} to be read from a file` : '',
   ].filter(part => part !== '');
-  return counts.execute + counts.depend + counts.fail === 0
+  return counts.execute + counts.depend + counts.fail + open === 0
     ? `${palette.done('✓')} nothing to do: ${palette.cached(`${counts.reuse} cached`)}`
     : parts.join(', ');
 }
