@@ -14,7 +14,7 @@ import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
 import {UserMistakes} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
-import {listPipelines} from './project.ts';
+import {listPipelines, shortPipelineName} from './project.ts';
 import type {Options, Shell} from './shell.ts';
 import {machineOf} from './workspace.ts';
 
@@ -114,7 +114,7 @@ export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
 function orPipeline(diagnostic: Diagnostic, {chosen, workspace}: Pipeline): Diagnostic {
   const said = diagnostic.span?.file.text;
   if (chosen.because === null || diagnostic.code !== 'unknown-stage' || said === undefined) return diagnostic;
-  const names = listPipelines(workspace.project).map(file => file.replace(/^pipelines\/|\.ya?ml$/g, ''));
+  const names = listPipelines(workspace.project).map(shortPipelineName);
   const near = closest(said, names);
   return near === undefined ? diagnostic : {...diagnostic, hint: `did you mean the pipeline ${near}?`};
 }

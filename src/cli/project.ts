@@ -36,6 +36,10 @@ export function listPipelines(project: string): string[] {
     .sort(byCodeUnit);
 }
 
+/** What a pipeline of `pipelines/` may be called by: its file's name without the extension. */
+export const shortPipelineName = (file: string): string =>
+  file.replace(/^pipelines\//, '').replace(/\.ya?ml$/, '');
+
 export interface Chosen {
   readonly project: string;
   /** Absolute. */

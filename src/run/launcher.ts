@@ -5,11 +5,11 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
+import {isSameResult} from '../store/action-row.ts';
 import {Attempt, type AttemptServices, type Concluded} from './attempt.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
 import type {Demand, Grant, ResourcePool} from './resources.ts';
 import type {RunNews} from './run-news.ts';
-import {isSameResult} from './same-result.ts';
 import type {Stop} from './stop.ts';
 
 /** The longest pause between two tries. Milliseconds. */

@@ -7,7 +7,7 @@ import {cutAtWordBreak, parseTyped} from '../command-line.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {lastPipeline, openPipeline, type Pipeline} from '../pipeline.ts';
 import {buildProgram} from '../program.ts';
-import {choosePipeline, findProject, listPipelines} from '../project.ts';
+import {choosePipeline, findProject, listPipelines, shortPipelineName} from '../project.ts';
 import type {Shell} from '../shell.ts';
 
 type CommandOf = ReturnType<typeof buildProgram>;
@@ -116,7 +116,7 @@ async function positionalOf(
   const takesMore = command.registeredArguments.length > 1;
   const files =
     positional.length === 0
-      ? [...listPipelines(findProject(shell.outside.cwd)).map(shortName), ...pathsAt(shell, current)]
+      ? [...listPipelines(findProject(shell.outside.cwd)).map(shortPipelineName), ...pathsAt(shell, current)]
       : [];
   if (!takesMore) return files;
   const pipeline = await openPipeline(shell, positional, planningOptions(values)).catch(() => undefined);
@@ -129,8 +129,6 @@ async function positionalOf(
   }
   return [...files, ...selectorsOf(pipeline, current)];
 }
-
-const shortName = (file: string): string => file.replace(/^pipelines\//, '').replace(/\.ya?ml$/, '');
 
 function planningOptions(values: Typed['values']): {profile?: string; set?: readonly string[]; json: true} {
   const profile = values.get('profile')?.at(-1);
