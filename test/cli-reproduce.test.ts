@@ -7,7 +7,7 @@ import type {ActionResult, Fingerprint} from '../src/action/action.ts';
 import {compareWithLock, type Verdict} from '../src/cli/reproduction.ts';
 import type {Digest} from '../src/core/digest.ts';
 import type {InstanceId, Plan} from '../src/plan/plan.ts';
-import type {LockEntry} from '../src/store/lock-file.ts';
+import type {LockEntry} from '../src/store/ledger/lock-file.ts';
 import {CliProject} from './rig/cli-project.ts';
 
 /** A stage whose numbers come from a file that the key does not know: another machine, in one line. */

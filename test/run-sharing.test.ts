@@ -79,7 +79,7 @@ test('a claim whose holder was killed is taken over by itself', async () => {
   const a = first.outcome('a');
   assert.ok(a.status === 'executed');
   const script = rig.path('hold.mts');
-  const source = join(import.meta.dirname, '../src/store/claim.ts');
+  const source = join(import.meta.dirname, '../src/store/claims/claim.ts');
   writeFileSync(
     script,
     `import {ClaimTable} from ${JSON.stringify(source)};

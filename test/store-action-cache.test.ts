@@ -8,8 +8,8 @@ import {join} from 'node:path';
 import {type TestContext, test} from 'node:test';
 import {promisify} from 'node:util';
 import {fingerprintOf} from '../src/action/action.ts';
-import type {KeyvActionCache} from '../src/store/action-cache.ts';
-import {describePlace, type IndexPlace, parseIndexPlace} from '../src/store/index-server.ts';
+import type {KeyvActionCache} from '../src/store/index/action-cache.ts';
+import {describePlace, type IndexPlace, parseIndexPlace} from '../src/store/index/index-server.ts';
 import {startPostgres, startRedis} from './rig/servers.ts';
 import {StoreRig, shellAction} from './rig/store-rig.ts';
 
@@ -93,7 +93,7 @@ test('several processes write at once, and nothing is lost', async () => {
   const script = rig.file(
     'write.mts',
     `import {StoreRig, shellAction} from ${JSON.stringify(join(root, 'test/rig/store-rig.ts'))};
-import {KeyvActionCache} from ${JSON.stringify(join(root, 'src/store/action-cache.ts'))};
+import {KeyvActionCache} from ${JSON.stringify(join(root, 'src/store/index/action-cache.ts'))};
 using rig = new StoreRig();
 const cache = new KeyvActionCache({kind: 'local', folder: ${JSON.stringify(rig.store)}}, rig.blobs);
 for (let i = 0; i < 50; i++) rig.must(await cache.record(shellAction(process.argv[2] + ' ' + i), rig.result('x')));
@@ -136,7 +136,7 @@ test('an index that is not a whole database is set aside and made anew', async (
 
 test('rows that this program would not have written count as absent', async () => {
   using rig = new StoreRig();
-  const {openIndex} = await import('../src/store/index-server.ts');
+  const {openIndex} = await import('../src/store/index/index-server.ts');
   const index = rig.must(await openIndex({kind: 'local', folder: rig.store}));
   const rows = [
     null,

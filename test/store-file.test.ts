@@ -9,10 +9,12 @@ import fc from 'fast-check';
 import type {Fingerprint} from '../src/action/action.ts';
 import {renderDiagnostic} from '../src/core/diagnostic.ts';
 import {type Digest, digestBytes} from '../src/core/digest.ts';
+import {appendLines, Journal} from '../src/host/journal.ts';
+import {identityLabel, ownIdentity} from '../src/host/process-identity.ts';
 import {type InstanceId, instanceId} from '../src/plan/plan.ts';
-import {FileStateCache} from '../src/store/file-state.ts';
-import {appendLines, Journal} from '../src/store/journal.ts';
-import {Ledger} from '../src/store/ledger.ts';
+import {FileStateCache} from '../src/store/blobs/file-state.ts';
+import {RunGate} from '../src/store/claims/run-gate.ts';
+import {Ledger} from '../src/store/ledger/ledger.ts';
 import {
   formatLock,
   type Lock,
@@ -22,9 +24,7 @@ import {
   parseLock,
   readLock,
   writeLock,
-} from '../src/store/lock-file.ts';
-import {identityLabel, ownIdentity} from '../src/store/process-identity.ts';
-import {RunGate} from '../src/store/run-gate.ts';
+} from '../src/store/ledger/lock-file.ts';
 import {StoreRig} from './rig/store-rig.ts';
 
 const isWhole = (value: string): boolean => /^\{.*\}$/.test(value);

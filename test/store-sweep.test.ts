@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import {readdirSync} from 'node:fs';
 import {test} from 'node:test';
-import {KeyvActionCache} from '../src/store/action-cache.ts';
-import {ClaimTable} from '../src/store/claim.ts';
-import {lockEntry, writeLock} from '../src/store/lock-file.ts';
-import {identityLabel, ownIdentity} from '../src/store/process-identity.ts';
+import {identityLabel, ownIdentity} from '../src/host/process-identity.ts';
+import {ClaimTable} from '../src/store/claims/claim.ts';
+import {KeyvActionCache} from '../src/store/index/action-cache.ts';
+import {lockEntry, writeLock} from '../src/store/ledger/lock-file.ts';
 import type {RetentionPolicy} from '../src/store/retention.ts';
 import {type Sweep, type SweepMode, sweep} from '../src/store/sweep.ts';
 import {type Ended, ProjectRig, type Session} from './rig/project-rig.ts';

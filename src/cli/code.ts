@@ -6,7 +6,7 @@ import type {StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {CodeSource} from '../run/stores.ts';
-import {CodeShelf} from '../store/code-shelf.ts';
+import {CodeShelf} from '../store/blobs/code-shelf.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 

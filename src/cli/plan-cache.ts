@@ -5,11 +5,11 @@ import {existsSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
 import type {Json} from '../core/json.ts';
+import {writeAtomically} from '../host/atomic-file.ts';
+import {hasCode} from '../host/system-error.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {CodeSource} from '../run/stores.ts';
 import type {TreeCache} from '../spec/read-pipeline.ts';
-import {writeAtomically} from '../store/atomic-file.ts';
-import {hasCode} from '../store/store-error.ts';
 import {findStageModule, type StageFolders} from './stage-modules.ts';
 
 /** What was asked: the same question may find its answer again. */

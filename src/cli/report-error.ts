@@ -4,9 +4,10 @@ import {mkdtempSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Diagnostic, mistake, renderDiagnostic} from '../core/diagnostic.ts';
+import {hasCode} from '../host/system-error.ts';
 import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
-import {describeStoreError, hasCode, ioError} from '../store/store-error.ts';
+import {describeStoreError, ioError} from '../store/store-error.ts';
 import {EXIT, type ExitCode, UserMistakes} from './exit.ts';
 import type {Shell} from './shell.ts';
 

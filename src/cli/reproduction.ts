@@ -6,7 +6,7 @@ import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit} from '../core/json.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
-import type {Lock, LockEntry} from '../store/lock-file.ts';
+import type {Lock, LockEntry} from '../store/ledger/lock-file.ts';
 
 /** A number that came out otherwise. */
 export interface Deviation {

@@ -4,7 +4,7 @@
 import {readdirSync, statSync} from 'node:fs';
 import {isAbsolute, join, resolve} from 'node:path';
 import {byCodeUnit} from '../core/json.ts';
-import {hasCode} from '../store/store-error.ts';
+import {hasCode} from '../host/system-error.ts';
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'] as const;
 

@@ -42,3 +42,12 @@ function canonicalObject(value: JsonObject): string {
 }
 
 const isArray = (value: Json): value is readonly Json[] => Array.isArray(value);
+
+/** JSON as a value; `undefined` for text that is none. */
+export function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

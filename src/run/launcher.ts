@@ -5,7 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
-import {isSameResult} from '../store/action-row.ts';
+import {isSameResult} from '../store/index/action-row.ts';
 import {Attempt, type AttemptServices, type Concluded} from './attempt.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
 import type {Demand, Grant, ResourcePool} from './resources.ts';

@@ -8,8 +8,8 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {isJsonObject} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import {writeAtomically} from '../host/atomic-file.ts';
 import type {Instance} from '../plan/plan.ts';
-import {writeAtomically} from '../store/atomic-file.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 

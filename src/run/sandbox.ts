@@ -5,8 +5,8 @@
 import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
 import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
+import {removeOrphans, temporaryName} from '../host/atomic-file.ts';
 import type {Instance} from '../plan/plan.ts';
-import {removeOrphans, temporaryName} from '../store/atomic-file.ts';
 
 export interface Sandbox {
   readonly folder: string;

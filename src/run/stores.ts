@@ -5,8 +5,8 @@ import type {Change, StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Result} from '../core/result.ts';
 import type {InstanceId} from '../plan/plan.ts';
-import type {Checkpoints} from '../store/checkpoint.ts';
-import type {RunGate} from '../store/run-gate.ts';
+import type {Checkpoints} from '../store/claims/checkpoint.ts';
+import type {RunGate} from '../store/claims/run-gate.ts';
 import type {ActionCache, BlobStore, Claims, FileStates, LastState} from '../store/store.ts';
 
 /** The code of a stage module: what is hashed is what runs. */

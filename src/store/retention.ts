@@ -5,9 +5,9 @@ import type {ActionResult, Artifact, Fingerprint} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit} from '../core/json.ts';
 import type {InstanceId} from '../plan/plan.ts';
-import type {BlobShelf} from './blob-shelf.ts';
-import {decodeFolder} from './folder-blob.ts';
-import type {Ledger} from './ledger.ts';
+import type {BlobShelf} from './blobs/blob-shelf.ts';
+import {decodeFolder} from './blobs/folder-blob.ts';
+import type {Ledger} from './ledger/ledger.ts';
 
 export interface RetentionPolicy {
   /** Results that a run has used within this time stay. Milliseconds. */

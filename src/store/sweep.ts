@@ -7,18 +7,19 @@ import {join} from 'node:path';
 import type {Artifact, Fingerprint} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {KeyvActionCache} from './action-cache.ts';
-import {namesIn, removeFile, removeOrphans, removeTree} from './atomic-file.ts';
-import type {BlobShelf} from './blob-shelf.ts';
-import type {Checkpoints} from './checkpoint.ts';
-import type {ClaimTable} from './claim.ts';
-import type {CodeShelf} from './code-shelf.ts';
-import type {Ledger} from './ledger.ts';
-import {type Lock, readLock} from './lock-file.ts';
+import {namesIn, removeFile, removeOrphans, removeTree} from '../host/atomic-file.ts';
+import {isSystemError} from '../host/system-error.ts';
+import type {BlobShelf} from './blobs/blob-shelf.ts';
+import type {CodeShelf} from './blobs/code-shelf.ts';
+import type {Checkpoints} from './claims/checkpoint.ts';
+import type {ClaimTable} from './claims/claim.ts';
+import type {RunGate} from './claims/run-gate.ts';
+import type {KeyvActionCache} from './index/action-cache.ts';
+import type {Ledger} from './ledger/ledger.ts';
+import {type Lock, readLock} from './ledger/lock-file.ts';
 import {KnownResults, type Retention, type RetentionPolicy, retain} from './retention.ts';
-import type {RunGate} from './run-gate.ts';
 import type {Holder} from './store.ts';
-import {ioError, isSystemError, type StoreError} from './store-error.ts';
+import {ioError, type StoreError} from './store-error.ts';
 
 export interface SweepParts {
   /** The project's folder, absolute: its modules and lock files say what is needed. */

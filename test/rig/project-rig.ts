@@ -17,7 +17,7 @@ import type {Plan} from '../../src/plan/plan.ts';
 import type {RunEvent} from '../../src/run/event.ts';
 import type {FailureMode, Machine, Run, RunSummary} from '../../src/run/request.ts';
 import {Runner} from '../../src/run/runner.ts';
-import {newRunId} from '../../src/store/run-id.ts';
+import {newRunId} from '../../src/store/ledger/run-id.ts';
 import {buildWorker} from './executor-rig.ts';
 import {drawAll} from './pipelines.ts';
 

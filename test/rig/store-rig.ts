@@ -5,11 +5,11 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import type {Action, ActionResult, Artifact} from '../../src/action/action.ts';
 import type {Result} from '../../src/core/result.ts';
-import {KeyvActionCache} from '../../src/store/action-cache.ts';
-import {BlobShelf} from '../../src/store/blob-shelf.ts';
-import {DiskBlobStore} from '../../src/store/blob-store.ts';
-import {FileStateCache} from '../../src/store/file-state.ts';
-import type {IndexPlace} from '../../src/store/index-server.ts';
+import {BlobShelf} from '../../src/store/blobs/blob-shelf.ts';
+import {DiskBlobStore} from '../../src/store/blobs/blob-store.ts';
+import {FileStateCache} from '../../src/store/blobs/file-state.ts';
+import {KeyvActionCache} from '../../src/store/index/action-cache.ts';
+import type {IndexPlace} from '../../src/store/index/index-server.ts';
 
 export class StoreRig implements Disposable {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipe-store-')));

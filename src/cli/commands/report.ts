@@ -1,9 +1,9 @@
 // `pipe report`: one self-contained HTML page of a pipeline's last results.
 
 import {resolve} from 'node:path';
+import {writeAtomically} from '../../host/atomic-file.ts';
 import {formatBytes} from '../../report/format.ts';
 import {renderPage} from '../../report/page/page.ts';
-import {writeAtomically} from '../../store/atomic-file.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
 import {gatherFacts} from '../report/gather.ts';

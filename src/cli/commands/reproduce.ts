@@ -10,7 +10,7 @@ import type {Plan} from '../../plan/plan.ts';
 import type {WireComparison} from '../../report/event-schema.ts';
 import {formatNumber, plural} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
-import {type Lock, lockPathOf, readLock} from '../../store/lock-file.ts';
+import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import type {BlobStore} from '../../store/store.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';

@@ -4,7 +4,7 @@ import type {Json} from '../../core/json.ts';
 import {formatDuration, formatTime} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
-import type {RunRecord} from '../../store/run-record.ts';
+import type {RunRecord} from '../../store/ledger/run-record.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {findProject} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';

@@ -9,7 +9,7 @@ import type {CodeFacts, InstanceFacts, PageFacts} from '../../report/page/facts.
 import {plainLog} from '../../report/page/html.ts';
 import {graphOf} from '../../report/stage-graph.ts';
 import type {Cell} from '../../stage/define.ts';
-import {type Lock, lockPathOf, readLock} from '../../store/lock-file.ts';
+import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {UserMistakes} from '../exit.ts';
 import type {Pipeline} from '../pipeline.ts';
 import {knownOf} from '../results.ts';

@@ -3,8 +3,8 @@
 import type {Plan} from '../../plan/plan.ts';
 import {quoteArgument} from '../../report/failure.ts';
 import type {CommandFacts, InstanceFacts, RunFacts} from '../../report/page/facts.ts';
-import type {Ledger} from '../../store/ledger.ts';
-import type {RunRecord} from '../../store/run-record.ts';
+import type {Ledger} from '../../store/ledger/ledger.ts';
+import type {RunRecord} from '../../store/ledger/run-record.ts';
 import type {Options} from '../shell.ts';
 
 /** Runs that are named among the commands. */

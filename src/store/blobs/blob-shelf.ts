@@ -19,12 +19,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {dirname, join, relative} from 'node:path';
-import {type Digest, digestBytes, isDigest} from '../core/digest.ts';
-import {byCodeUnit} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import {namesIn, removeFile, temporaryName} from './atomic-file.ts';
+import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {hasCode} from '../../host/system-error.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import {hashFile, isSameState, kindOf, streamedFrom, streamOpenFile} from './file-hash.ts';
-import {hasCode, ioError, type StoreError} from './store-error.ts';
 
 /** Seconds since the epoch: 2001-01-01, the modification time of every blob. */
 export const admittedAt = 978_307_200;

@@ -4,9 +4,9 @@
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Keyv, KeyvStoreAdapter} from 'keyv';
-import {err, ok, type Result} from '../core/result.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import type {StoreError} from '../store-error.ts';
 import {setAsideUnlessWhole} from './lmdb-file.ts';
-import type {StoreError} from './store-error.ts';
 
 /** `local`: LMDB in the store's folder. */
 export type IndexPlace =

@@ -5,13 +5,13 @@
 import {type Dirent, existsSync, lstatSync, readdirSync, realpathSync, statSync} from 'node:fs';
 import {join, sep} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
-import type {Artifact} from '../action/action.ts';
-import {byCodeUnit} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
+import type {Artifact} from '../../action/action.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import type {BlobShelf, Shelved} from './blob-shelf.ts';
 import {kindOf} from './file-hash.ts';
 import {encodeFolder, type FolderFile} from './folder-blob.ts';
-import {ioError, type StoreError} from './store-error.ts';
 
 /** What a folder holds, before anything of it is taken in. */
 interface Tree {

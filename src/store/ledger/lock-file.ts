@@ -2,16 +2,16 @@
 // by the user. A partial run keeps the lines of the others; an instance that is gone from the pipeline loses its line.
 
 import {readFileSync} from 'node:fs';
-import type {ActionResult, Artifact, Fingerprint} from '../action/action.ts';
-import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {type Digest, isDigest} from '../core/digest.ts';
-import {byCodeUnit, canonicalJson, isJsonObject, type Json} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import type {SourceFile} from '../core/source.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {writeAtomically} from './atomic-file.ts';
-import {parseJson} from './folder-blob.ts';
-import {hasCode, ioError, type StoreError} from './store-error.ts';
+import type {ActionResult, Artifact, Fingerprint} from '../../action/action.ts';
+import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
+import {type Digest, isDigest} from '../../core/digest.ts';
+import {byCodeUnit, canonicalJson, isJsonObject, type Json, parseJson} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import type {SourceFile} from '../../core/source.ts';
+import {writeAtomically} from '../../host/atomic-file.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {InstanceId} from '../../plan/plan.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 
 export interface LockEntry {
   readonly fingerprint: Fingerprint;

@@ -5,10 +5,10 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import {err, ok, type Result} from '../core/result.ts';
-import {isHeldByAnyone, namesIn, removeFile, temporaryName} from './atomic-file.ts';
-import {ownIdentity} from './process-identity.ts';
-import type {Holder} from './store.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {isHeldByAnyone, namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {ownIdentity} from '../../host/process-identity.ts';
+import type {Holder} from '../store.ts';
 
 const pollMs = 20;
 

@@ -1,9 +1,9 @@
 // One row of the action cache: an action and the results that it has given, newest last. Rows may come from a shared
 // server, so they are checked like any other input; a row that we would not have written counts as absent.
 
-import type {Action, ActionResult, Artifact} from '../action/action.ts';
-import {isDigest} from '../core/digest.ts';
-import {canonicalJson, isJsonObject, type Json} from '../core/json.ts';
+import type {Action, ActionResult, Artifact} from '../../action/action.ts';
+import {isDigest} from '../../core/digest.ts';
+import {canonicalJson, isJsonObject, type Json} from '../../core/json.ts';
 
 export interface ActionRow {
   readonly format: 1;

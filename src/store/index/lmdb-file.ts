@@ -4,8 +4,8 @@
 import {closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import {temporaryName} from './atomic-file.ts';
-import {hasCode} from './store-error.ts';
+import {temporaryName} from '../../host/atomic-file.ts';
+import {hasCode} from '../../host/system-error.ts';
 
 /** In the layout of lmdb-js: a page header of 24 bytes, then the meta record, twice. */
 const HEADER = 24;

@@ -1,13 +1,12 @@
 // What is last known of each instance of one pipeline: fingerprint, result, duration. A journal, read lazily.
 
-import type {ActionResult, Fingerprint} from '../action/action.ts';
-import {isDigest} from '../core/digest.ts';
-import {isJsonObject} from '../core/json.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {isResult, isSameResult} from './action-row.ts';
-import {parseJson} from './folder-blob.ts';
-import {Journal} from './journal.ts';
-import type {LastState} from './store.ts';
+import type {ActionResult, Fingerprint} from '../../action/action.ts';
+import {isDigest} from '../../core/digest.ts';
+import {isJsonObject, parseJson} from '../../core/json.ts';
+import {Journal} from '../../host/journal.ts';
+import type {InstanceId} from '../../plan/plan.ts';
+import {isResult, isSameResult} from '../index/action-row.ts';
+import type {LastState} from '../store.ts';
 
 export class LastStates {
   readonly #journal: Journal;

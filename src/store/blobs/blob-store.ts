@@ -5,17 +5,18 @@ import {createReadStream, openSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
-import type {Artifact} from '../action/action.ts';
-import type {Digest} from '../core/digest.ts';
-import {byCodeUnit} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import type {OutputKind} from '../stage/define.ts';
+import type {Artifact} from '../../action/action.ts';
+import type {Digest} from '../../core/digest.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {OutputKind} from '../../stage/define.ts';
+import type {ArtifactFile, BlobStore, FileStates, Restored, RestoreMode, Verification} from '../store.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import {admitFolder} from './admission.ts';
 import type {BlobShelf, ShelfEntry} from './blob-shelf.ts';
 import {decodeFolder, type FolderBlob} from './folder-blob.ts';
 import {type Layout, restoreLayout} from './restoration.ts';
-import type {ArtifactFile, BlobStore, FileStates, Restored, RestoreMode, Verification} from './store.ts';
-import {hasCode, ioError, type StoreError} from './store-error.ts';
 
 export class DiskBlobStore implements BlobStore {
   readonly #shelf: BlobShelf;

@@ -4,17 +4,17 @@
 
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import type {ActionResult, Fingerprint} from '../action/action.ts';
-import type {Outcome} from '../action/outcome.ts';
-import {byCodeUnit} from '../core/json.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {namesIn} from './atomic-file.ts';
+import type {ActionResult, Fingerprint} from '../../action/action.ts';
+import type {Outcome} from '../../action/outcome.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {namesIn} from '../../host/atomic-file.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {InstanceId} from '../../plan/plan.ts';
+import type {LastState, RunHeader, RunRecorder} from '../store.ts';
 import {LastStates} from './last-states.ts';
 import {isRunId} from './run-id.ts';
 import {decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
 import {FileRunRecorder} from './run-recorder.ts';
-import type {LastState, RunHeader, RunRecorder} from './store.ts';
-import {hasCode} from './store-error.ts';
 
 export interface HistoryEntry {
   readonly header: RunHeader;

@@ -5,17 +5,18 @@
 import {mkdirSync, renameSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
-import type {Artifact} from '../action/action.ts';
-import type {CodeFile, CodePackage, CodeStore, StageCode} from '../action/stage-code.ts';
-import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {type Digest, digestJson, isDigest} from '../core/digest.ts';
-import {isJsonObject, type Json} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import {removeTree, temporaryName} from './atomic-file.ts';
-import {encodeFolder, type FolderFile, parseJson} from './folder-blob.ts';
-import {Journal} from './journal.ts';
-import type {BlobStore, FileStates} from './store.ts';
-import {describeStoreError, hasCode, ioError, type StoreError} from './store-error.ts';
+import type {Artifact} from '../../action/action.ts';
+import type {CodeFile, CodePackage, CodeStore, StageCode} from '../../action/stage-code.ts';
+import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
+import {type Digest, digestJson, isDigest} from '../../core/digest.ts';
+import {isJsonObject, type Json, parseJson} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {removeTree, temporaryName} from '../../host/atomic-file.ts';
+import {Journal} from '../../host/journal.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {BlobStore, FileStates} from '../store.ts';
+import {describeStoreError, ioError, type StoreError} from '../store-error.ts';
+import {encodeFolder, type FolderFile} from './folder-blob.ts';
 
 /** The file of a bundle that has the stage module's exports. */
 const entryName = 'stage.js';

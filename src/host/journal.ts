@@ -4,7 +4,7 @@
 
 import {closeSync, fstatSync, openSync, readFileSync, readSync, statSync, writeFileSync} from 'node:fs';
 import {writeAtomically} from './atomic-file.ts';
-import {hasCode} from './store-error.ts';
+import {hasCode} from './system-error.ts';
 
 const compactAbove = 1_000;
 

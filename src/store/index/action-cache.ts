@@ -2,13 +2,13 @@
 // recorded only after its blobs. Several results of one action are kept, and a second different one is told.
 
 import type {Keyv} from 'keyv';
-import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../action/action.ts';
-import {byCodeUnit} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
+import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../../action/action.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import type {ActionCache, BlobStore, Lookup, Recorded} from '../store.ts';
+import type {StoreError} from '../store-error.ts';
 import {type ActionRow, decodeRow, isSameResult, withResult} from './action-row.ts';
 import {type IndexPlace, indexError, openIndex} from './index-server.ts';
-import type {ActionCache, BlobStore, Lookup, Recorded} from './store.ts';
-import type {StoreError} from './store-error.ts';
 
 /** Results that took longer than this (milliseconds) are worth a sync to the disk; others are sooner made again. */
 const syncedFrom = 1_000;

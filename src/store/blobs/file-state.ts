@@ -3,12 +3,12 @@
 // Synchronous throughout: 10,000 synchronous stats take a third of the time of promised ones.
 
 import {type BigIntStats, closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
-import {type Digest, isDigest} from '../core/digest.ts';
-import {err, ok, type Result} from '../core/result.ts';
+import {type Digest, isDigest} from '../../core/digest.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {Journal} from '../../host/journal.ts';
+import type {FileProblem, FileStates} from '../store.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import {hashOpenFile} from './file-hash.ts';
-import {Journal} from './journal.ts';
-import type {FileProblem, FileStates} from './store.ts';
-import {ioError, type StoreError} from './store-error.ts';
 import {listFiles} from './tracked-files.ts';
 
 /**

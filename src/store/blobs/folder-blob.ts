@@ -1,8 +1,8 @@
 // A folder as a blob: canonical JSON that lists its files and, by digest, its folders (a Merkle tree).
 // Equal folders are equal bytes on every machine; what is read from a shared store is checked like any other input.
 
-import {type Digest, isDigest} from '../core/digest.ts';
-import {byCodeUnit, canonicalJson, isJsonObject, type Json} from '../core/json.ts';
+import {type Digest, isDigest} from '../../core/digest.ts';
+import {byCodeUnit, canonicalJson, isJsonObject, type Json, parseJson} from '../../core/json.ts';
 
 export interface FolderFile {
   readonly digest: Digest;
@@ -50,15 +50,6 @@ export function decodeFolder(text: string): FolderBlob | undefined {
 /** What may stand in a folder: one step down, never up or away. */
 export const isEntryName = (name: string): boolean =>
   name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
-
-/** JSON as a value; `undefined` for text that is none. */
-export function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
   byCodeUnit(a[0], b[0]);

@@ -2,13 +2,13 @@
 
 import {mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {ActionResult, Fingerprint} from '../action/action.ts';
-import type {Outcome} from '../action/outcome.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {appendLines} from './journal.ts';
+import type {ActionResult, Fingerprint} from '../../action/action.ts';
+import type {Outcome} from '../../action/outcome.ts';
+import {appendLines} from '../../host/journal.ts';
+import type {InstanceId} from '../../plan/plan.ts';
+import type {RunHeader, RunRecorder} from '../store.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import type {LastStates} from './last-states.ts';
-import type {RunHeader, RunRecorder} from './store.ts';
-import {ioError, type StoreError} from './store-error.ts';
 
 /** Characters of cached outcomes that are held back, so that a no-op is one write. */
 const longestBuffer = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 import {createHash} from 'node:crypto';
 import {closeSync, createReadStream, openSync, readSync, type Stats} from 'node:fs';
-import type {Digest} from '../core/digest.ts';
+import type {Digest} from '../../core/digest.ts';
 
 const pieceSize = 1024 * 1024;
 

@@ -6,13 +6,12 @@ import {mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import type {RootDatabase} from 'lmdb';
-import type {Fingerprint} from '../action/action.ts';
-import {isJsonObject} from '../core/json.ts';
-import {parseJson} from './folder-blob.ts';
-import {setAsideUnlessWhole} from './lmdb-file.ts';
-import {isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
-import type {Claim, Claims} from './store.ts';
-import {ioError} from './store-error.ts';
+import type {Fingerprint} from '../../action/action.ts';
+import {isJsonObject, parseJson} from '../../core/json.ts';
+import {isAlive, ownIdentity, type ProcessIdentity} from '../../host/process-identity.ts';
+import {setAsideUnlessWhole} from '../index/lmdb-file.ts';
+import type {Claim, Claims} from '../store.ts';
+import {ioError} from '../store-error.ts';
 
 /** A holder on another host (a container that shares the folder) cannot be asked whether it lives: it has to say so. */
 const heartbeatMs = 10_000;
@@ -57,7 +56,7 @@ export class ClaimTable implements Claims {
         return undefined;
       });
     } catch (error) {
-      const {systemError} = await import('./lmdb-adapter.ts');
+      const {systemError} = await import('../index/lmdb-adapter.ts');
       return {status: 'failed', error: ioError(systemError(error), this.#path)};
     }
     if (by !== undefined) return {status: 'taken', by: {pid: by.pid, host: by.host}};

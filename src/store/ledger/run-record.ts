@@ -1,12 +1,11 @@
 // The record of one run as it is read back. Lines that a kill cut short are passed over.
 
-import type {Fingerprint} from '../action/action.ts';
-import type {Outcome} from '../action/outcome.ts';
-import {isJsonObject, type JsonObject} from '../core/json.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {parseJson} from './folder-blob.ts';
+import type {Fingerprint} from '../../action/action.ts';
+import type {Outcome} from '../../action/outcome.ts';
+import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
+import type {InstanceId} from '../../plan/plan.ts';
+import type {RunHeader} from '../store.ts';
 import {isFingerprint} from './last-states.ts';
-import type {RunHeader} from './store.ts';
 
 export type RunEntry =
   /** It began; the run was stopped before it ended. */

@@ -19,14 +19,15 @@ import {
   statSync,
 } from 'node:fs';
 import {dirname, join} from 'node:path';
-import type {Artifact} from '../action/action.ts';
-import type {Digest} from '../core/digest.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import {namesIn, removeStaleSiblings, removeTree, temporaryBeside} from './atomic-file.ts';
+import type {Artifact} from '../../action/action.ts';
+import type {Digest} from '../../core/digest.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {namesIn, removeStaleSiblings, removeTree, temporaryBeside} from '../../host/atomic-file.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {ArtifactFile, FileStates, Restored, RestoreMode} from '../store.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 import type {BlobShelf} from './blob-shelf.ts';
 import {hashOpenFile, streamedFrom, streamOpenFile} from './file-hash.ts';
-import type {ArtifactFile, FileStates, Restored, RestoreMode} from './store.ts';
-import {hasCode, ioError, type StoreError} from './store-error.ts';
 
 /** An artifact's contents by relative path; a file artifact is one file with the path `''`. */
 export interface Layout {

@@ -4,10 +4,10 @@
 import {type BigIntStats, type Dirent, readdirSync, realpathSync, statSync} from 'node:fs';
 import {join, relative, resolve, sep} from 'node:path';
 import picomatch from 'picomatch';
-import {byCodeUnit} from '../core/json.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import type {FileProblem} from './store.ts';
-import {ioError} from './store-error.ts';
+import {byCodeUnit} from '../../core/json.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import type {FileProblem} from '../store.ts';
+import {ioError} from '../store-error.ts';
 
 /** A file, and the pattern that named it first. */
 export interface ListedFile {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import {dirname, join} from 'node:path';
 import {identityLabel, isLabelAlive, ownIdentity} from './process-identity.ts';
-import {hasCode} from './store-error.ts';
+import {hasCode} from './system-error.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 let counter = 0;

@@ -3,11 +3,11 @@
 
 import {mkdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
-import type {Fingerprint} from '../action/action.ts';
-import {isDigest} from '../core/digest.ts';
-import {err, ok, type Result} from '../core/result.ts';
-import {namesIn, removeTree} from './atomic-file.ts';
-import {ioError, type StoreError} from './store-error.ts';
+import type {Fingerprint} from '../../action/action.ts';
+import {isDigest} from '../../core/digest.ts';
+import {err, ok, type Result} from '../../core/result.ts';
+import {namesIn, removeTree} from '../../host/atomic-file.ts';
+import {ioError, type StoreError} from '../store-error.ts';
 
 export class Checkpoints {
   readonly #folder: string;
