@@ -49,7 +49,7 @@ stages:
 `;
 
 const WORK = `
-import {defineStage, z} from 'pipe/stage';
+import {defineStage, z} from 'pipe-ml/stage';
 export default defineStage({
   about: 'Works.',
   params: z.object({x: z.number()}),

@@ -77,7 +77,7 @@ test('every mistake ends with 2 and is said as it should be', async () => {
 test('a declaration that is none is a mistake at the place that uses it', async () => {
   using project = new CliProject('pipeline: study\nstages:\n  work:\n    uses: ./work.ts\n');
   const module = (outputs: string): string =>
-    `import {defineStage, z} from 'pipe/stage';
+    `import {defineStage, z} from 'pipe-ml/stage';
      export default defineStage({about: '', params: z.object({}), inputs: {}, outputs: ${outputs}, run() {}});`;
   project.write('work.ts', module("{part: {kind: 'file', path: 'a.txt'}}"));
   const {code, stderr} = await project.pipe('plan', 'study');

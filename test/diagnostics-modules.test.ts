@@ -7,7 +7,7 @@ import {test} from 'node:test';
 import {CliProject} from './rig/cli-project.ts';
 
 const declared = (parts: string): string =>
-  `import {defineStage, z} from 'pipe/stage';\nexport default defineStage({${parts}});\n`;
+  `import {defineStage, z} from 'pipe-ml/stage';\nexport default defineStage({${parts}});\n`;
 const whole = "about: '', params: z.object({}), inputs: {}, outputs: {}, run() {}";
 
 const MODULES: Readonly<Record<string, string>> = {

@@ -151,7 +151,7 @@ async function overheadPerStage(): Promise<void> {
   mkdirSync(join(folder, 'stages'));
   writeFileSync(
     join(folder, 'stages/tiny.ts'),
-    `import {defineStage, z} from 'pipe/stage';
+    `import {defineStage, z} from 'pipe-ml/stage';
 import {writeFileSync} from 'node:fs';
 export default defineStage({
   about: 'Writes its number.',

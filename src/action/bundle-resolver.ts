@@ -1,4 +1,4 @@
-// How a stage module's imports are followed: relative ones into the bundle, `pipe/…` into this package's sources,
+// How a stage module's imports are followed: relative ones into the bundle, this package's own name into its sources,
 // packages left outside by name and version. Nothing that this decides depends on where the project lies.
 
 import {readFileSync, statSync} from 'node:fs';
@@ -6,11 +6,12 @@ import {isBuiltin} from 'node:module';
 import {dirname, join, sep} from 'node:path';
 import type {OnResolveArgs, OnResolveResult, Plugin} from 'esbuild';
 import {isJsonObject} from '../core/json.ts';
+import {packageName} from '../core/package-name.ts';
 
 /** Entry points of this package that stage modules may import. */
 const ownEntries: Readonly<Record<string, string>> = {
-  'pipe/stage': 'src/stage/define.ts',
-  'pipe/engine': 'src/engine/index.ts',
+  [`${packageName}/stage`]: 'src/stage/define.ts',
+  [`${packageName}/engine`]: 'src/engine/index.ts',
 };
 
 export interface ImportedPackage {
@@ -28,7 +29,9 @@ export function bundleResolver(pipeRoot: string, packages: Map<string, ImportedP
   const resolve = (args: OnResolveArgs): OnResolveResult | undefined => {
     if (args.kind === 'entry-point' || isPath(args.path) || args.path.startsWith('#')) return undefined;
     if (isBuiltin(args.path)) return {path: args.path, external: true};
-    if (args.path === 'pipe' || args.path.startsWith('pipe/')) return resolveOwn(args.path, pipeRoot);
+    if (args.path === packageName || args.path.startsWith(`${packageName}/`)) {
+      return resolveOwn(args.path, pipeRoot);
+    }
     const {name, rest} = splitSpecifier(args.path);
     const isOwn = isBelow(args.importer, pipeRoot) && !isBelow(args.importer, join(pipeRoot, 'node_modules'));
     const link = isOwn ? `@pipe/${name.replace(/^@/, '').replace('/', '__')}` : name;

@@ -326,5 +326,5 @@ Instances are selected by name and axis: train, 'train[optimizer=sam,seed=1..3]'
 Exit codes: 0 done, 1 a stage failed, 2 a mistake to mend, 10 pipe plan found work, 130 interrupted, 70 a bug of pipe.
 
 Start with:
-  $ pipe init && pipe run
+  $ pipe init && pipe run hello
   $ pipe run pipelines/quickstart.yaml`;

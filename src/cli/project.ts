@@ -4,6 +4,7 @@ import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve} from 'node:path';
 import {closest} from '../core/closest.ts';
 import {byCodeUnit} from '../core/json.ts';
+import {packageName} from '../core/package-name.ts';
 import {CONFIG, refuse} from './exit.ts';
 
 /** The nearest folder with any of these is the project; `pipe.config.yaml` wins over the others. */
@@ -130,7 +131,7 @@ export function findPackage(from: string): {readonly root: string; readonly vers
         typeof manifest === 'object' &&
         manifest !== null &&
         'name' in manifest &&
-        manifest.name === 'pipe'
+        manifest.name === packageName
       ) {
         return {root: folder, version: 'version' in manifest ? String(manifest.version) : '0'};
       }

@@ -19,7 +19,7 @@ async function runExample(code: string, folder: string): Promise<string> {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   const engine = new URL('../../src/engine/index.ts', import.meta.url).href;
-  writeFileSync(join(folder, 'example.ts'), code.replace("'pipe/engine'", `'${engine}'`));
+  writeFileSync(join(folder, 'example.ts'), code.replace("'pipe-ml/engine'", `'${engine}'`));
   const {stdout} = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'example.ts'], {
     cwd: folder,
   });

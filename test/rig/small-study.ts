@@ -48,7 +48,7 @@ export const round = (value: number): number => Math.round(value * 1000) / 1000;
 export const row = (cells: readonly unknown[]): string => '| ' + cells.join(' | ') + ' |';
 `,
   fit: `import {readFileSync, writeFileSync} from 'node:fs';
-import {defineStage, z} from 'pipe/stage';
+import {defineStage, z} from 'pipe-ml/stage';
 import {readJson, round} from './shared.ts';
 
 export default defineStage({
@@ -67,7 +67,7 @@ export default defineStage({
 });
 `,
   best: `import {writeFileSync} from 'node:fs';
-import {defineStage, z} from 'pipe/stage';
+import {defineStage, z} from 'pipe-ml/stage';
 
 export default defineStage({
   about: 'Picks the best.',
@@ -82,7 +82,7 @@ export default defineStage({
 });
 `,
   mean: `import {writeFileSync} from 'node:fs';
-import {defineStage, z} from 'pipe/stage';
+import {defineStage, z} from 'pipe-ml/stage';
 import {round} from './shared.ts';
 
 export default defineStage({
@@ -100,7 +100,7 @@ export default defineStage({
 });
 `,
   table: `import {writeFileSync} from 'node:fs';
-import {defineStage, z} from 'pipe/stage';
+import {defineStage, z} from 'pipe-ml/stage';
 import {readJson, row} from './shared.ts';
 
 export default defineStage({

@@ -1,9 +1,12 @@
-// `pipe init`: a small project that runs at once. Files that are there already are left alone.
+// `pipe init`: a small project that runs at once, and depends on the very package that wrote it. Files that are there
+// already are left alone.
 
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve} from 'node:path';
+import {packageName} from '../../core/package-name.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
+import {dependencyOn, runsInstallScripts} from '../package-source.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
@@ -22,9 +25,15 @@ export async function init(shell: Shell, {args}: Invocation): Promise<ExitCode> 
     writeFileSync(target, text, {flag: 'wx'});
     lines.push(`${palette.done('+')} ${path}`);
   }
+  await writeSchema(shell, folder);
+  lines.push(`${palette.done('+')} ${SCHEMA} ${palette.dim('for editors; pipe schema makes it again')}`);
   const where = relative(outside.cwd, folder);
-  const enter = where === '' ? '' : `cd ${where} && `;
-  lines.push('', `Next: ${palette.strong(`${enter}pipe run pipelines/hello.yaml`)}`);
+  const next = [
+    ...(where === '' ? [] : [`cd ${where}`]),
+    ...(existsSync(join(folder, 'node_modules')) ? [] : ['npm install']),
+    'npx pipe run hello',
+  ];
+  lines.push('', `Next: ${palette.strong(next.join(' && '))}`);
   print(outside, lines);
   return EXIT.ok;
 }
@@ -34,14 +43,15 @@ function projectFiles(shell: Shell, folder: string): ReadonlyMap<string, string>
     ['pipelines/hello.yaml', HELLO_PIPELINE],
     ['stages/throw-darts.ts', THROW_DARTS],
     ['.gitignore', 'node_modules/\n/cache/\n/results/\n'],
-    ['package.json', manifest(shell.version, folder)],
+    ['package.json', manifest(shell, folder)],
   ]);
+  if (runsInstallScripts(shell.outside.env.npm_config_user_agent)) files.set('.npmrc', NPMRC);
   const study = join(shell.packageRoot, 'pipelines/quickstart.yaml');
-  if (existsSync(study)) files.set('pipelines/quickstart.yaml', readFileSync(study, 'utf8'));
+  if (existsSync(study)) files.set('pipelines/quickstart.yaml', `${MODELINE}${readFileSync(study, 'utf8')}`);
   return files;
 }
 
-function manifest(version: string, folder: string): string {
+function manifest({packageRoot, version}: Shell, folder: string): string {
   const name =
     basename(folder)
       .toLowerCase()
@@ -52,12 +62,32 @@ function manifest(version: string, folder: string): string {
     private: true,
     type: 'module',
     scripts: {study: 'pipe run pipelines/hello.yaml', quickstart: 'pipe run pipelines/quickstart.yaml'},
-    devDependencies: {pipe: `^${version}`},
+    devDependencies: {[packageName]: dependencyOn(packageRoot, version, folder)},
+    allowScripts: DENIED,
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-const HELLO_PIPELINE = `# A first study: π by throwing darts, with more and more darts and several seeds.
+/** Made by `pipe schema`, with the parameters of the project's own stages. */
+const SCHEMA = 'pipelines/pipeline.schema.json';
+const MODELINE = '# yaml-language-server: $schema=./pipeline.schema.json\n';
+
+async function writeSchema(shell: Shell, folder: string): Promise<void> {
+  const {fileSchema} = await import('./schema.ts');
+  writeFileSync(join(folder, SCHEMA), `${JSON.stringify(await fileSchema(shell, folder), null, 2)}\n`);
+}
+
+/** No dependency needs its install script: all carry their binaries. New releases of npm ask for a decision. */
+const DENIED = Object.fromEntries(
+  ['core-js', 'esbuild', 'lmdb', 'msgpackr-extract', 'onnxruntime-node', 'protobufjs'].map(name => [
+    name,
+    false,
+  ]),
+);
+
+const NPMRC = '# This npm runs install scripts; ONNX Runtime needs none.\nonnxruntime-node-install=skip\n';
+
+const HELLO_PIPELINE = `${MODELINE}# A first study: π by throwing darts, with more and more darts and several seeds.
 # Edit a line and run it again: only what that line touches runs.
 pipeline: hello
 about: How the error of a Monte Carlo estimate shrinks
@@ -87,7 +117,7 @@ stages:
     publish: results/hello     # copies its outputs there
 `;
 
-const THROW_DARTS = `import {defineStage, z} from 'pipe/stage';
+const THROW_DARTS = `import {defineStage, z} from 'pipe-ml/stage';
 
 export default defineStage({
   about: 'Estimates pi from darts thrown at a square.',

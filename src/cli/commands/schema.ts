@@ -12,7 +12,7 @@ import {fromCwd, openWorkspace} from '../workspace.ts';
 
 export async function schema(shell: Shell, {options}: Invocation): Promise<ExitCode> {
   const {outside} = shell;
-  const value = options.events ? await eventSchema() : await fileSchema(shell);
+  const value = options.events ? await eventSchema() : await fileSchema(shell, shell.outside.cwd);
   const text = JSON.stringify(value, null, 2);
   if (options.output === undefined) {
     print(outside, [text]);
@@ -33,9 +33,10 @@ async function eventSchema(): Promise<unknown> {
   return eventJsonSchema();
 }
 
-async function fileSchema(shell: Shell): Promise<unknown> {
+/** The schema of pipeline files in the project of `folder`. Throws `UserMistakes` of its stage modules. */
+export async function fileSchema(shell: Shell, folder: string): Promise<unknown> {
   const {pipelineSchema} = await import('../../plan/schema.ts');
-  const workspace = await openWorkspace(shell, findProject(shell.outside.cwd));
+  const workspace = await openWorkspace(shell, findProject(folder));
   const catalogue = new ModuleCatalogue(
     {project: workspace.project, packageRoot: shell.packageRoot},
     workspace.code,
