@@ -4,10 +4,13 @@ import {writeFile} from 'node:fs/promises';
 import {defineStage, z} from '../src/stage/define.ts';
 import {readSummary} from './statistics/summary.ts';
 import {toCsv} from './tables/csv.ts';
+import {differencesTable} from './tables/differences-table.ts';
 import {toLatex} from './tables/latex.ts';
 import {toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
-import {comparablePublished, differencesTable, resultsTable, runsTable} from './tables/study-tables.ts';
+import {comparablePublished} from './tables/published-beside.ts';
+import {resultsTable} from './tables/results-table.ts';
+import {runsTable} from './tables/runs-table.ts';
 
 export default defineStage({
   about: 'Tables of a summary, with published numbers beside one’s own: Markdown, CSV and LaTeX.',

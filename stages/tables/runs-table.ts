@@ -1,0 +1,47 @@
+// Every run of one metric: a row per cell, a column per repetition.
+
+import type {Summary} from '../statistics/summary.ts';
+import {
+  axesOf,
+  axisText,
+  type MetricSummary,
+  metricText,
+  type TableOptions,
+  unitOf,
+  valueText,
+} from './metric-text.ts';
+import {fixed} from './number-text.ts';
+import {type Column, cell, type Table, type TableCell} from './table.ts';
+
+/** Every run: one row per cell, one column per repetition; runs with the weights of another are marked. */
+export function runsTable(summary: Summary, one: MetricSummary, options: TableOptions): Table {
+  const unit = unitOf(one);
+  const axes = axesOf(one.rows);
+  const overs = [...new Set(one.rows.flatMap(row => row.runs.map(run => run.over)))];
+  const rows = one.rows.map((row): TableCell[] => {
+    const byOver = new Map(row.runs.map(run => [run.over, run]));
+    return [
+      ...axes.map(axis => cell(axisText(row, axis))),
+      ...overs.map(over => {
+        const run = byOver.get(over);
+        if (run === undefined) return cell('');
+        if (run.value === null) return cell(run.diverged ? 'diverged' : '–');
+        const first = row.runs.find(other => other.weights !== null && other.weights === run.weights);
+        const isCopy = first !== undefined && first !== run;
+        return cell(
+          fixed(run.value * unit.scale, 2),
+          isCopy ? [`The same weights as ${summary.over} ${valueText(first.over)}.`] : [],
+        );
+      }),
+    ];
+  });
+  return {
+    title: `${options.title}: every run, ${metricText(one.metric)}${unit.suffix}`,
+    columns: [
+      ...axes.map((axis): Column => ({text: axis, align: 'left'})),
+      ...overs.map((over): Column => ({text: `${summary.over} ${valueText(over)}`, align: 'right'})),
+    ],
+    rows,
+    remarks: [],
+  };
+}
