@@ -97,3 +97,26 @@ stages:
   watching.interrupt();
   assert.equal((await watching.ended).code, 0);
 });
+
+test('--watch takes no notice of files that no result depends on', async () => {
+  using project = new CliProject(`
+pipeline: study
+stages:
+  copy:
+    run: echo "$(date)" >> "$notes"; cp text.txt "$out/b.txt"
+    with: {notes: NOTES}
+    code: [text.txt]
+    out: {b: b.txt}
+`);
+  project.write('notes.log', '');
+  project.edit('pipelines/study.yaml', 'NOTES', project.path('notes.log'));
+  project.write('text.txt', 'one\n');
+  const watching = project.start(['run', 'study', '--watch']);
+  await watching.until(/1 executed[\s\S]*waiting for changes/);
+  project.write('notes.log', 'edited\n');
+  project.write('text.txt', 'two\n');
+  await watching.until(/text\.txt changed[\s\S]*1 executed[\s\S]*waiting for changes/);
+  watching.interrupt();
+  await watching.ended;
+  assert.doesNotMatch(watching.text(), /notes\.log/);
+});

@@ -19,6 +19,16 @@ export interface Config {
   readonly device: string | null;
 }
 
+/** What `--device` takes. */
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'tfjs'] as const;
+type Device = (typeof DEVICES)[number];
+const isDevice = (text: string): text is Device => DEVICES.some(device => device === text);
+
+function nearDevice(value: unknown): string | undefined {
+  const near = typeof value === 'string' ? closest(value, DEVICES) : undefined;
+  return near === undefined ? undefined : `did you mean ${near}?`;
+}
+
 const KEYS = ['cache', 'jobs', 'mirror', 'device'] as const;
 type Key = (typeof KEYS)[number];
 const isKey = (text: string): text is Key => KEYS.some(key => key === text);
@@ -43,8 +53,8 @@ async function parse(text: string): Promise<Config> {
   }
   const mistakes: Diagnostic[] = [];
   const config: {-readonly [K in keyof Config]: Config[K]} = {...NOTHING};
-  const wrong = (expected: string, got: string, span: Span): void =>
-    void mistakes.push(mistake('wrong-type', `expected ${expected}, got ${got}`, span));
+  const wrong = (expected: string, got: string, span: Span, hint?: string): void =>
+    void mistakes.push(mistake('wrong-type', `expected ${expected}, got ${got}`, span, {hint}));
   for (const {key, value} of root.entries) {
     const name = key.value;
     const scalar = value.kind === 'scalar' ? value.value : undefined;
@@ -55,6 +65,9 @@ async function parse(text: string): Promise<Config> {
     } else if (name === 'jobs') {
       if (typeof scalar === 'number' && Number.isInteger(scalar) && scalar > 0) config.jobs = scalar;
       else wrong('a whole number from 1 up', describe(value), value.span);
+    } else if (name === 'device') {
+      if (typeof scalar === 'string' && isDevice(scalar)) config.device = scalar;
+      else wrong(`one of ${DEVICES.join(', ')}`, describe(value), value.span, nearDevice(scalar));
     } else if (typeof scalar === 'string') config[name] = scalar;
     else wrong('text', describe(value), value.span);
   }

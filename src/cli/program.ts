@@ -2,6 +2,7 @@
 // when it is run.
 
 import {Argument, Command, InvalidArgumentError, Option} from 'commander';
+import {DEVICES} from './config.ts';
 import {EXIT, type ExitCode} from './exit.ts';
 import type {Invocation, Options, Shell} from './shell.ts';
 
@@ -49,13 +50,9 @@ function selecting(command: Command): Command {
 }
 
 const device = (): Option =>
-  new Option('--device <choice>', 'where stages compute (default: auto, the fastest that is there)').choices([
-    'auto',
-    'cpu',
-    'webgpu',
-    'cuda',
-    'tfjs',
-  ]);
+  new Option('--device <choice>', 'where stages compute (default: auto, the fastest that is there)').choices(
+    DEVICES,
+  );
 
 const FILE = '[file]';
 

@@ -1,5 +1,5 @@
-// `pipe run --watch`: runs again whenever a file of the project changes, until it is interrupted. A mistake is shown
-// and waited out; what nothing depends on costs one look at the cache.
+// `pipe run --watch`: runs again whenever a file changes that the results depend on, until it is interrupted. A mistake
+// is shown and waited out: any file of the project may be the one that mends it.
 
 import {relative, sep} from 'node:path';
 import {watch as watchFiles} from 'chokidar';
@@ -9,6 +9,7 @@ import {openPipeline, type Pipeline} from './pipeline.ts';
 import {type OpenRunner, openRunner} from './pipeline-runner.ts';
 import {reportError} from './report-error.ts';
 import type {Invocation, Options, Shell} from './shell.ts';
+import {type IsWatched, watchedFiles} from './watched-files.ts';
 
 /** Editors write a file in several steps; what comes within this time is one change. Milliseconds. */
 const SETTLE_MS = 150;
@@ -27,6 +28,7 @@ export async function watch(
   const palette = paletteOf(outside.stderr.colors);
   const say = (text: string): void => outside.stderr.screen.write(`${palette.dim(text)}\n`);
   const changes = new Changes();
+  let isWatched: IsWatched = () => true;
   const published = first.plan.instances.flatMap(({publish}) => (publish === null ? [] : [publish]));
   const isIgnored = (path: string): boolean => {
     const parts = relative(project, path).split(sep);
@@ -40,13 +42,18 @@ export async function watch(
     ignoreInitial: true,
     awaitWriteFinish: {stabilityThreshold: SETTLE_MS, pollInterval: 50},
   });
-  watcher.on('all', (_event, path) => changes.add(relative(project, path)));
+  watcher.on('all', (event, path) => {
+    const shown = relative(project, path).split(sep).join('/');
+    if (isWatched(shown, event === 'add')) changes.add(shown);
+  });
   const release = outside.onInterrupt(() => changes.stop());
   let pipeline: Pipeline | undefined = first;
   try {
     for (;;) {
       try {
+        isWatched = () => true;
         pipeline ??= await openPipeline(shell, args, options);
+        isWatched = await watchedFiles(pipeline);
         const runner = openRunner(shell, pipeline, options);
         try {
           const code = await runOnce(shell, pipeline, runner, options);

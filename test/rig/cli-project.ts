@@ -48,6 +48,12 @@ export class CliProject implements Disposable {
     writeFileSync(this.path(path), text);
   }
 
+  /** Replaces `before` in a file. */
+  edit(path: string, before: string, after: string): void {
+    if (!this.read(path).includes(before)) throw new Error(`expected '${before}' in ${path}`);
+    this.write(path, this.read(path).replace(before, after));
+  }
+
   read(path: string): string {
     return readFileSync(this.path(path), 'utf8');
   }

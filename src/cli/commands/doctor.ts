@@ -1,6 +1,6 @@
 // `pipe doctor`: whether this installation, this machine and this project's store are well.
 
-import {accessSync, constants, readFileSync} from 'node:fs';
+import {accessSync, constants, existsSync, readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {availableParallelism, totalmem} from 'node:os';
 import {join} from 'node:path';
@@ -42,8 +42,7 @@ export async function doctor(shell: Shell, {options}: Invocation): Promise<ExitC
     good('machine', 'memory', formatBytes(totalmem())),
     ...PACKAGES.map(name => packageFact(name, shell.packageRoot)),
     ...(await deviceFacts()),
-    good('project', 'folder', workspace.project),
-    good('project', 'pipelines', listPipelines(workspace.project).join(', ') || 'none'),
+    ...projectFacts(workspace.project),
     ...(await storeFacts(workspace)),
     terminalFact(outside),
   ];
@@ -124,7 +123,22 @@ async function deviceFacts(): Promise<Fact[]> {
   }
 }
 
-async function storeFacts({store, shelf, cache, ledger}: Workspace): Promise<Fact[]> {
+function projectFacts(project: string): Fact[] {
+  const pipelines = listPipelines(project);
+  const none = 'none; pipe init writes a small one to start from';
+  return [
+    good('project', 'folder', project),
+    pipelines.length > 0
+      ? good('project', 'pipelines', pipelines.join(', '))
+      : {topic: 'project', name: 'pipelines', state: 'absent', detail: none},
+  ];
+}
+
+async function storeFacts({store, shelf, cache, ledger, config}: Workspace): Promise<Fact[]> {
+  // Looking must not make one.
+  if (!existsSync(store) && config.cache === null) {
+    return [{topic: 'store', name: 'folder', state: 'absent', detail: `none yet at ${store}`}];
+  }
   const facts = [good('store', 'folder', store)];
   const blobs = [...shelf.list()];
   const bytes = blobs.reduce((sum, {size}) => sum + size, 0);
