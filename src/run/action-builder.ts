@@ -136,9 +136,10 @@ function inputOf(edge: InputEdge, madeBy: (id: InstanceId) => Made): ActionInput
 
 function contentOf(from: Producer, {instance, result}: Made, isGathered: boolean): ProducerContent {
   const outputs: Record<string, ProducerContent['outputs'][string]> = {};
-  for (const [name, artifact] of Object.entries(result.outputs)) {
-    if (from.output !== null && from.output !== name) continue;
-    outputs[name] = {path: instance.outputs[name]?.path ?? name, artifact};
+  for (const [name, {path}] of Object.entries(instance.outputs)) {
+    const artifact = result.outputs[name];
+    if (artifact === undefined || (from.output !== null && from.output !== name)) continue;
+    outputs[name] = {path, artifact};
   }
   return {
     cell: isGathered ? instance.cell : {},

@@ -4,6 +4,7 @@
 import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../action/action.ts';
 import type {StageFailure, Staleness} from '../action/outcome.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
+import {hasOutputs} from '../store/index/action-row.ts';
 import type {LastState} from '../store/store.ts';
 import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
@@ -45,7 +46,8 @@ export class Rebuilder {
     const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, code, stale, previous});
     if (isForced) return due({why: 'forced'});
     if (instance.isVolatile) return due({why: 'volatile'});
-    const recalled = last?.resultOf === fingerprint ? last.result : undefined;
+    const isLast = last?.resultOf === fingerprint && previous !== undefined;
+    const recalled = isLast && hasOutputs(previous, action.outputs) ? previous : undefined;
     const lookup = await this.#stores.cache.lookup(fingerprint, recalled);
     if (!lookup.ok) return {will: 'fail', fingerprint, failure: storeFailure(lookup.error)};
     switch (lookup.value.status) {

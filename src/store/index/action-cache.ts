@@ -7,7 +7,7 @@ import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import type {ActionCache, BlobStore, Lookup, Recorded} from '../store.ts';
 import type {StoreError} from '../store-error.ts';
-import {type ActionRow, decodeRow, isSameResult, withResult} from './action-row.ts';
+import {type ActionRow, isSameResult, withResult} from './action-row.ts';
 import {type IndexPlace, indexError, openIndex} from './index-server.ts';
 
 /** Results that took longer than this (milliseconds) are worth a sync to the disk; others are sooner made again. */
@@ -105,18 +105,25 @@ export class KeyvActionCache implements ActionCache {
   }
 
   #row(fingerprint: Fingerprint): Promise<Result<ActionRow | undefined, StoreError>> {
-    return this.#ask(async index => decodeRow(await index.get(fingerprint)));
+    return this.#ask(async index => this.#decode(await index.get(fingerprint), fingerprint));
   }
 
   /** Whoever makes a result holds its claim, so nobody else on this machine writes the row meanwhile. */
   #update(action: Action, change: (row: ActionRow) => ActionRow): Promise<Result<ActionRow, StoreError>> {
     const fingerprint = fingerprintOf(action);
     return this.#ask(async index => {
-      const before = decodeRow(await index.get(fingerprint));
+      const before = await this.#decode(await index.get(fingerprint), fingerprint);
       const after = change(before ?? {format: 1, action, results: []});
       if (after !== before) await index.set(fingerprint, after);
       return after;
     });
+  }
+
+  /** The schemas are loaded with the first row: a run that finds everything as it was reads none. */
+  async #decode(value: unknown, fingerprint: Fingerprint): Promise<ActionRow | undefined> {
+    if (value === undefined) return undefined;
+    const {decodeRow} = await import('./row-schema.ts');
+    return decodeRow(value, fingerprint);
   }
 
   async #ask<T>(question: (index: Keyv) => Promise<T>): Promise<Result<T, StoreError>> {

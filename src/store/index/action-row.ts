@@ -1,9 +1,9 @@
-// One row of the action cache: an action and the results that it has given, newest last. Rows may come from a shared
-// server, so they are checked like any other input; a row that we would not have written counts as absent.
+// One row of the action cache: an action and the results that it has given, newest last.
 
 import type {Action, ActionResult, Artifact} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {canonicalJson, isJsonObject, type Json} from '../../core/json.ts';
+import {isName} from '../../spec/name.ts';
 
 export interface ActionRow {
   readonly format: 1;
@@ -14,10 +14,15 @@ export interface ActionRow {
 /** Results kept per action: enough to say that a stage is not deterministic, and to find one whose blobs are here. */
 const keptResults = 8;
 
-export function decodeRow(value: unknown): ActionRow | undefined {
-  if (!isJsonObject(value) || value.format !== 1 || !isAction(value.action)) return undefined;
-  if (!Array.isArray(value.results) || !value.results.every(isResult)) return undefined;
-  return {format: 1, action: value.action, results: value.results};
+/** True where a result has exactly the declared outputs, each of its kind. */
+export function hasOutputs(result: ActionResult, declared: Action['outputs']): boolean {
+  const names = Object.keys(declared);
+  return (
+    Object.keys(result.outputs).length === names.length &&
+    names.every(
+      name => Object.hasOwn(result.outputs, name) && result.outputs[name]?.kind === declared[name]?.kind,
+    )
+  );
 }
 
 /** Adds a result; one with the same outputs and metrics takes the place of the earlier one. */
@@ -29,12 +34,12 @@ export function withResult(row: ActionRow, result: ActionResult): ActionRow {
 /** Equal in everything that other stages can see. */
 export const isSameResult = (a: ActionResult, b: ActionResult): boolean => contentOf(a) === contentOf(b);
 
-/** True for values that are whole results, wherever they come from. */
+/** True for values that are whole results, in lines of our own. What comes from an index has a schema: `decodeRow`. */
 export function isResult(value: unknown): value is ActionResult {
   return (
     isJsonObject(value) &&
     isJsonObject(value.outputs) &&
-    Object.values(value.outputs).every(isArtifact) &&
+    Object.entries(value.outputs).every(([name, output]) => isName(name) && isArtifact(output)) &&
     isJsonObject(value.metrics) &&
     Object.values(value.metrics).every(metric => typeof metric === 'number') &&
     typeof value.log === 'string' &&
@@ -50,19 +55,6 @@ function isArtifact(value: Json): boolean {
     typeof value.digest === 'string' &&
     isDigest(value.digest) &&
     typeof value.size === 'number'
-  );
-}
-
-function isAction(value: unknown): value is Action {
-  return (
-    isJsonObject(value) &&
-    value.format === 1 &&
-    isJsonObject(value.work) &&
-    isJsonObject(value.params) &&
-    isJsonObject(value.inputs) &&
-    isJsonObject(value.files) &&
-    isJsonObject(value.outputs) &&
-    isJsonObject(value.env)
   );
 }
 

@@ -1,0 +1,103 @@
+// What a row of the action cache may hold: every field has a schema, the action is the one that the key is made of, and
+// each result has the declared outputs and no others. A row may come from a server that others write to: one that we
+// would not have written counts as absent, and nothing of it reaches a path, a terminal or a page.
+
+import {z} from 'zod';
+import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../../action/action.ts';
+import {type Digest, isDigest} from '../../core/digest.ts';
+import type {Json} from '../../core/json.ts';
+import {isName} from '../../spec/name.ts';
+import {readPath} from '../../spec/path.ts';
+import {type ActionRow, hasOutputs} from './action-row.ts';
+
+const digest = z.custom<Digest>(value => typeof value === 'string' && isDigest(value));
+const name = z.string().refine(isName);
+/** In its normal form, so that `join` with any folder ends inside of that folder. */
+const path = z.string().refine(text => {
+  const read = readPath(text);
+  return read.ok && read.value.path === text;
+});
+const json: z.ZodType<Json> = z.lazy(() =>
+  z.union([
+    z.string(),
+    z.number(),
+    z.boolean(),
+    z.null(),
+    z.array(json),
+    z.record(z.string(), json).refine(value => !Object.hasOwn(value, '__proto__')),
+  ]),
+);
+const size = z.number().int().nonnegative();
+/** Words about an occasion: one line, without what a terminal would obey. */
+const words = z
+  .string()
+  .max(4_096)
+  .refine(text => !/\p{Cc}|\p{Cf}/u.test(text));
+const cell = z.record(name, z.union([z.string(), z.number(), z.boolean(), z.null()]));
+const kind = z.enum(['file', 'folder']);
+const artifact = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('file'), digest, size}),
+  z.strictObject({kind: z.literal('folder'), digest, size}),
+]);
+const metrics = z.record(words, z.number());
+
+const producer = z.strictObject({
+  cell,
+  outputs: z.record(name, z.strictObject({path, artifact})),
+  metrics,
+});
+
+const action = z.strictObject({
+  format: z.literal(1),
+  work: z.discriminatedUnion('kind', [
+    z.strictObject({kind: z.literal('module'), code: digest, packages: z.record(words, words)}),
+    z.strictObject({kind: z.literal('shell'), command: z.string(), code: z.record(z.string(), digest)}),
+  ]),
+  params: z.record(z.string(), json),
+  inputs: z.record(
+    name,
+    z.discriminatedUnion('kind', [
+      z.strictObject({kind: z.literal('one'), content: producer}),
+      z.strictObject({kind: z.literal('each'), contents: z.array(producer)}),
+    ]),
+  ),
+  files: z.record(z.string(), digest),
+  outputs: z.record(name, z.strictObject({kind, path})),
+  env: z.record(z.string(), z.string().nullable()),
+  device: words.nullable(),
+  salt: z.string().nullable(),
+}) satisfies z.ZodType<Action>;
+
+const result = z.strictObject({
+  outputs: z.record(name, artifact),
+  metrics,
+  log: digest,
+  /** Later versions may know more of an occasion; whatever it is, it is plain words and numbers. */
+  made: z
+    .object({
+      run: words,
+      startedAt: z.number(),
+      durationMs: z.number(),
+      host: words,
+      platform: words,
+      device: words,
+      cpus: z.number(),
+    })
+    .catchall(z.union([words, z.number(), z.boolean(), z.null()])),
+}) satisfies z.ZodType<ActionResult>;
+
+const row = z.strictObject({format: z.literal(1), action, results: z.array(z.unknown())});
+
+/** The row of `fingerprint`, without those results that are none; `undefined` where the row is not to be believed. */
+export function decodeRow(value: unknown, fingerprint: Fingerprint): ActionRow | undefined {
+  const read = row.safeParse(value);
+  if (!read.success) return undefined;
+  const {action} = read.data;
+  if (fingerprintOf(action) !== fingerprint) return undefined;
+  const results: ActionResult[] = [];
+  for (const each of read.data.results) {
+    const found = result.safeParse(each);
+    if (found.success && hasOutputs(found.data, action.outputs)) results.push(found.data);
+  }
+  return {format: 1, action, results};
+}
