@@ -85,6 +85,10 @@ export default defineStage({
         log(`${metric}: ${note}`);
     }
   },
+  holds: {
+    runs: 'instances with metrics; predictions of train are compared by McNemar where they are there',
+    summary: 'JSON: rows with means and intervals, comparisons with tests and effect sizes, every run',
+  },
 });
 
 async function readAllCorrectness(runs: readonly Run[]): Promise<ReadonlyMap<Run, Uint8Array>> {

@@ -23,6 +23,11 @@ export default defineStage({
     policy: {kind: 'file', name: 'policy.json'},
     sheet: {kind: 'file', name: 'sheet.png'},
   },
+  holds: {
+    data: 'a data set file of preprocess',
+    policy: 'JSON: every constant of the augmentation, as train takes it',
+    sheet: 'PNG: originals in the first column, then one column per epoch',
+  },
   async run({params, inputs, outputs, log}) {
     const {policyOf} = await import('./learn/assembly.ts');
     const {decodeDataset} = await import('./learn/dataset-file.ts');

@@ -90,6 +90,9 @@ export default defineStage({
     metric('bytes', description.bytes);
     await rm(work, {recursive: true, force: true});
   },
+  holds: {
+    data: 'source.json (what the bytes are: data set, sizes, SHA-256) and the uncompressed files of the data set',
+  },
 });
 
 function sourceOf({dataset, files}: z.output<typeof params>): DataSource {

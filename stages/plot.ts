@@ -35,6 +35,12 @@ export default defineStage({
     svg: {kind: 'file', name: 'plot.svg'},
     png: {kind: 'file', name: 'plot.png'},
   },
+  holds: {
+    from: 'instances of train (curves, grid, pairs) or of sharpness (eigenvalues, line, landscape)',
+    spec: 'JSON: a Vega-Lite specification with its data',
+    svg: 'SVG',
+    png: 'PNG, `zoom` pixels for one of the SVG',
+  },
   async run({params, inputs, outputs, log}) {
     const {pictureOf} = await import('./plots/picture.ts');
     const {published, toSvg} = await import('./plots/vega.ts');

@@ -130,6 +130,12 @@ export default defineStage({
     log(`images: ${counts.train} training, ${counts.validation} validation, ${counts.test} test`);
     log(`training images per class: ${Math.min(...perClass)} to ${Math.max(...perClass)}`);
   },
+  holds: {
+    raw: 'the folder that download made',
+    dataset:
+      'safetensors: {train,validation,test}_images as uint8 [count, height, width, channels] and _labels as int32 [count]; ' +
+      'metadata: name, class_names, normalisation {mean, std} per channel, provenance',
+  },
 });
 
 function divide(

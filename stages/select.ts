@@ -54,6 +54,11 @@ export default defineStage({
     record('ties', ties);
     record('left_out', left.length);
   },
+  holds: {
+    runs: 'instances of a grid, by their metrics',
+    best: 'JSON {parameters, metric, goal, score, values, over}: what `with: {from: …}` and `matrix: {from: …}` read',
+    cells: 'CSV, one row per cell of the grid: its axes, the mean of the metric, values, diverged',
+  },
 });
 
 /** Every cell with its axes, score, number of runs and of diverged ones; in the grid's order. */

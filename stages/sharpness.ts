@@ -41,6 +41,15 @@ export default defineStage({
     line: {kind: 'file', name: 'line.csv'},
     landscape: {kind: 'file', name: 'landscape.csv'},
   },
+  holds: {
+    model: 'weights of train',
+    data: 'a data set file of preprocess',
+    sharpness: 'JSON: eigenvalues with residuals, sharpness at rho, m-sharpness, and how they were measured',
+    eigenvalues:
+      'CSV: method, rank, eigenvalue, residual, products (of the Hessian with a vector), converged',
+    line: 'CSV, along one direction: x, y (0), loss, accuracy',
+    landscape: 'CSV, along two directions: x, y, loss, accuracy',
+  },
   usesDevice: true,
   async run({params, inputs, outputs, device, cpus, metric, progress, log, signal}) {
     const {compile} = await import('../src/engine/index.ts');

@@ -32,6 +32,12 @@ export default defineStage({
     csv: {kind: 'file', name: 'table.csv'},
     latex: {kind: 'file', name: 'table.tex'},
   },
+  holds: {
+    summary: 'the JSON of aggregate',
+    markdown: 'Markdown: the tables, and notes on what the numbers are',
+    csv: 'CSV: one row per run and metric, for other programs',
+    latex: 'LaTeX with booktabs: the tables alone',
+  },
   async run({params, inputs, outputs, log}) {
     const summary = await readSummary(inputs.summary.files.summary ?? inputs.summary.path);
     const published = findPublished(params.published);

@@ -16,6 +16,20 @@ export default defineStage({
     summary: {kind: 'file', name: 'summary.json'},
     model: {kind: 'file', name: 'model.onnx'},
   },
+  holds: {
+    data: 'a data set file of preprocess',
+    hyperparameters: 'the choice of select',
+    augmentation: 'a policy of augment, in place of the parameter',
+    weights: 'safetensors: one float32 tensor per parameter and running statistic; metadata: the model',
+    curve:
+      'CSV, one row per epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy, test_loss, ' +
+      'test_accuracy; shares from 0 to 1; an empty field where nothing was measured',
+    predictions:
+      'safetensors, of the test split in its order: predictions and labels as int32 [count], losses as float32 [count]; ' +
+      'the same with the prefix validation_',
+    summary: 'JSON: effective parameters, metrics, digests of the final weights, what computed it',
+    model: 'ONNX: images as float32 [batch, height, width, channels], normalised, to logits [batch, classes]',
+  },
   usesDevice: true,
   async run({params, inputs, outputs, device, cpus, checkpoint, metric, progress, log, signal}) {
     const {runTraining} = await import('./learn/training-run.ts');

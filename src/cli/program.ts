@@ -64,6 +64,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '[output]': 'one of its outputs (default: the only one, or all of them)',
   '[run]': 'the id of a run, or the beginning of one',
   '[other]': 'the run to compare it with',
+  '[name]': 'what `uses` says: a name, or a path such as ./stages/mine.ts',
   '[folder]': 'where to (default: this folder)',
 };
 
@@ -282,6 +283,15 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     ['pipe init', 'pipe init my-study'],
     async () => (await import('./commands/init.ts')).init,
   );
+
+  define(
+    'stages [name]',
+    'List the stages that a pipeline can use; of one: parameters, defaults, inputs, outputs and their formats.',
+    ['pipe stages', 'pipe stages train', 'pipe stages ./stages/mine.ts --json'],
+    async () => (await import('./commands/stages.ts')).stages,
+  )
+    .option('--json', 'write the answer as JSON')
+    .option('--markdown', 'write a page of a manual');
 
   define(
     'schema',

@@ -31,6 +31,7 @@ export interface Options {
   readonly failFast?: boolean;
   readonly dryRun?: boolean;
   readonly mirror?: string;
+  readonly markdown?: boolean;
   readonly device?: string;
   readonly json?: boolean;
   readonly watch?: boolean;

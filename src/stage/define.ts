@@ -83,6 +83,8 @@ export interface StageDefinition<
   readonly params: Schema;
   readonly inputs: Inputs;
   readonly outputs: Outputs;
+  /** What an input or output holds, by its name: format, columns, keys. For `pipe stages` and the manual. */
+  readonly holds?: {readonly [K in keyof Inputs | keyof Outputs]?: string};
   /** True where the device can change bits, so that the device is part of the key. Default false. */
   readonly usesDevice?: boolean;
   run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;
