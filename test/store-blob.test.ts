@@ -201,10 +201,17 @@ test('restoring leaves alone what is right, mends what is not, and never reaches
   assert.deepEqual(rig.must(await rig.blobs.restore(artifact, out, 'copy')), {files: 2, changed: 1});
   writeFileSync(join(out, 'notes.txt'), 'by hand');
   rig.must(await rig.blobs.restore(artifact, out, 'copy'));
-  assert.equal(readFileSync(join(out, 'notes.txt'), 'utf8'), 'by hand', 'only the user has these bytes');
+  assert.equal(readFileSync(join(out, 'notes.txt'), 'utf8'), 'by hand');
+  rig.put('by hand');
+  rig.must(await rig.blobs.restore(artifact, out, 'copy'));
+  assert.equal(
+    readFileSync(join(out, 'notes.txt'), 'utf8'),
+    'by hand',
+    'the store happens to have its bytes',
+  );
 });
 
-test('what only the user has is never replaced by something of another kind; what the store has is', async () => {
+test('what the user has is never replaced by something of another kind, also where the store has its bytes', async () => {
   using rig = new StoreRig();
   const artifact = rig.must(rig.blobs.putBytes('hello'));
   rig.file('out/mine.txt', 'mine');
@@ -213,6 +220,10 @@ test('what only the user has is never replaced by something of another kind; wha
   assert.equal(readFileSync(rig.path('out/mine.txt'), 'utf8'), 'mine');
   assert.deepEqual(readdirSync(rig.folder).sort(), ['cache', 'out'], 'nothing staged is left behind');
   rig.put('mine');
+  const known = await rig.blobs.restore(artifact, rig.path('out'), 'copy');
+  assert.ok(!known.ok && known.error.reason === 'refused');
+  rmSync(rig.path('out'), {recursive: true});
+  mkdirSync(rig.path('out/empty'), {recursive: true});
   rig.must(await rig.blobs.restore(artifact, rig.path('out'), 'copy'));
   assert.equal(readFileSync(rig.path('out'), 'utf8'), 'hello');
   writeFileSync(rig.path('out'), 'by hand');

@@ -7,7 +7,15 @@ import {canonicalJson, type Json} from './json.ts';
 export type Digest = string & {readonly __digest: never};
 
 /** What a tagged digest speaks of; part of the digested text. */
-export type DigestTag = 'action' | 'bundle' | 'files' | 'folder' | 'outputs' | 'plan' | 'project';
+export type DigestTag =
+  | 'action'
+  | 'bundle'
+  | 'files'
+  | 'folder'
+  | 'outputs'
+  | 'plan'
+  | 'project'
+  | 'publication';
 
 export const digestBytes = (bytes: string | Uint8Array): Digest => hash('sha256', bytes, 'hex') as Digest;
 

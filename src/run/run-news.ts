@@ -46,7 +46,10 @@ export class RunNews {
       diagnostics.push(published.error);
       return this.emit({type: 'diagnosed', diagnostics: [published.error]});
     }
-    const {to, files, changed} = published.value;
+    const {to, files, changed, edited} = published.value;
+    for (const [path, aside] of edited) {
+      this.notice(`${path} was edited since it was published; the edited file is kept as ${aside}`, id);
+    }
     if (changed > 0) this.emit({type: 'published', id, to, files, restored: outcome.status === 'cached'});
   }
 

@@ -36,11 +36,19 @@ export class Runner {
     const {stores, executor, surroundings} = this.#options;
     const {project, cache, now} = surroundings;
     const actions = new ActionBuilder(stores, surroundings, request.device);
+    const publisher = new Publisher({
+      project,
+      store: cache,
+      pipeline: request.plan.file,
+      blobs: stores.blobs,
+      files: stores.files,
+      claims: stores.claims,
+    });
     const news = new RunNews({
       now,
       onEvent,
       recorder: request.recorder,
-      publisher: new Publisher(project, cache, stores.blobs, stores.files),
+      publisher,
       blobs: stores.blobs,
       replayLogs: request.replayLogs,
     });
@@ -57,7 +65,7 @@ export class Runner {
       sandboxes,
     });
     return {
-      finished: this.#finish(request, scheduler, news, sandboxes),
+      finished: this.#finish(request, scheduler, news, sandboxes, publisher),
       stop: () => scheduler.stop(),
     };
   }
@@ -67,6 +75,7 @@ export class Runner {
     scheduler: Scheduler,
     news: RunNews,
     sandboxes: Sandboxes,
+    publisher: Publisher,
   ): Promise<RunSummary> {
     const {stores, executor, surroundings} = this.#options;
     const startedAt = surroundings.now();
@@ -78,6 +87,7 @@ export class Runner {
     try {
       await sweepSandboxes(join(surroundings.cache, 'sandboxes'), startedAt, () => executor.sweep());
       await scheduler.run();
+      await takeAway(scheduler, publisher, news);
     } finally {
       await sandboxes.clear();
       stores.files.save();
@@ -130,6 +140,15 @@ export class Runner {
       }
     }
     return predictions;
+  }
+}
+
+/** What no instance publishes any more; not while the plan may still grow, or was not come to its end. */
+async function takeAway({plan, isStopped}: Scheduler, publisher: Publisher, news: RunNews): Promise<void> {
+  if (isStopped || plan.pending.length > 0) return;
+  for (const [folder, files] of await publisher.prune(plan)) {
+    if (files > 0)
+      news.notice(`removed what was published at ${folder}: nothing publishes there any more`, null);
   }
 }
 

@@ -55,7 +55,7 @@ export interface BlobStore {
   findLoss(artifact: Artifact, fresh?: 'fresh'): StoreError | undefined;
   /**
    * Brings an artifact to `to`. What is right already is left alone; the rest is staged beside the target and
-   * renamed into place. In mode `copy`, an extra file in a target folder is removed only if the store has its bytes.
+   * renamed into place. In mode `copy`, nothing else in a target folder is touched, whatever it is.
    */
   restore(artifact: Artifact, to: string, mode: RestoreMode): Promise<Result<Restored, StoreError>>;
   /** Makes an artifact survive a power cut: for results whose making took longer than this takes. */
@@ -126,9 +126,9 @@ export type Claim =
 
 /** Who is making what, across processes. A dead holder's claim is taken over by itself. */
 export interface Claims {
-  acquire(fingerprint: Fingerprint): Promise<Claim>;
+  acquire(fingerprint: Digest): Promise<Claim>;
   /** Resolves when nobody alive holds the claim any more, or when `signal` aborts. */
-  wait(fingerprint: Fingerprint, signal: AbortSignal): Promise<'released' | 'aborted'>;
+  wait(fingerprint: Digest, signal: AbortSignal): Promise<'released' | 'aborted'>;
   close(): Promise<void>;
 }
 

@@ -8,12 +8,20 @@ import {paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
 import type {Reporter} from '../../report/reporter.ts';
 import {JsonLines} from '../../report/wire.ts';
+import {Publisher} from '../../run/publication.ts';
 import type {RunSummary} from '../../run/request.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
-import {lockEntry, lockPathOf, mergeLock, readLock, writeLock} from '../../store/ledger/lock-file.ts';
+import {
+  type Lock,
+  lockEntry,
+  lockPathOf,
+  mergeLock,
+  readLock,
+  writeLock,
+} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
 import {describeStoreError} from '../../store/store-error.ts';
-import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
 import {publishedTables} from '../published-tables.ts';
@@ -71,6 +79,7 @@ export async function execute(
   const {plan, workspace, chosen} = pipeline;
   const {selected, forced, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
+  await checkPublications(pipeline, selected);
   const now = outside.clock.now();
   const id = newRunId(now, outside.random);
   const recorder = workspace.ledger.begin({
@@ -108,6 +117,29 @@ export async function execute(
     release();
     reporter.close();
   }
+}
+
+/** Throws what is in the way of what the selected instances publish. */
+async function checkPublications(
+  {plan, workspace, chosen}: Pipeline,
+  selected: ReadonlySet<InstanceId>,
+): Promise<void> {
+  const publishing = plan.instances.filter(({id, publish}) => publish !== null && selected.has(id));
+  if (publishing.length === 0) return;
+  const {project, store, blobs, files, claims, ledger} = workspace;
+  const publisher = new Publisher({project, store, pipeline: plan.file, blobs, files, claims});
+  let lock: Lock | undefined;
+  const mistakes = await publisher.check(publishing, id => {
+    const last = ledger.last(plan.pipeline, id)?.result?.outputs;
+    if (last !== undefined) return last;
+    if (lock === undefined) {
+      const shown = lockPathOf(chosen.file);
+      const read = readLock(resolve(project, shown), shown);
+      lock = read.ok ? read.value : new Map();
+    }
+    return lock.get(id)?.outputs;
+  });
+  if (mistakes.length > 0) throw new UserMistakes(mistakes);
 }
 
 function exitCodeOf({counts, isStopped, diagnostics}: RunSummary): ExitCode {

@@ -98,7 +98,7 @@ class Restoration {
       this.#staged.delete(temporary);
     }
     if (this.#mode === 'copy') for (const {file, path} of wrong) this.#states.remember(path, file.digest);
-    const extras = layout.kind === 'folder' ? this.#removeExtras(layout) : 0;
+    const extras = layout.kind === 'folder' && this.#mode === 'link' ? this.#removeExtras(layout) : 0;
     return ok({files: layout.files.length, changed: wrong.length + extras});
   }
 
@@ -178,24 +178,14 @@ class Restoration {
     }
   }
 
-  /** Removes what is of the wrong kind. Of the user's, only what the store has the bytes of: the rest stays in the way. */
+  /** Removes what is of the wrong kind; of the user's, nothing but folders without files: the rest stays in the way. */
   #clear(path: string, state: Stats): void {
-    const found = this.#findForeign(path, state);
+    const found = this.#mode === 'link' ? undefined : findFile(path, state);
     if (found !== undefined) throw new InTheWay(found);
     removeTree(path);
   }
 
-  #findForeign(path: string, state: Stats): string | undefined {
-    if (!state.isDirectory()) return this.#isOurs(path, state) ? undefined : path;
-    for (const name of namesIn(path)) {
-      const below = join(path, name);
-      const found = this.#findForeign(below, lstatSync(below));
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  /** Takes out what the artifact does not have. In a folder of the user's, only what the store has the bytes of. */
+  /** Takes out what the artifact does not have: the folder is ours. */
   #removeExtras(layout: Layout): number {
     const files = new Set(layout.files.map(file => file.path));
     const folders = new Set(layout.folders);
@@ -209,7 +199,7 @@ class Restoration {
         if (state.isDirectory()) {
           visit(path);
           if (!folders.has(path)) removeEmptyFolder(absolute);
-        } else if (this.#isOurs(absolute, state)) {
+        } else {
           rmSync(absolute, {force: true});
           removed++;
         }
@@ -218,13 +208,16 @@ class Restoration {
     visit('');
     return removed;
   }
+}
 
-  #isOurs(path: string, state: Stats): boolean {
-    if (this.#mode === 'link') return true;
-    if (!state.isFile()) return false;
-    const digest = this.#states.digestFile(path);
-    return digest.ok && this.#shelf.findLoss(digest.value, state.size) === undefined;
+function findFile(path: string, state: Stats): string | undefined {
+  if (!state.isDirectory()) return path;
+  for (const name of namesIn(path)) {
+    const below = join(path, name);
+    const found = findFile(below, lstatSync(below));
+    if (found !== undefined) return found;
   }
+  return undefined;
 }
 
 function removeEmptyFolder(path: string): void {

@@ -6,7 +6,7 @@ import {mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import type {RootDatabase} from 'lmdb';
-import type {Fingerprint} from '../../action/action.ts';
+import type {Digest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {isAlive, ownIdentity, type ProcessIdentity} from '../../host/process-identity.ts';
 import {setAsideUnlessWhole} from '../index/lmdb-file.ts';
@@ -34,7 +34,7 @@ interface Row extends ProcessIdentity {
 export class ClaimTable implements Claims {
   readonly #path: string;
   readonly #now: () => number;
-  readonly #held = new Map<Fingerprint, number>();
+  readonly #held = new Map<Digest, number>();
   #database: Promise<RootDatabase<string, string>> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -44,7 +44,7 @@ export class ClaimTable implements Claims {
     this.#now = now;
   }
 
-  async acquire(fingerprint: Fingerprint): Promise<Claim> {
+  async acquire(fingerprint: Digest): Promise<Claim> {
     const database = await this.#open();
     const ticket = tickets++;
     let by: Row | undefined;
@@ -66,7 +66,7 @@ export class ClaimTable implements Claims {
     return {status: 'held', release: () => this.#release(database, fingerprint, ticket)};
   }
 
-  async wait(fingerprint: Fingerprint, signal: AbortSignal): Promise<'released' | 'aborted'> {
+  async wait(fingerprint: Digest, signal: AbortSignal): Promise<'released' | 'aborted'> {
     const database = await this.#open();
     for (let pause = firstPollMs; !signal.aborted; pause = Math.min(longestPollMs, pause * 1.5)) {
       const row = decode(database.get(fingerprint));
@@ -100,7 +100,7 @@ export class ClaimTable implements Claims {
     await database.close();
   }
 
-  #release(database: RootDatabase<string, string>, fingerprint: Fingerprint, ticket: number): void {
+  #release(database: RootDatabase<string, string>, fingerprint: Digest, ticket: number): void {
     if (this.#held.get(fingerprint) !== ticket) return;
     this.#held.delete(fingerprint);
     live.delete(ticket);
