@@ -4,11 +4,13 @@
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
 import {compareAll, valuesOfAxis} from './statistics/comparisons.ts';
+import {betterOf} from './statistics/direction.ts';
 import {loadDistributions} from './statistics/distributions.ts';
-import {readCorrectness} from './statistics/predictions.ts';
+import {type Correctness, readCorrectness} from './statistics/predictions.ts';
 import {makeRows} from './statistics/rows.ts';
 import {checkAxis, checkMetric, type Run, readRuns} from './statistics/runs.ts';
 import {type Scalar, type Summary, scalarSchema} from './statistics/summary.ts';
+import {warningsOf} from './statistics/warnings.ts';
 
 export default defineStage({
   about: 'Means, intervals and tests over gathered runs: seeds as pairs, each arm against the baseline.',
@@ -27,11 +29,32 @@ export default defineStage({
       .strictObject({axis: z.string(), factor: z.number().positive()})
       .optional()
       .describe('compare with the baseline at `factor` times the value of `axis` as well: epochs, 2 for SAM'),
+    better: z
+      .enum(['higher', 'lower'])
+      .optional()
+      .describe('which direction is better; by the name of the metric where it is left out'),
+    margin: z
+      .number()
+      .positive()
+      .optional()
+      .describe('differences within ± this count as equivalent, in units of the metric: 0.001 is 0.1 points'),
+    power: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .default(0.8)
+      .describe(
+        'the probability with which a difference is to be found, for the smallest that could have been',
+      ),
+    sequential: z
+      .boolean()
+      .default(false)
+      .describe('runs are added until the question is decided: also give intervals that hold under peeking'),
   }),
   inputs: {runs: 'each'},
   outputs: {summary: {kind: 'file', name: 'summary.json'}},
   async run({params, inputs, outputs, signal, log, metric: record}) {
-    const {over, compare, confidence} = params;
+    const {over, compare, confidence, margin = null, power, sequential} = params;
     const runs = await readRuns(inputs.runs, signal);
     checkAxis(runs, over, 'over');
     if (compare !== undefined) checkAxis(runs, compare, 'compare');
@@ -43,7 +66,9 @@ export default defineStage({
       checkMetric(runs, metric);
       const groups = makeRows(runs, metric, over, confidence, distributions);
       const rows = groups.map(group => group.row);
-      if (compare === undefined) return {metric, rows, comparisons: []};
+      const better = params.better ?? betterOf(metric);
+      const about = {metric, better, warnings: [...warningsOf(runs, metric)], rows};
+      if (compare === undefined) return {...about, comparisons: []};
       const arms = valuesOfAxis(groups, compare);
       const given = params.baseline ?? arms[0] ?? null;
       const baselines = Array.isArray(given) ? given : [given];
@@ -62,12 +87,16 @@ export default defineStage({
           compare,
           baselines,
           confidence,
+          margin,
+          power,
+          isSequential: sequential,
+          better,
           equalCompute: params.equal_compute ?? null,
           correctness: run => correctness.get(run) ?? null,
         },
         distributions,
       );
-      return {metric, rows, comparisons: [...comparisons]};
+      return {...about, comparisons: [...comparisons]};
     });
     const summary: Summary = {
       format: 'pipe-summary-1',
@@ -75,14 +104,15 @@ export default defineStage({
       compare: compare ?? null,
       baseline,
       confidence,
+      sequential,
       datasets: datasetsOf(runs),
       metrics,
     };
     await writeFile(outputs.summary, `${JSON.stringify(summary, null, 2)}\n`);
     record('runs', runs.length);
-    for (const {metric, rows, comparisons} of metrics) {
-      for (const note of new Set([...rows, ...comparisons].flatMap(({notes}) => notes)))
-        log(`${metric}: ${note}`);
+    for (const {metric, warnings, rows, comparisons} of metrics) {
+      const notes = [...rows, ...comparisons].flatMap(each => each.notes);
+      for (const note of new Set([...warnings, ...notes])) log(`${metric}: ${note}`);
     }
   },
   holds: {
@@ -91,8 +121,8 @@ export default defineStage({
   },
 });
 
-async function readAllCorrectness(runs: readonly Run[]): Promise<ReadonlyMap<Run, Uint8Array>> {
-  const found = new Map<Run, Uint8Array>();
+async function readAllCorrectness(runs: readonly Run[]): Promise<ReadonlyMap<Run, Correctness>> {
+  const found = new Map<Run, Correctness>();
   for (const run of runs) {
     if (run.predictions !== null) found.set(run, await readCorrectness(run.predictions));
   }

@@ -2,6 +2,7 @@
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
+import {toCsvText} from './csv-text.ts';
 import {cellText, checkMetric, readRuns} from './statistics/runs.ts';
 import {type Candidate, selectBest} from './statistics/selection.ts';
 
@@ -64,13 +65,13 @@ export default defineStage({
 /** Every cell with its axes, score, number of runs and of diverged ones; in the grid's order. */
 function cellsCsv(candidates: readonly Candidate[], metric: string): string {
   const axes = [...new Set(candidates.flatMap(({cell}) => Object.keys(cell)))];
-  const lines = candidates.map(({cell, score, values, diverged}) =>
-    [...axes.map(axis => cell[axis] ?? ''), score ?? '', values.length, diverged].map(csvField).join(','),
+  return toCsvText(
+    [...axes, metric, 'values', 'diverged'],
+    candidates.map(({cell, score, values, diverged}) => [
+      ...axes.map(axis => cell[axis]),
+      score,
+      values.length,
+      diverged,
+    ]),
   );
-  return `${[[...axes, metric, 'values', 'diverged'].map(csvField).join(','), ...lines].join('\n')}\n`;
 }
-
-const csvField = (value: unknown): string => {
-  const text = String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};

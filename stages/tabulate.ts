@@ -5,6 +5,7 @@ import {defineStage, z} from '../src/stage/define.ts';
 import {readSummary} from './statistics/summary.ts';
 import {toCsv} from './tables/csv.ts';
 import {differencesTable} from './tables/differences-table.ts';
+import {evidenceTable} from './tables/evidence-table.ts';
 import {toLatex} from './tables/latex.ts';
 import {toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
@@ -44,9 +45,11 @@ export default defineStage({
     const options = {...params, published};
     const tables = summary.metrics.flatMap(one => {
       const differences = differencesTable(summary, one, options);
+      const evidence = evidenceTable(summary, one, options);
       return [
         {table: resultsTable(summary, one, options), label: `${one.metric}-results`},
         ...(differences === null ? [] : [{table: differences, label: `${one.metric}-differences`}]),
+        ...(evidence === null ? [] : [{table: evidence, label: `${one.metric}-evidence`}]),
         {table: runsTable(summary, one, options), label: `${one.metric}-runs`},
       ];
     });

@@ -99,9 +99,13 @@ function scheduleOf(params: Hyperparameters): Schedule {
   }
 }
 
+/** The optimizer that gets the gradient. */
+export const baseOf = ({optimizer, base}: Hyperparameters): Hyperparameters['base'] =>
+  optimizer === 'sgd' || optimizer === 'adam' || optimizer === 'adamw' ? optimizer : base;
+
 function optimizerOf(params: Hyperparameters, decays: (name: string) => boolean): Optimizer {
-  const {optimizer, momentum, nesterov, beta1, beta2, adam_epsilon: epsilon} = params;
-  const base = optimizer === 'sgd' || optimizer === 'adam' || optimizer === 'adamw' ? optimizer : params.base;
+  const {momentum, nesterov, beta1, beta2, adam_epsilon: epsilon} = params;
+  const base = baseOf(params);
   const inLoss = params.weight_decay_mode === 'loss';
   const isDecoupled = params.weight_decay_mode === 'decoupled' || (base === 'adamw' && !inLoss);
   const decay = {

@@ -1,6 +1,8 @@
 // The learning curve: one row per epoch, the same bytes for the same training. No times: those are in the record of
 // the run.
 
+import {toCsvText} from '../csv-text.ts';
+
 export interface EpochRow {
   /** From 1. */
   readonly epoch: number;
@@ -29,9 +31,10 @@ const columns = [
 
 /** The curve as CSV with a header; an absent number is an empty field. */
 export const curveToCsv = (curve: readonly EpochRow[]): string =>
-  [columns.join(','), ...curve.map(row => columns.map(column => row[column] ?? '').join(','))]
-    .map(line => `${line}\n`)
-    .join('');
+  toCsvText(
+    columns,
+    curve.map(row => columns.map(column => row[column])),
+  );
 
 /** The number, or null where it is not finite. */
 export const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -19,6 +19,8 @@ const purposes = {
   subset: 8,
   direction: 9,
   noise: 10,
+  signs: 11,
+  resample: 12,
 } as const;
 
 export type Purpose = keyof typeof purposes;

@@ -6,11 +6,13 @@ import {readFile, writeFile} from 'node:fs/promises';
 import {compile, type DeviceChoice, type Program} from '../../src/engine/index.ts';
 import {encodeSafetensors} from '../../src/engine/safetensors.ts';
 import {type Progress, StageError, z} from '../../src/stage/define.ts';
-import {type Assembly, assemble, policyOf} from './assembly.ts';
+import {type Assembly, assemble, baseOf, policyOf} from './assembly.ts';
 import {type AugmentationPolicy, augmentationPolicy, isNoAugmentation} from './augmentation.ts';
+import {stepsPerEpoch} from './batches.ts';
 import {readCheckpoint, writeCheckpoint} from './checkpoint.ts';
 import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
+import {plainGradient} from './gradients/rule.ts';
 import {type Hyperparameters, hyperparameters} from './hyperparameters.ts';
 import {inferenceModel} from './inference-model.ts';
 import {type TrainingResult, train} from './loop.ts';
@@ -93,6 +95,8 @@ export async function runTraining(run: TrainingRun): Promise<void> {
     parameters: {...params, ...resolved, ...(run.policy === undefined ? {} : {augmentation: policy})},
     augmentation: policy,
     model: training.model.name,
+    // What this was in the end: with a radius of 0, every variant of SAM is its base optimizer.
+    method: training.rule === plainGradient ? baseOf(params) : params.optimizer,
     device: device.used?.kind ?? null,
     weights_sha256: createHash('sha256').update(weights).digest('hex'),
     metrics,
@@ -213,14 +217,20 @@ function encodePredictions(dataset: Dataset, {test, validation}: TrainingResult)
   });
 }
 
-function metricsOf(
-  {training}: Assembly,
-  {curve, diverged}: TrainingResult,
-): Readonly<Record<string, number>> {
+/** Gradients of a whole batch that so many epochs took. */
+function gradientEvaluations({training: {rule}, batches}: Assembly, epochs: number): number {
+  let sum = 0;
+  for (let step = 0; step < epochs * stepsPerEpoch(batches); step++)
+    sum += rule.phases[rule.phaseAt(step)]?.cost ?? 0;
+  return sum;
+}
+
+function metricsOf(assembly: Assembly, {curve, diverged}: TrainingResult): Readonly<Record<string, number>> {
   const facts = {
     diverged: diverged ? 1 : 0,
     epochs: curve.length,
-    parameter_count: countParameters(training.model),
+    gradient_evaluations: gradientEvaluations(assembly, curve.length),
+    parameter_count: countParameters(assembly.training.model),
   };
   // A diverged run has no result: the accuracy of weights that are not numbers would spoil a mean.
   if (diverged) return facts;

@@ -1,6 +1,7 @@
-// Reads the CSV files of numbers that stages of this project write: a header, no quotes, empty fields for absent numbers.
+// Reads CSV files of numbers: a header, empty fields for absent numbers. Whatever writes them, with CRLF and quotes too.
 
 import {readFile} from 'node:fs/promises';
+import {parse} from 'csv-parse/sync';
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 
 export type NumberRow = Readonly<Record<string, number | null>>;
@@ -18,12 +19,9 @@ export async function readNumbers(
       `Gather the stage ${producer}: from: {each: ${producer.toUpperCase()}}.`,
     );
   }
-  const [header = '', ...lines] = (await readFile(path, 'utf8')).trim().split('\n');
-  const columns = header.split(',');
-  return lines.map(line => {
-    const fields = line.split(',');
-    return Object.fromEntries(columns.map((column, i) => [column, numberOf(fields[i] ?? '')]));
-  });
+  const rows = parse(await readFile(path, 'utf8'), {bom: true, skip_empty_lines: true, trim: true});
+  const [columns = [], ...lines] = rows;
+  return lines.map(line => Object.fromEntries(columns.map((column, i) => [column, numberOf(line[i] ?? '')])));
 }
 
 const numberOf = (field: string): number | null =>

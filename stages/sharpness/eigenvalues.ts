@@ -7,7 +7,10 @@ export type Operator = (v: Float32Array) => Promise<Float32Array>;
 
 export interface Eigenvalue {
   readonly value: number;
-  /** ‖Hv - λv‖ for the unit vector v found: the distance to some true eigenvalue is at most this. */
+  /**
+   * ‖Hv - λv‖ for the unit vector v found, and at least the rounding of float32 products: the distance to some true
+   * eigenvalue is at most this.
+   */
   readonly residual: number;
   /** Products that were needed for it; those of Lanczos are shared by all. */
   readonly products: number;
@@ -43,7 +46,8 @@ export async function powerIteration(
       const next = await product(v);
       const value = dot(v, next);
       const before = eigenvalue.value;
-      const residual = residualOf(next, v, value);
+      const largest = eigenvalues[0]?.value ?? value;
+      const residual = Math.max(residualOf(next, v, value), resolution(largest));
       const isConverged = products > 1 && Math.abs(value - before) <= tolerance * Math.abs(value);
       eigenvalue = {value, residual, products, isConverged};
       orthogonalise(next, found);
@@ -58,6 +62,9 @@ export async function powerIteration(
   }
   return eigenvalues;
 }
+
+/** What products and vectors of float32 resolve beside the largest eigenvalue: a finer residual would be a fiction. */
+const resolution = (largest: number): number => Math.abs(largest) * 2 ** -23;
 
 function residualOf(product: Float32Array, v: Float32Array, value: number): number {
   const difference = Float32Array.from(product);
@@ -113,7 +120,7 @@ export async function lanczos(
   const pairs = symmetricEigen(matrix);
   const largestMagnitude = Math.max(...pairs.map(({value}) => Math.abs(value)));
   const eigenvalues = pairs.map(({value, vector}): Eigenvalue => {
-    const residual = last * Math.abs(vector[size - 1] ?? 0);
+    const residual = Math.max(last * Math.abs(vector[size - 1] ?? 0), resolution(largestMagnitude));
     return {value, residual, products: size, isConverged: residual <= tolerance * largestMagnitude};
   });
   const smallest = eigenvalues.at(-1);

@@ -1,5 +1,6 @@
 // What a measurement of sharpness leaves behind: JSON for programs, CSV for people, metrics for the runner.
 
+import {toCsvText} from '../csv-text.ts';
 import type {Eigenvalue} from './eigenvalues.ts';
 import type {Measurement, Slice} from './measurement.ts';
 
@@ -38,22 +39,29 @@ const rowOf = ({value, residual, products, isConverged}: Eigenvalue): Record<str
 
 /** A row per method and rank; rank 1 is the largest, and the smallest has none. */
 export function eigenvaluesToCsv({power, lanczos, smallest}: Measurement): string {
-  const row = (
-    method: string,
-    rank: number | '',
-    {value, residual, products, isConverged}: Eigenvalue,
-  ): string => [method, rank, value, residual, products, isConverged].join(',');
-  const rows = [
-    'method,rank,eigenvalue,residual,products,converged',
-    ...power.map((eigenvalue, i) => row('power', i + 1, eigenvalue)),
-    ...lanczos.map((eigenvalue, i) => row('lanczos', i + 1, eigenvalue)),
-    ...(smallest === undefined ? [] : [row('lanczos-smallest', '', smallest)]),
+  const row = (method: string, rank: number | null, {value, residual, products, isConverged}: Eigenvalue) => [
+    method,
+    rank,
+    value,
+    residual,
+    products,
+    isConverged,
   ];
-  return `${rows.join('\n')}\n`;
+  return toCsvText(
+    ['method', 'rank', 'eigenvalue', 'residual', 'products', 'converged'],
+    [
+      ...power.map((eigenvalue, i) => row('power', i + 1, eigenvalue)),
+      ...lanczos.map((eigenvalue, i) => row('lanczos', i + 1, eigenvalue)),
+      ...(smallest === undefined ? [] : [row('lanczos-smallest', null, smallest)]),
+    ],
+  );
 }
 
 export const slicesToCsv = (slices: readonly Slice[]): string =>
-  `${['x,y,loss,accuracy', ...slices.map(({x, y, loss, accuracy}) => [x, y, loss ?? '', accuracy].join(','))].join('\n')}\n`;
+  toCsvText(
+    ['x', 'y', 'loss', 'accuracy'],
+    slices.map(({x, y, loss, accuracy}) => [x, y, loss, accuracy]),
+  );
 
 /** Lanczos' eigenvalues where there are both: its residuals bound them, and it needs fewer products. */
 export function metricsOf(measured: Measurement): Readonly<Record<string, number>> {

@@ -1,24 +1,30 @@
 // Each arm against the baseline: which cells belong together, seeds as pairs, and every test with its limits in words.
 
 import type {Cell, Scalar} from '../../src/stage/define.ts';
+import {notesOf} from './comparison-notes.ts';
+import {contrastsOf} from './contrasts.ts';
 import {meanOf} from './description.ts';
 import type {Distributions} from './distributions.ts';
+import {type EvidenceOptions, evidenceOf, noEvidence} from './evidence.ts';
+import {mcNemar} from './mcnemar.ts';
+import {areTwins, type Pair, pairRuns} from './pairs.ts';
+import type {Correctness} from './predictions.ts';
+import {signFlip} from './rank-tests.ts';
 import {distinctRuns, type RunGroup} from './rows.ts';
 import {axisValue, cellKey, type Run, without} from './runs.ts';
 import type {Comparison} from './summary.ts';
-import {hedgesG, holm, mcNemar, pairedEffect, pairedT, signFlip, welchT} from './tests.ts';
+import {hedgesG, holm, pairedEffect, pairedT, welchT} from './tests.ts';
 
-export interface ComparisonOptions {
+export interface ComparisonOptions extends EvidenceOptions {
   readonly metric: string;
   readonly over: string;
   readonly compare: string;
   /** Arms that the others are compared with, each with those whose cells agree with its own. */
   readonly baselines: readonly Scalar[];
-  readonly confidence: number;
   /** The baseline at `factor` times the value of `axis` is compared as well: equal compute. */
   readonly equalCompute: {readonly axis: string; readonly factor: number} | null;
-  /** Whether each test image was classified rightly, 1 or 0; `null` where predictions were not saved. */
-  readonly correctness: (run: Run) => ArrayLike<number> | null;
+  /** Which test images were classified rightly; `null` where predictions were not saved. */
+  readonly correctness: (run: Run) => Correctness | null;
 }
 
 /** All comparisons of one metric, with Holm's adjustment over them. */
@@ -69,108 +75,84 @@ function compareTwo(
   options: ComparisonOptions,
   distributions: Distributions,
 ): Comparison | undefined {
-  const {metric, confidence} = options;
+  const {metric, over, confidence} = options;
   const [a, b] = [distinctRuns(arm.runs, metric), distinctRuns(base.runs, metric)];
   const [valuesA, valuesB] = [valuesOf(a, metric), valuesOf(b, metric)];
   if (valuesA.length === 0 || valuesB.length === 0) return undefined;
-  const pairs = pairRuns(a, b, options.over);
-  const isPaired = pairs.length > 0 && pairs.length === a.length && pairs.length === b.length;
-  const differences = pairs.map(({over, first, second}) => ({
-    over,
-    value: (first.metrics[metric] ?? 0) - (second.metrics[metric] ?? 0),
-  }));
-  const deltas = differences.map(({value}) => value);
-  const canTest = valuesA.length > 1 && valuesB.length > 1;
-  const paired = isPaired ? pairedT(deltas, confidence, distributions) : null;
-  const flip = isPaired && canTest ? signFlip(deltas) : null;
+  const pairing = pairRuns(a, b, over, metric);
+  const {pairs, differences} = pairing;
+  const isWhole = pairing.onlyFirst.length === 0 && pairing.onlySecond.length === 0;
+  const isPaired = pairs.length > 1 || (pairs.length === 1 && isWhole);
+  const isOneMethod = areTwins(pairs) || isSameMethod(arm, base);
+  const canTest = !isOneMethod && valuesA.length > 1 && valuesB.length > 1;
+  const paired = canTest && isPaired ? pairedT(differences, confidence, distributions) : null;
+  const flip = canTest && isPaired ? signFlip(differences) : null;
   const welch = canTest ? welchT(valuesA, valuesB, confidence, distributions) : null;
   const primary = isPaired ? paired : welch;
-  const effect = isPaired ? pairedEffect(deltas, distributions) : hedgesG(valuesA, valuesB, distributions);
+  const effect = isPaired
+    ? pairedEffect(differences, distributions)
+    : hedgesG(valuesA, valuesB, distributions);
+  const {tests: mcnemar, notes: mcnemarNotes} = mcNemarPerPair(pairs, options, distributions);
+  const evidence = canTest
+    ? evidenceOf([valuesA, valuesB], isPaired ? differences : null, primary, options, distributions)
+    : noEvidence;
+  const difference = meanOf(valuesA) - meanOf(valuesB);
   return {
     cell: arm.row.cell,
     baseline: base.row.cell,
     kind: isPaired ? 'paired' : 'unpaired',
     budget,
-    differences,
-    difference: isPaired ? meanOf(deltas) : meanOf(valuesA) - meanOf(valuesB),
+    differences: pairs.map((pair, at) => ({over: pair.over, value: differences[at] ?? 0})),
+    unpaired: {arm: [...pairing.onlyFirst], baseline: [...pairing.onlySecond]},
+    difference: isPaired ? meanOf(differences) : difference,
+    difference_of_all: difference,
     interval: primary?.interval ?? null,
     paired_t: paired,
     sign_flip: flip,
     welch_t: welch,
-    effect: effect === null ? null : {name: isPaired ? 'd_z' : 'g', value: effect},
-    mcnemar: mcNemarPerPair(pairs, options, distributions),
+    effect: effect === null || isOneMethod ? null : {name: isPaired ? 'd_z' : 'g', value: effect},
+    ...evidence,
+    mcnemar,
     p: primary?.p ?? null,
     p_holm: null,
-    notes: notesOf(arm, base, isPaired, deltas, flip, canTest, options.over),
+    contrasts: [...contrastsOf(arm.runs, base.runs, name => isCompared(name, budget, options))],
+    notes: [...notesOf({arm, base, pairing, isPaired, isOneMethod, canTest, flip, over}), ...mcnemarNotes],
   };
 }
 
 const valuesOf = (runs: readonly Run[], metric: string): readonly number[] =>
   runs.flatMap(run => run.metrics[metric] ?? []);
 
-interface Pair {
-  readonly over: Scalar;
-  readonly first: Run;
-  readonly second: Run;
-}
+/** What is varied on purpose: the arms, the repetitions, and the budget where that is to be equal. */
+const isCompared = (name: string, budget: Comparison['budget'], options: ComparisonOptions): boolean =>
+  name === options.compare ||
+  name === options.over ||
+  (budget === 'equal compute' && name === options.equalCompute?.axis);
 
-function pairRuns(a: readonly Run[], b: readonly Run[], over: string): readonly Pair[] {
-  const byOver = new Map(b.map(run => [axisValue(run.cell, over), run]));
-  return a.flatMap(first => {
-    const value = axisValue(first.cell, over);
-    const second = byOver.get(value);
-    return second === undefined ? [] : [{over: value, first, second}];
-  });
+/** Both say what they trained in the end, and it is the same: SAM with radius 0 is its base optimizer. */
+function isSameMethod(arm: RunGroup, base: RunGroup): boolean {
+  const methods = new Set([...arm.runs, ...base.runs].map(run => run.method));
+  return methods.size === 1 && !methods.has(null);
 }
 
 function mcNemarPerPair(
   pairs: readonly Pair[],
   {correctness}: ComparisonOptions,
   distributions: Distributions,
-): Comparison['mcnemar'] {
-  return pairs.flatMap(({over, first, second}) => {
+): {readonly tests: Comparison['mcnemar']; readonly notes: readonly string[]} {
+  const notes = new Set<string>();
+  const tests = pairs.flatMap(({over, first, second}) => {
     const [a, b] = [correctness(first), correctness(second)];
-    if (a === null || b === null || a.length !== b.length) return [];
-    const {only_first, only_second, p} = mcNemar(a, b, distributions);
+    if (a === null || b === null) return [];
+    if (a.labels !== b.labels) {
+      notes.add('No McNemar test: the two networks of a pair were tested on different images.');
+      return [];
+    }
+    const {only_first, only_second, p} = mcNemar(a.right, b.right, distributions);
     return [{over, only_arm: only_first, only_baseline: only_second, p}];
   });
+  return {tests, notes: [...notes]};
 }
-
-function notesOf(
-  arm: RunGroup,
-  base: RunGroup,
-  isPaired: boolean,
-  deltas: readonly number[],
-  flip: ReturnType<typeof signFlip>,
-  canTest: boolean,
-  over: string,
-): string[] {
-  const notes: string[] = [];
-  if (!canTest) {
-    const isIdentical = [arm, base].some(({row}) => row.status === 'identical');
-    notes.push(
-      isIdentical
-        ? `No test: ${over} was not varied in at least one arm, so there is no spread to compare the difference with.`
-        : 'No test: an arm has a single run.',
-    );
-    return notes;
-  }
-  if (flip !== null && flip.floor >= 0.05) {
-    notes.push(
-      `The exact sign-flip test has a floor: ${inWords(deltas.length)} pairs can never reach p < 0.05 (the smallest possible p is ${flip.floor}); ${inWords(flip.pairs_needed)} are needed.`,
-    );
-  }
-  if (isPaired && deltas.every(delta => delta === deltas[0])) {
-    notes.push('No t test: all differences are equal, so there is no spread to compare them with.');
-  }
-  if (!isPaired) {
-    notes.push(`The arms do not share all values of ${over}, so they are compared unpaired (Welch).`);
-  }
-  return notes;
-}
-
-const inWords = (count: number): string =>
-  ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][count] ?? String(count);
 
 /** For messages: which values of an axis there are. */
 export const valuesOfAxis = (groups: readonly RunGroup[], axis: string): readonly Scalar[] => [

@@ -1,6 +1,7 @@
 // What one set of replicates says: mean, spread and a t interval of the mean.
 
 import type {Distributions} from './distributions.ts';
+import {areEqual} from './rounding.ts';
 
 export interface Interval {
   readonly low: number;
@@ -24,8 +25,9 @@ export const meanOf = (values: readonly number[]): number => {
   return first + values.reduce((sum, value) => sum + (value - first), 0) / values.length;
 };
 
-/** Sum of squared deviations over n - 1. */
+/** Sum of squared deviations over n - 1; exactly 0 where the values differ by no more than rounding. */
 export const varianceOf = (values: readonly number[]): number => {
+  if (areEqual(values)) return 0;
   const mean = meanOf(values);
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
 };

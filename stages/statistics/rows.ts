@@ -52,11 +52,12 @@ function makeRow(
     runs: runs.map(run => ({
       over: axisValue(run.cell, over),
       value: run.metrics[metric] ?? null,
+      not_finite: run.notFinite[metric] ?? null,
       diverged: run.diverged,
       weights: run.weights,
     })),
   };
-  const notes = missingNotes(runs, metric);
+  const notes = [...missingNotes(runs, metric, over), ...mixedNotes(runs, over)];
   if (values.length === 0) {
     return {...base, n: 0, mean: null, sd: null, interval: null, status: 'empty', notes};
   }
@@ -87,11 +88,39 @@ function sharedSettings(runs: readonly Run[]): Row['settings'] {
   );
 }
 
-function missingNotes(runs: readonly Run[], metric: string): string[] {
-  const diverged = runs.filter(run => run.diverged && run.metrics[metric] === undefined).length;
-  const missing = runs.filter(run => run.metrics[metric] === undefined).length - diverged;
+function missingNotes(runs: readonly Run[], metric: string, over: string): string[] {
+  const lacking = runs.filter(run => run.metrics[metric] === undefined);
+  const notFinite = lacking.filter(run => run.notFinite[metric] !== undefined);
+  const diverged = lacking.filter(run => run.diverged && run.notFinite[metric] === undefined);
+  const missing = lacking.length - diverged.length - notFinite.length;
   const notes: string[] = [];
-  if (diverged > 0) notes.push(`${diverged} of ${runs.length} runs diverged and have no value.`);
+  if (diverged.length > 0)
+    notes.push(`${diverged.length} of ${runs.length} runs diverged and have no value.`);
+  if (notFinite.length > 0) {
+    const which = notFinite.map(run => `${run.notFinite[metric]} at ${over} ${axisValue(run.cell, over)}`);
+    notes.push(
+      `${notFinite.length} of ${runs.length} values are not finite (${which.join(', ')}) and are left out of the mean.`,
+    );
+  }
   if (missing > 0) notes.push(`${missing} of ${runs.length} runs have no ${metric}.`);
   return notes;
 }
+
+/** Runs that are called repetitions and differ in more than what they are repeated over. */
+function mixedNotes(runs: readonly Run[], over: string): string[] {
+  const axes = Object.keys(runs[0]?.cell ?? {});
+  const names = [...new Set(runs.flatMap(run => Object.keys(run.traits)))];
+  // Repeated over something before the training, such as a fold, runs differ in their data by intention.
+  const isOfData = (name: string): boolean =>
+    name.startsWith('data: ') && runs[0]?.traits[over] === undefined;
+  const mixed = names.filter(
+    name => name !== over && !axes.includes(name) && !isOfData(name) && valuesOf(runs, name).size > 1,
+  );
+  return mixed.map(
+    name =>
+      `These runs differ in ${name} as well (${[...valuesOf(runs, name)].join(', ')}): they do not repeat one training.`,
+  );
+}
+
+const valuesOf = (runs: readonly Run[], name: string): ReadonlySet<string> =>
+  new Set(runs.flatMap(run => run.traits[name] ?? []));

@@ -8,13 +8,23 @@ export const scalarSchema = z.union([z.string(), z.number(), z.boolean(), z.null
 export const cellSchema = z.record(z.string(), scalarSchema);
 
 const intervalSchema = z.object({low: z.number(), high: z.number(), half_width: z.number()});
-const tTestSchema = z.object({t: z.number(), df: z.number(), p: z.number(), interval: intervalSchema});
+const boundsSchema = z.object({low: z.number(), high: z.number()});
+const tTestSchema = z.object({
+  difference: z.number(),
+  error: z.number(),
+  t: z.number(),
+  df: z.number(),
+  p: z.number(),
+  interval: intervalSchema,
+});
 
 const runSchema = z.object({
   /** The value of the axis that was repeated over, usually the seed. */
   over: scalarSchema,
   /** `null` where the run has no such metric, as when it diverged. */
   value: z.number().nullable(),
+  /** What the value is where it is no number; it then counts in no mean. */
+  not_finite: z.enum(['NaN', 'Infinity', '-Infinity']).nullable(),
   diverged: z.boolean(),
   /** Of the trained weights; `null` where they were not saved. */
   weights: z.string().nullable(),
@@ -50,11 +60,40 @@ export const comparisonSchema = z.object({
   /** `equal compute`: the baseline had more epochs, so that both saw as many gradients. */
   budget: z.enum(['same', 'equal compute']),
   differences: z.array(z.object({over: scalarSchema, value: z.number()})),
+  /** Repetitions that one of the two lacks a value for. */
+  unpaired: z.object({arm: z.array(scalarSchema), baseline: z.array(scalarSchema)}),
+  /** Of the means of all runs of each arm, those without a partner included. */
+  difference_of_all: z.number(),
   /** Mean of the arm minus mean of the baseline. */
   difference: z.number(),
   interval: intervalSchema.nullable(),
   paired_t: tTestSchema.nullable(),
-  sign_flip: z.object({p: z.number(), floor: z.number(), pairs_needed: z.number()}).nullable(),
+  sign_flip: z
+    .object({p: z.number(), floor: z.number(), pairs_needed: z.number(), sampled: z.number().nullable()})
+    .nullable(),
+  wilcoxon: z.object({w: z.number(), n: z.number(), p: z.number()}).nullable(),
+  /** BCa interval of the mean difference of pairs. */
+  bootstrap: boundsSchema.nullable(),
+  /** P(a run of the arm is better than one of the baseline); `null` where nobody said which direction is better. */
+  improvement: z.object({probability: z.number(), interval: boundsSchema.nullable()}).nullable(),
+  equivalence: z.object({margin: z.number(), p: z.number()}).nullable(),
+  /** What a study of this size and spread finds with the probability `power`. */
+  power: z
+    .object({
+      power: z.number(),
+      detectable: z.number(),
+      pairs_for_margin: z.number().nullable(),
+      pairs_for_equivalence: z.number().nullable(),
+    })
+    .nullable(),
+  /** Valid however often one looks and whenever one stops. */
+  sequential: z
+    .object({
+      e: z.number(),
+      interval: boundsSchema.nullable(),
+      verdict: z.enum(['higher', 'lower', 'equivalent', 'undecided']),
+    })
+    .nullable(),
   welch_t: tTestSchema.nullable(),
   /** Hedges' g for unpaired arms, d_z for pairs; both with the exact small-sample factor. */
   effect: z.object({name: z.enum(['g', 'd_z']), value: z.number()}).nullable(),
@@ -63,6 +102,8 @@ export const comparisonSchema = z.object({
   /** Of the t test that fits the kind, and adjusted over all comparisons of this metric (Holm). */
   p: z.number().nullable(),
   p_holm: z.number().nullable(),
+  /** What else the arms differ in: parameters and facts of the data, as text. */
+  contrasts: z.array(z.object({name: z.string(), arm: z.string(), baseline: z.string()})),
   notes: z.array(z.string()),
 });
 
@@ -72,10 +113,15 @@ export const summarySchema = z.object({
   compare: z.string().nullable(),
   baseline: scalarSchema,
   confidence: z.number(),
+  /** Whether runs are added until the question is decided. */
+  sequential: z.boolean(),
   datasets: z.array(z.object({name: z.string(), is_subset: z.boolean()})),
   metrics: z.array(
     z.object({
       metric: z.string(),
+      better: z.enum(['higher', 'lower']).nullable(),
+      /** What weakens these results as a whole, a sentence each. */
+      warnings: z.array(z.string()),
       rows: z.array(rowSchema),
       comparisons: z.array(comparisonSchema),
     }),

@@ -1,11 +1,14 @@
 // Tests of a difference between two arms, each with what it can and cannot show.
-// Sources: Student (1908), Welch (1947) with Satterthwaite's degrees of freedom, Fisher's sign-flip test (1935),
-// Hedges (1981) for the exact small-sample factor, McNemar (1947) in its exact form, Holm (1979).
+// Sources: Student (1908), Welch (1947) with Satterthwaite's degrees of freedom, Hedges (1981) for the exact
+// small-sample factor, Holm (1979).
 
 import {around, type Interval, meanOf, varianceOf} from './description.ts';
 import type {Distributions} from './distributions.ts';
 
 export interface TTest {
+  readonly difference: number;
+  /** Standard error of the difference. */
+  readonly error: number;
   readonly t: number;
   readonly df: number;
   /** Two-sided. */
@@ -51,37 +54,7 @@ function tTest(
 ): TTest {
   const t = difference / error;
   const interval = around(difference, tQuantile((1 + confidence) / 2, df) * error);
-  return {t, df, p: tTwoSided(t, df), interval};
-}
-
-export interface SignFlipTest {
-  /** Two-sided: the share of the 2^n sign patterns whose mean is at least as far from 0. */
-  readonly p: number;
-  /** The smallest p that this many pairs can give: 2 / 2^n. */
-  readonly floor: number;
-  /** How many pairs make a p below 0.05 possible. */
-  readonly pairs_needed: number;
-}
-
-const mostPairs = 20;
-
-/** Exact sign-flip test; `null` for no pairs and for more than 20, where 2^n patterns are too many. */
-export function signFlip(differences: readonly number[]): SignFlipTest | null {
-  const n = differences.length;
-  if (n === 0 || n > mostPairs) return null;
-  const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
-  const scale = differences.reduce((sum, value) => sum + Math.abs(value), 0);
-  const limit = observed - scale * 1e-12; // sums of the same numbers in another order differ in the last bits
-  let [extreme, sum] = [0, -differences.reduce((total, value) => total + value, 0)];
-  const signs = new Array<number>(n).fill(-1);
-  // A Gray code: each pattern differs from the one before by one sign.
-  for (let pattern = 1; pattern <= 2 ** n; pattern++) {
-    if (Math.abs(sum) >= limit) extreme++;
-    const flipped = Math.min(n - 1, 31 - Math.clz32(pattern & -pattern));
-    signs[flipped] = -(signs[flipped] ?? 1);
-    sum += 2 * (signs[flipped] ?? 1) * (differences[flipped] ?? 0);
-  }
-  return {p: extreme / 2 ** n, floor: 2 / 2 ** n, pairs_needed: 6};
+  return {difference, error, t, df, p: tTwoSided(t, df), interval};
 }
 
 /** Hedges' factor J(df) = Γ(df/2) / (√(df/2) Γ((df-1)/2)), exact; it takes the small-sample bias out of d. */
@@ -108,32 +81,6 @@ export function hedgesG(
   return pooled === 0
     ? null
     : ((meanOf(a) - meanOf(b)) / Math.sqrt(pooled)) * hedgesFactor(df, distributions);
-}
-
-export interface McNemarTest {
-  /** Images that the first arm alone gets right, and the second alone. */
-  readonly only_first: number;
-  readonly only_second: number;
-  /** Exact and two-sided; 1 when the arms never disagree. */
-  readonly p: number;
-}
-
-/** McNemar's exact test on per-image correctness, 1 for right; both over the same images in the same order. */
-export function mcNemar(
-  first: ArrayLike<number>,
-  second: ArrayLike<number>,
-  {fairCoinsAtMost}: Distributions,
-): McNemarTest {
-  if (first.length !== second.length) {
-    throw new RangeError(`expected as many images in both arms, got ${first.length} and ${second.length}`);
-  }
-  let [onlyFirst, onlySecond] = [0, 0];
-  for (let index = 0; index < first.length; index++) {
-    if (first[index] && !second[index]) onlyFirst++;
-    if (second[index] && !first[index]) onlySecond++;
-  }
-  const tail = fairCoinsAtMost(Math.min(onlyFirst, onlySecond), onlyFirst + onlySecond);
-  return {only_first: onlyFirst, only_second: onlySecond, p: Math.min(1, 2 * tail)};
 }
 
 /** Holm's step-down adjustment: which p-values survive that so many were looked at. Same order as given. */

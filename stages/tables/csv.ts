@@ -1,5 +1,6 @@
 // A summary as one tidy CSV (RFC 4180), unrounded: a line per result, difference, run and published number.
 
+import {toCsvText} from '../csv-text.ts';
 import type {Scalar, Summary} from '../statistics/summary.ts';
 import type {PublishedRow} from './published.ts';
 
@@ -33,7 +34,7 @@ export function toCsv(summary: Summary, published: readonly PublishedRow[]): str
     line.against,
     ...measures.map(name => line[name]),
   ]);
-  return [head, ...rows].map(row => `${row.map(field).join(',')}\n`).join('');
+  return toCsvText(head, rows);
 }
 
 function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics'][number]): readonly Line[] {
@@ -70,7 +71,7 @@ function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics
         kind: 'run',
         metric,
         cell: {...row.cell, [summary.over]: run.over},
-        value: run.value,
+        value: run.value ?? run.not_finite,
         status: run.diverged ? 'diverged' : null,
         weights: run.weights,
       })),
@@ -87,8 +88,3 @@ const publishedLine = (row: PublishedRow): Line => ({
   high: row.uncertainty === undefined ? null : row.value + row.uncertainty,
   source: `${row.source}, ${row.setting}`,
 });
-
-const field = (value: Scalar | undefined): string => {
-  const text = value === undefined || value === null ? '' : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};

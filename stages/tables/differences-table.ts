@@ -1,7 +1,7 @@
 // The differences of one metric: a row per comparison with the test that fits and the exact one beside it.
 
 import {cellText} from '../statistics/runs.ts';
-import type {Comparison, Row, Summary} from '../statistics/summary.ts';
+import type {Comparison, Row, Scalar, Summary} from '../statistics/summary.ts';
 import {
   axesOf,
   axisText,
@@ -12,7 +12,7 @@ import {
   unitOf,
   valueText,
 } from './metric-text.ts';
-import {decimalsFor, fixed, pText, signed, type Unit} from './number-text.ts';
+import {decimalsFor, decimalsOfEnds, fixed, pText, signed, type Unit} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
 /** One row per comparison, with the test that fits and the exact one beside it; `null` where there are none. */
@@ -42,7 +42,11 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     cell(valueText(each.cell[compare])),
     cell(againstText(each, compare)),
     cell(each.kind === 'paired' ? String(each.differences.length) : 'unpaired'),
-    cell(differenceText(each, unit), each.notes),
+    cell(differenceText(each, unit), [
+      ...each.notes,
+      ...missingNotes(each, summary, unit),
+      ...contrastNotes(each, summary, options),
+    ]),
     cell(intervalText(each, unit)),
     cell(pText(each.p)),
     ...(hasMany ? [cell(pText(each.p_holm))] : []),
@@ -57,6 +61,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     columns,
     rows,
     remarks: [
+      ...directionRemarks(one),
       hasPairs
         ? `Paired by ${summary.over}: two-sided paired t test, and the exact sign-flip test.`
         : 'Two-sided Welch t test.',
@@ -70,17 +75,19 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
         : []),
       ...(effects.has('g') ? ["g: Hedges' g, over the pooled SD, with the exact small-sample factor."] : []),
       ...(hasMcNemar
-        ? ['McNemar: exact test on the test images that one of the two gets right, per seed.']
+        ? [
+            `McNemar: exact test on the test images that one of two networks gets right, for each ${summary.over}. It compares two networks, not two methods.`,
+          ]
         : []),
     ],
   };
 }
 
 /** The arm of a comparison. */
-const rowOf = ({rows}: MetricSummary, {cell: wanted}: Comparison): Pick<Row, 'cell' | 'settings'> =>
+export const rowOf = ({rows}: MetricSummary, {cell: wanted}: Comparison): Pick<Row, 'cell' | 'settings'> =>
   rows.find(row => cellText(row.cell) === cellText(wanted)) ?? {cell: wanted, settings: {}};
 
-function againstText(each: Comparison, compare: string): string {
+export function againstText(each: Comparison, compare: string): string {
   const name = valueText(each.baseline[compare]);
   if (each.budget === 'same') return name;
   const different = Object.entries(each.baseline).filter(
@@ -89,16 +96,55 @@ function againstText(each: Comparison, compare: string): string {
   return `${name}, ${cellText(Object.fromEntries(different))} (equal compute)`;
 }
 
-const decimalsOf = (each: Comparison, unit: Unit): number =>
+/** Which sign is good news. */
+const directionRemarks = ({better}: MetricSummary): readonly string[] =>
+  better === null
+    ? []
+    : [
+        `${better === 'higher' ? 'Higher' : 'Lower'} is better: ${better === 'higher' ? '+' : '−'} favours the arm, ${better === 'higher' ? '−' : '+'} what it is compared with.`,
+      ];
+
+/** Repetitions that one arm lacks, and where the difference moves if all runs count. */
+function missingNotes(each: Comparison, {over, compare}: Summary, unit: Unit): readonly string[] {
+  const {arm, baseline} = each.unpaired;
+  if (each.kind !== 'paired' || arm.length + baseline.length === 0) return [];
+  const lacks = (cell: Comparison['cell'], overs: readonly Scalar[]): readonly string[] =>
+    overs.length === 0
+      ? []
+      : [`${valueText(cell[compare ?? ''])} has no value at ${over} ${overs.map(valueText).join(', ')}`];
+  const gaps = [...lacks(each.cell, baseline), ...lacks(each.baseline, arm)].join('; ');
+  const all = signed(each.difference_of_all * unit.scale, decimalsOf(each, unit));
+  return [
+    `Only the ${each.differences.length} values of ${over} that both have are compared: ${gaps}. With every run of both arms the difference of the means is ${all}.`,
+  ];
+}
+
+/** What else differs; what the results table shows beside the arms needs no words. */
+function contrastNotes(each: Comparison, {compare}: Summary, {show}: TableOptions): readonly string[] {
+  const hidden = each.contrasts.filter(({name}) => !show.includes(name) && each.cell[name] === undefined);
+  if (hidden.length === 0) return [];
+  const [own, other] = [valueText(each.cell[compare ?? '']), valueText(each.baseline[compare ?? ''])];
+  const parts = hidden.map(({name, arm, baseline}) => `${name} (${arm} against ${baseline})`);
+  return [`${own} and ${other} differ in more than ${compare}: ${parts.join(', ')}.`];
+}
+
+export const decimalsOf = (each: Comparison, unit: Unit): number =>
   each.interval === null ? 2 : decimalsFor(each.interval.half_width * unit.scale, unit);
 
 const differenceText = (each: Comparison, unit: Unit): string =>
   signed(each.difference * unit.scale, decimalsOf(each, unit));
 
-function intervalText(each: Comparison, unit: Unit): string {
-  if (each.interval === null) return '–';
-  const [low, high] = [each.interval.low, each.interval.high].map(value =>
-    signed(value * unit.scale, decimalsOf(each, unit)),
-  );
-  return `${low} to ${high}`;
+const intervalText = (each: Comparison, unit: Unit): string =>
+  boundsText(each.interval, decimalsOf(each, unit), unit);
+
+/** `−0.38 to +1.02`; an end that is not 0 is not shown as 0. */
+export function boundsText(
+  bounds: {readonly low: number; readonly high: number} | null,
+  decimals: number,
+  unit: Unit,
+): string {
+  if (bounds === null) return '–';
+  const ends = [bounds.low, bounds.high];
+  const places = decimalsOfEnds(ends, decimals, unit);
+  return ends.map(end => signed(end * unit.scale, places)).join(' to ');
 }

@@ -9,7 +9,7 @@ export interface Unit {
 }
 
 /** Hundredths of a percent are single images of a test split of 10,000: finer ones say nothing. */
-const mostDecimals = ({scale}: Unit): number => (scale === 100 ? 2 : 8);
+const mostDecimals = ({scale}: Unit): number => (scale === 100 ? 2 : 15);
 export const plain: Unit = {scale: 1, suffix: ''};
 
 /** Decimals so that the uncertainty has two significant digits: 0.0712 gives 3, 1.2 gives 1, 34 gives 0. */
@@ -36,13 +36,33 @@ const widthOf = (row: Row, spread: Spread): number | null => {
   return width === 0 || row.status !== 'replicated' ? null : width;
 };
 
+/** Decimals so that the smallest of the values that are not 0 has three digits; two for shares. */
+export function decimalsOfValues(values: readonly number[], unit: Unit): number {
+  const sizes = values.map(value => Math.abs(value * unit.scale)).filter(size => size > 0);
+  if (unit.scale === 100 || sizes.length === 0) return 2;
+  return Math.min(mostDecimals(unit), Math.max(0, 2 - Math.floor(Math.log10(Math.min(...sizes)))));
+}
+
+/** At least `decimals`, and more where an end of an interval that is not 0 would be shown as 0. */
+export function decimalsOfEnds(ends: readonly number[], decimals: number, {scale}: Unit): number {
+  const hides = (places: number): boolean =>
+    ends.some(end => end !== 0 && Number((end * scale).toFixed(places)) === 0);
+  let places = decimals;
+  while (places < decimals + 4 && hides(places)) places++;
+  return places;
+}
+
 /**
  * Decimals that suit all rows of a column: two digits of the largest uncertainty, and at least one of the smallest.
- * Two where no row has an uncertainty.
+ * Where no row has an uncertainty, those of the values.
  */
 export function columnDecimals(rows: readonly Row[], spread: Spread, unit: Unit): number {
   const widths = rows.flatMap(row => widthOf(row, spread) ?? []).map(width => width * unit.scale);
-  if (widths.length === 0) return 2;
+  if (widths.length === 0)
+    return decimalsOfValues(
+      rows.flatMap(row => row.mean ?? []),
+      unit,
+    );
   return Math.max(decimalsFor(Math.max(...widths), unit), decimalsFor(Math.min(...widths), unit) - 1);
 }
 

@@ -77,9 +77,11 @@ const meanInterval = ({interval}: Row, {scale}: Unit, decimals: number): string 
     : `${fixed(interval.low * scale, decimals)} to ${fixed(interval.high * scale, decimals)}`;
 
 function remarksOf(summary: Summary, one: MetricSummary, spread: 'interval' | 'sd'): readonly string[] {
-  const subsets = summary.datasets.filter(({is_subset}) => is_subset).map(({name}) => name);
+  const names = [...new Set(summary.datasets.map(({name}) => name))];
+  const subsets = [...new Set(summary.datasets.filter(({is_subset}) => is_subset).map(({name}) => name))];
   return [
-    ...(summary.datasets.length > 0 ? [`Data: ${summary.datasets.map(({name}) => name).join(', ')}.`] : []),
+    ...(names.length > 0 ? [`Data: ${names.join(', ')}.`] : []),
+    ...(one.better === null ? [] : [`${one.better === 'higher' ? 'Higher' : 'Lower'} is better.`]),
     ...(isReplicated(one)
       ? [
           spread === 'sd'
@@ -90,5 +92,6 @@ function remarksOf(summary: Summary, one: MetricSummary, spread: 'interval' | 's
     ...(subsets.length > 0
       ? [`Trained or tested on a part of ${subsets.join(', ')}: do not compare with published numbers.`]
       : []),
+    ...one.warnings,
   ];
 }

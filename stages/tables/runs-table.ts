@@ -10,13 +10,15 @@ import {
   unitOf,
   valueText,
 } from './metric-text.ts';
-import {fixed} from './number-text.ts';
+import {columnDecimals, fixed} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
 /** Every run: one row per cell, one column per repetition; runs with the weights of another are marked. */
 export function runsTable(summary: Summary, one: MetricSummary, options: TableOptions): Table {
   const unit = unitOf(one);
   const axes = axesOf(one.rows);
+  // One digit more than the means have.
+  const decimals = unit.scale === 100 ? 2 : columnDecimals(one.rows, 'sd', unit) + 1;
   const overs = [...new Set(one.rows.flatMap(row => row.runs.map(run => run.over)))];
   const rows = one.rows.map((row): TableCell[] => {
     const byOver = new Map(row.runs.map(run => [run.over, run]));
@@ -25,11 +27,11 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
       ...overs.map(over => {
         const run = byOver.get(over);
         if (run === undefined) return cell('');
-        if (run.value === null) return cell(run.diverged ? 'diverged' : '–');
+        if (run.value === null) return cell(run.not_finite ?? (run.diverged ? 'diverged' : '–'));
         const first = row.runs.find(other => other.weights !== null && other.weights === run.weights);
         const isCopy = first !== undefined && first !== run;
         return cell(
-          fixed(run.value * unit.scale, 2),
+          fixed(run.value * unit.scale, decimals),
           isCopy ? [`The same weights as ${summary.over} ${valueText(first.over)}.`] : [],
         );
       }),

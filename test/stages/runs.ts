@@ -12,12 +12,21 @@ interface RunFacts {
   readonly weights?: string;
   /** Per test image, 1 where the prediction is right. */
   readonly correct?: readonly number[];
-  readonly dataset?: {readonly name: string; readonly is_subset: boolean};
+  /** The true classes of the test images; 1 for all where they are not given. */
+  readonly labels?: readonly number[];
+  readonly dataset?: {
+    readonly name: string;
+    readonly is_subset: boolean;
+    readonly provenance?: Readonly<Record<string, unknown>>;
+  };
+  readonly method?: string;
+  readonly platform?: string;
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 /** One run with its cell. */
-export function runOf(cell: Cell, {metrics, weights, correct, dataset, parameters}: RunFacts): StageInput {
+export function runOf(cell: Cell, facts: RunFacts): StageInput {
+  const {metrics, weights, correct, dataset, parameters, method, platform} = facts;
   const path = temporaryFolder();
   const files: Record<string, string> = {};
   const put = (name: string, content: string | Uint8Array): void => {
@@ -27,19 +36,27 @@ export function runOf(cell: Cell, {metrics, weights, correct, dataset, parameter
   if (weights !== undefined) put('weights', weights);
   if (correct !== undefined) {
     const count = correct.length;
+    const labels = facts.labels ?? new Array<number>(count).fill(1);
     put(
       'predictions',
       encodeSafetensors({
         tensors: {
-          predictions: {dtype: 'int32', shape: [count], data: Int32Array.from(correct)},
-          labels: {dtype: 'int32', shape: [count], data: new Int32Array(count).fill(1)},
+          predictions: {
+            dtype: 'int32',
+            shape: [count],
+            data: Int32Array.from(correct, (isRight, at) => (labels[at] ?? 0) + (isRight === 1 ? 0 : 1)),
+          },
+          labels: {dtype: 'int32', shape: [count], data: Int32Array.from(labels)},
         },
         metadata: {},
       }),
     );
   }
-  if (dataset !== undefined || parameters !== undefined) {
-    put('summary', JSON.stringify({dataset: dataset ?? null, parameters: parameters ?? {}}));
+  if (dataset ?? parameters ?? method ?? platform) {
+    put(
+      'summary',
+      JSON.stringify({dataset: dataset ?? null, parameters: parameters ?? {}, method, platform}),
+    );
   }
   return {path, files, metrics, cell};
 }

@@ -6,16 +6,9 @@ import {test} from 'node:test';
 import fc from 'fast-check';
 import {describe, meanOf} from '../../stages/statistics/description.ts';
 import {loadDistributions} from '../../stages/statistics/distributions.ts';
-import {
-  hedgesFactor,
-  hedgesG,
-  holm,
-  mcNemar,
-  pairedEffect,
-  pairedT,
-  signFlip,
-  welchT,
-} from '../../stages/statistics/tests.ts';
+import {mcNemar} from '../../stages/statistics/mcnemar.ts';
+import {signFlip} from '../../stages/statistics/rank-tests.ts';
+import {hedgesFactor, hedgesG, holm, pairedEffect, pairedT, welchT} from '../../stages/statistics/tests.ts';
 
 const distributions = await loadDistributions();
 
@@ -70,7 +63,7 @@ test('accuracies of five seeds: paired t, t interval, SD', () => {
 test('the exact sign-flip test agrees with SciPy’s, and says its floor', () => {
   near(signFlip(differences)?.p, 0.00390625);
   const five = [0.0016, 0.0005, 0.0016, 0.0003, 0.0014];
-  assert.deepEqual(signFlip(five), {p: 0.0625, floor: 0.0625, pairs_needed: 6});
+  assert.deepEqual(signFlip(five), {p: 0.0625, floor: 0.0625, pairs_needed: 6, sampled: null});
   assert.equal(signFlip([1, 2, 3])?.floor, 0.25);
   assert.equal(signFlip([1, 2, 3, 4, 5, 6])?.p, 0.03125);
   assert.equal(signFlip([]), null);

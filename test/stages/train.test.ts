@@ -165,3 +165,19 @@ test('parameters that cannot go together are refused before anything runs', () =
   assert.match(problem({nesterov: true, momentum: 0}), /expected momentum above 0/);
   assert.match(problem({init: 'google'}), /expected default, he or torch for simple-nn, got google/);
 });
+
+test('a training says what it was in the end, and what it cost in gradients of a batch', async () => {
+  const perEpoch = Math.floor(300 / 32);
+  const cases = [
+    [{optimizer: 'sgd'}, 'sgd', 1],
+    [{optimizer: 'sam'}, 'sam', 2],
+    [{optimizer: 'sam', rho: 0}, 'sgd', 1],
+    [{optimizer: 'asam', base: 'adam', rho: 0, lr: 0.001}, 'adam', 1],
+    [{optimizer: 'esam', gamma: 0.5}, 'esam', 1.5],
+  ] as const;
+  for (const [params, method, cost] of cases) {
+    const run = await runStage(train, {...small, epochs: 1, ...params}, {inputs: {data}});
+    assert.equal(jsonOf(run, 'summary').method, method);
+    assert.equal(run.metrics.gradient_evaluations, cost * perEpoch, JSON.stringify(params));
+  }
+});

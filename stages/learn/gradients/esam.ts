@@ -55,7 +55,7 @@ export function esam(parameters: readonly ParameterSpec[], options: EsamOptions)
       return Float32Array.from(parameters, () => (draws.uniform() < beta ? 1 : 0));
     },
   };
-  return sharpnessRule('esam', parameters, options, apply, {scanned: {mask}});
+  return sharpnessRule('esam', parameters, options, apply, {scanned: {mask}, cost: 1 + gamma});
 }
 
 /**

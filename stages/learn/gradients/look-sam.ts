@@ -41,7 +41,7 @@ export function lookSam(parameters: readonly ParameterSpec[], options: LookSamOp
   if (rule === plainGradient || k === 1) return rule;
   return {
     ...rule,
-    phases: [...rule.phases, {name: 'looksam-reuse', scanned: {}, apply: reuse}],
+    phases: [...rule.phases, {name: 'looksam-reuse', cost: 1, scanned: {}, apply: reuse}],
     phaseAt: step => (step % k === 0 ? 0 : 1),
   };
 }

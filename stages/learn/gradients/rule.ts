@@ -37,6 +37,8 @@ export interface RuleOutputs {
 /** One kind of step. Each becomes a compiled program of its own, so that a cheap step costs what it should. */
 export interface RulePhase {
   readonly name: string;
+  /** What a step costs: gradients of a whole batch; a share of a batch counts as that share. */
+  readonly cost: number;
   readonly scanned: Readonly<Record<string, ScannedNumbers>>;
   readonly apply: (inputs: RuleInputs) => RuleOutputs;
 }
@@ -57,6 +59,7 @@ export const plainGradient: GradientRule = {
   phases: [
     {
       name: 'plain',
+      cost: 1,
       scanned: {},
       apply: ({objective, weights, batch}) => {
         const {gradients, ...pass} = objective.differentiate(weights, batch);

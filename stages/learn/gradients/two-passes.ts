@@ -41,6 +41,8 @@ export interface RuleParts {
   readonly slots?: readonly string[];
   /** What the phase scans beside the radius. Default nothing. */
   readonly scanned?: Readonly<Record<string, ScannedNumbers>>;
+  /** Gradients of a whole batch per step. Default 2. */
+  readonly cost?: number;
 }
 
 /**
@@ -52,7 +54,7 @@ export function sharpnessRule(
   parameters: readonly ParameterSpec[],
   options: SharpnessOptions,
   apply: (inputs: RuleInputs, perturb: Perturbation) => RuleOutputs,
-  {slots = [], scanned = {}}: RuleParts = {},
+  {slots = [], scanned = {}, cost = 2}: RuleParts = {},
 ): GradientRule {
   const rho = radiusAt(options.rho);
   if (options.rho === 0) return plainGradient;
@@ -60,7 +62,9 @@ export function sharpnessRule(
   return {
     name,
     slots,
-    phases: [{name, scanned: {rho: scannedScalar(rho), ...scanned}, apply: inputs => apply(inputs, perturb)}],
+    phases: [
+      {name, cost, scanned: {rho: scannedScalar(rho), ...scanned}, apply: inputs => apply(inputs, perturb)},
+    ],
     phaseAt: () => 0,
   };
 }
