@@ -289,5 +289,6 @@ test('no residual is finer than float32 products are', async () => {
   const {largest, smallest} = await lanczos(operator, 11, {count: 5, steps: 11, tolerance: 1e-6, seed: 1});
   const power = await powerIteration(operator, 11, {count: 2, iterations: 2000, tolerance: 0, seed: 1});
   const finest = 2 ** -23 * Math.max(...spectrum.map(Math.abs));
-  for (const {residual} of [...largest, smallest, ...power]) assert.ok(residual >= 0.99 * finest, `${residual}`);
+  for (const {residual} of [...largest, smallest, ...power])
+    assert.ok(residual >= 0.99 * finest, `${residual}`);
 });
