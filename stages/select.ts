@@ -1,4 +1,4 @@
-// The best cell of a grid: gathered runs to `best.json`, whose `parameters` the stage train takes.
+// The best cell of a grid: gathered runs to `best.json`, an object of parameters for `with: {from: …}`.
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
@@ -39,16 +39,8 @@ export default defineStage({
       log(`${ties} cells have the best ${metric}, ${best.score}; taken is the one that the grid names first`);
     for (const {cell} of left) log(`left out: ${cellText(cell)}: a run diverged or has no ${metric}`);
     log(`best of ${candidates.length}: ${cellText(best.cell)}, ${metric} ${best.score}`);
-    // Only what the choice itself is: a grid that grows and keeps its best cell leaves this file as it was.
-    const file = {
-      format: 'pipe-best-1',
-      parameters: best.cell,
-      metric,
-      goal,
-      score: best.score,
-      values: best.values,
-    };
-    await writeFile(outputs.best, `${JSON.stringify(file, null, 2)}\n`);
+    // Only the choice itself: the scores are in the list of cells and in the metrics.
+    await writeFile(outputs.best, `${JSON.stringify(best.cell, null, 2)}\n`);
     await writeFile(outputs.cells, cellsCsv(candidates, metric));
     record(metric, best.score);
     record('cells', candidates.length);
@@ -57,7 +49,7 @@ export default defineStage({
   },
   holds: {
     runs: 'instances of a grid, by their metrics',
-    best: 'JSON {parameters, metric, goal, score, values, over}: what `with: {from: …}` and `matrix: {from: …}` read',
+    best: 'JSON object: the axes of the best cell with their values, which `with: {from: …}` takes as parameters',
     cells: 'CSV, one row per cell of the grid: its axes, the mean of the metric, values, diverged',
   },
 });

@@ -8,7 +8,7 @@ export default defineStage({
   about:
     'Trains one model with one optimizer and one seed: weights, learning curve, predictions, ONNX model.',
   params: hyperparameters,
-  inputs: {data: 'one', hyperparameters: 'optional', augmentation: 'optional'},
+  inputs: {data: 'one', augmentation: 'optional'},
   outputs: {
     weights: {kind: 'file', name: 'weights.safetensors'},
     curve: {kind: 'file', name: 'curve.csv'},
@@ -18,7 +18,6 @@ export default defineStage({
   },
   holds: {
     data: 'a data set file of preprocess',
-    hyperparameters: 'the choice of select',
     augmentation: 'a policy of augment, in place of the parameter',
     weights: 'safetensors: one float32 tensor per parameter and running statistic; metadata: the model',
     curve:
@@ -33,11 +32,10 @@ export default defineStage({
   usesDevice: true,
   async run({params, inputs, outputs, device, cpus, checkpoint, metric, progress, log, signal}) {
     const {runTraining} = await import('./learn/training-run.ts');
-    const {data, hyperparameters: chosen, augmentation} = inputs;
+    const {data, augmentation} = inputs;
     await runTraining({
       params,
       dataset: data.files.dataset ?? data.path,
-      chosen: chosen && (chosen.files.best ?? chosen.path),
       policy: augmentation && (augmentation.files.policy ?? augmentation.path),
       outputs,
       device,

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import fc from 'fast-check';
-import type {Plan} from '../src/plan/plan.ts';
+import {isOpen, type Plan} from '../src/plan/plan.ts';
+import {awaitedFiles, producerName} from '../src/plan/plan-files.ts';
 import type {Scalar} from '../src/stage/define.ts';
 import {expand, type ModelInput, type ModelProduct, type ModelStage} from './rig/expansion-model.ts';
-import {planText} from './rig/pipelines.ts';
+import {filesOf, planText} from './rig/pipelines.ts';
 
 const seed = process.env.FC_SEED === undefined ? {} : {seed: Number(process.env.FC_SEED)};
 const AXES = ['a', 'b', 'c'];
@@ -57,7 +58,11 @@ const stages: fc.Arbitrary<readonly ModelStage[]> = fc.integer({min: 1, max: 6})
     ...Array.from({length: count}, (_, index) => {
       const above = Array.from({length: index}, (__, at) => `s${at}`);
       const inputs = index === 0 ? fc.constant([]) : fc.array(inputOf(above), {maxLength: 3});
-      return fc.record({name: fc.constant(`s${index}`), products, inputs});
+      const choosers =
+        index === 0
+          ? fc.constant([])
+          : fc.oneof({weight: 2, arbitrary: fc.constant([])}, fc.subarray(above, {maxLength: Math.min(2, index)}));
+      return fc.record({name: fc.constant(`s${index}`), products, inputs, choosers});
     }),
   ),
 );
@@ -73,10 +78,12 @@ const textOf = (all: readonly ModelStage[], order: readonly ModelStage[] = all):
   JSON.stringify({
     pipeline: 'model',
     stages: Object.fromEntries(
-      order.map(({name, products: union, inputs}) => [
+      order.map(({name, products: union, inputs, choosers}) => [
         name,
         {
           run: 'true',
+          out: 'f.json',
+          with: {own: 1, ...(choosers.length === 0 ? {} : {from: choosers})},
           ...(inputs.length === 0
             ? {}
             : {in: Object.fromEntries(inputs.map((input, index) => [`i${index}`, written(input)]))}),
@@ -93,15 +100,16 @@ const textOf = (all: readonly ModelStage[], order: readonly ModelStage[] = all):
   });
 
 function planned(plan: Plan): Record<string, unknown> {
-  const byStage: Record<string, {cell: unknown; inputs: unknown}[]> = {};
+  const byStage: Record<string, {cell: unknown; inputs: unknown; choosers: unknown}[]> = {};
   const place = new Map<string, {from: string; index: number}>();
-  for (const {id, stage, cell, inputs} of plan.instances) {
+  for (const {id, stage, cell, inputs, choosers} of plan.instances) {
     byStage[stage] ??= [];
     place.set(id, {from: stage, index: byStage[stage].length});
     const edges = Object.values(inputs).map(edge =>
       (edge.kind === 'one' ? [edge.from] : edge.from).map(producer => place.get(producer.id)),
     );
-    byStage[stage].push({cell: {...cell}, inputs: edges});
+    const chosenBy = choosers.map(({from}) => place.get(from.id));
+    byStage[stage].push({cell: {...cell}, inputs: edges, choosers: chosenBy});
   }
   return byStage;
 }
@@ -136,5 +144,43 @@ test('the order in which stages are written changes no instance', async () => {
       assert.deepEqual(planned(back.value), planned(there.value));
     }),
     {numRuns: 200, ...seed},
+  );
+});
+
+test('whatever was chosen, and in whatever order it came, instances stay and parameters are the union', async () => {
+  await fc.assert(
+    fc.asyncProperty(stages, fc.nat(), async (all, draw) => {
+      const text = textOf(all);
+      const open = await planText(text);
+      if (!open.ok) return;
+      const contents: Record<string, unknown> = {};
+      const awaited = [...awaitedFiles(open.value)];
+      for (const [name, {id}] of awaited) contents[name] = {[`of_${id.replace(/\W/g, '_')}`]: id};
+      const first = awaited.map(([name]) => name).filter((_, index) => (draw >> (index % 30)) % 2 === 1);
+      const some = await planText(
+        text,
+        {},
+        filesOf(Object.fromEntries(first.map(name => [name, contents[name]]))),
+      );
+      const whole = await planText(text, {}, filesOf(contents));
+      assert.ok(some.ok && whole.ok);
+      assert.deepEqual(planned(some.value), planned(open.value));
+      assert.deepEqual(planned(whole.value), planned(open.value));
+      assert.equal(awaitedFiles(whole.value).size, 0);
+      assert.equal(awaitedFiles(some.value).size, awaited.length - first.length);
+      for (const [plan, isThere] of [
+        [some.value, (name: string) => first.includes(name)],
+        [whole.value, () => true],
+      ] as const) {
+        for (const instance of plan.instances) {
+          const given = instance.choosers.filter(({from}) => isThere(producerName(from)));
+          const names = given.map(({from}) => `of_${from.id.replace(/\W/g, '_')}`);
+          const own: object = open.value.instances.find(({id}) => id === instance.id)?.params ?? {};
+          assert.deepEqual(new Set(Object.keys(instance.params)), new Set([...Object.keys(own), ...names]));
+          assert.equal(isOpen(instance), given.length < instance.choosers.length);
+        }
+      }
+    }),
+    {numRuns: 300, ...seed},
   );
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import type {Plan} from '../src/plan/plan.ts';
 import type {ReadOptions} from '../src/spec/read-pipeline.ts';
-import {mustPlan, planText, STUDY} from './rig/pipelines.ts';
+import {drawAll, filesOf, mustPlan, planText, STUDY} from './rig/pipelines.ts';
 
 const idsOf = (plan: Plan): readonly string[] => plan.instances.map(({id}) => id);
 const find = (plan: Plan, id: string) => {
@@ -29,14 +29,17 @@ test('the study expands to its grid, the best of each optimizer, one training pe
       'table',
     ],
   );
-  const train = find(plan, 'train[optimizer=sam,seed=3]');
-  assert.deepEqual(train.params, {
+  const grid = find(plan, 'grid[optimizer=sam,lr=0.1,rho=0.05]');
+  const {choosers, params, inputs} = grid;
+  assert.deepEqual(choosers, []);
+  assert.deepEqual(Object.keys(inputs), ['data']);
+  assert.deepEqual(params, {
     model: 'simple-nn',
-    optimizer: 'sgd',
+    optimizer: 'sam',
     lr: 0.1,
     rho: 0.05,
-    epochs: 100,
-    seed: 3,
+    epochs: 10,
+    seed: 0,
     milestones: [],
   });
 });
@@ -93,29 +96,42 @@ test('stages whose cells are in a file wait for it, and are planned when it is t
     {lr: 0.1, seed: 1},
     {lr: 0.2, seed: 2},
   ];
-  const after = await mustPlan(SEARCH, {}, new Map([['train', cells]]));
+  const after = await mustPlan(SEARCH, {}, filesOf({'cells.cells': cells}));
   assert.deepEqual(after.pending, []);
   assert.deepEqual(idsOf(after).slice(3), ['train[lr=0.1,seed=1]', 'train[lr=0.2,seed=2]', 'best']);
   assert.equal(find(after, 'train[lr=0.2,seed=2]').params.lr, 0.2);
 });
 
-test('cells of a file that the stage module refuses are mistakes at the key that names the file', async () => {
-  const plan = await planText(
-    SEARCH,
-    {},
-    new Map([
-      [
-        'train',
-        [
-          {lr: -1, seed: 1},
-          {seed: 2, colour: 'red'},
-        ],
-      ],
-    ]),
-  );
+test('cells of a file that the stage module refuses are mistakes where the file is named, and in the file', async () => {
+  const cells = `[{"lr": -1, "seed": 1},\n {"seed": 2, "colour": "red"}]`;
+  const plan = await planText(SEARCH, {}, filesOf({'cells.cells': cells}));
   assert.ok(!plan.ok);
-  const said = plan.error.map(({code, span}) => [code, span?.file.text.slice(span.start, span.end)]);
-  assert.deepEqual(said, [['bad-parameter', 'cells.cells']]);
+  assert.equal(
+    drawAll(plan.error),
+    `error[bad-parameter]: expected a number greater than 0 as lr, got the number -1
+    --> pipelines/test.yaml:10:20
+  10 |     matrix: {from: cells.cells}
+     |                    ^^^^^^^^^^^
+  note: the value comes from here
+   --> cells.cells:1:9
+  1 | [{"lr": -1, "seed": 1},
+    |         ^^`,
+  );
+});
+
+test('a file of cells that is no list of flat objects is refused at every place that is wrong', async () => {
+  const cells = `[{"lr": 0.1, "seed": 1}, {"seed": [2]}, {"from": 1}, {"seed": 1, "lr": 1e-1}, 3]`;
+  const plan = await planText(SEARCH, {}, filesOf({'cells.cells': cells}));
+  assert.ok(!plan.ok);
+  assert.deepEqual(
+    plan.error.map(({code, span}) => [code, span?.file.path, span?.file.text.slice(span.start, span.end)]),
+    [
+      ['wrong-type', 'cells.cells', '[2]'],
+      ['bad-cells', 'cells.cells', '"from"'],
+      ['bad-cells', 'cells.cells', '{"seed": 1, "lr": 1e-1}'],
+      ['bad-cells', 'cells.cells', '3'],
+    ],
+  );
 });
 
 test('--set comes before the profile, the profile before the default; types stay', async () => {

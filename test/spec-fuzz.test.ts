@@ -9,9 +9,12 @@ import fc from 'fast-check';
 import {type Diagnostic, renderDiagnostic} from '../src/core/diagnostic.ts';
 import {canonicalJson} from '../src/core/json.ts';
 import {readCells} from '../src/plan/cells.ts';
+import {readChoice} from '../src/plan/choice.ts';
 import type {Plan} from '../src/plan/plan.ts';
 import {producersOf} from '../src/plan/plan-graph.ts';
 import {parseSelector, printSelector} from '../src/plan/selector.ts';
+import {parseJson} from '../src/spec/json-tree.ts';
+import {jsonOf} from '../src/spec/tree.ts';
 import {planText, STUDY} from './rig/pipelines.ts';
 
 const seed = process.env.FC_SEED === undefined ? {} : {seed: Number(process.env.FC_SEED)};
@@ -219,13 +222,39 @@ test('a matrix file of any content is cells or mistakes in it', async () => {
   );
   await fc.assert(
     fc.asyncProperty(cells, async text => {
-      const read = await readCells({path: 'cells.json', text});
+      const file = {path: 'cells.json', text};
+      const place = {file: {path: 'pipeline', text: 'cells'}, start: 0, end: 5};
+      const read = readCells(file, place);
       if (!read.ok) checkMistakes(read.error);
       else
-        for (const cell of read.value)
+        for (const {cell} of read.value)
           for (const value of Object.values(cell)) assert.ok(value === null || typeof value !== 'object');
+      const choice = readChoice(file, place);
+      if (!choice.ok) checkMistakes(choice.error);
+      else for (const {name} of choice.value) assert.match(name.value, /^[A-Za-z_][A-Za-z0-9_-]*$/);
     }),
     {numRuns: 300, ...seed},
+  );
+});
+
+test('what is JSON is read as JSON.parse reads it, and what is none is refused at a place of the text', () => {
+  const text = fc.oneof(
+    fc.json(),
+    fc.json({stringUnit: 'binary'}).map(json => json.replaceAll(',', ',\n\t')),
+    fc.string({unit: fc.constantFrom(...'{}[]:,"\\ntrue0.1eE+-\n\t \ufeffN'), maxLength: 12}),
+  );
+  fc.assert(
+    fc.property(text, written => {
+      const {tree, mistakes} = parseJson({path: 'a.json', text: written});
+      checkMistakes(mistakes);
+      if (tree === null) {
+        assert.equal(mistakes.length, 1);
+        assert.throws(() => JSON.parse(written));
+      } else if (mistakes.length === 0) {
+        assert.equal(canonicalJson(jsonOf(tree)), canonicalJson(JSON.parse(written.replace(/^\ufeff/, ''))));
+      }
+    }),
+    {numRuns: 2000, ...seed},
   );
 });
 

@@ -4,7 +4,6 @@ import {explainChanges} from '../action/explain.ts';
 import {closest} from '../core/closest.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
-import type {Json} from '../core/json.ts';
 import {ok} from '../core/result.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -76,7 +75,7 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
 export interface Chosen {
   readonly selected: ReadonlySet<InstanceId>;
   readonly forced: ReadonlySet<InstanceId>;
-  /** Plans and selects anew with the matrices that are known by then; `forced` grows with it. */
+  /** Plans and selects anew with the files that are there by then; `forced` grows with it. */
   readonly replan: Replan;
 }
 
@@ -101,9 +100,8 @@ export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
     return ids;
   };
   const selected = select(pipeline.plan);
-  const replan: Replan = async matrices => {
-    const contents = new Map<string, Json>([...matrices].map(([stage, cells]) => [stage, [...cells]]));
-    const planned = await pipeline.replan(contents);
+  const replan: Replan = async files => {
+    const planned = await pipeline.replan(files);
     if (!planned.ok) return planned;
     return ok({plan: planned.value, selected: select(planned.value)});
   };

@@ -4,9 +4,10 @@
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import type {Json} from '../core/json.ts';
-import {writeAtomically} from '../host/atomic-file.ts';
+import {ok} from '../core/result.ts';
 import type {Plan} from '../plan/plan.ts';
+import {NO_FILES, type PlanFiles} from '../plan/plan-files.ts';
+import {writeAtomically} from '../host/atomic-file.ts';
 import {UserMistakes} from './exit.ts';
 import {diskTrees, PlanCache, type PlanQuestion} from './plan-cache.ts';
 import type {Planned, Planner} from './planner.ts';
@@ -18,8 +19,8 @@ export interface Pipeline {
   readonly workspace: Workspace;
   readonly chosen: Chosen;
   readonly plan: Plan;
-  /** Plans anew with the contents of matrix files, by stage. */
-  readonly replan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
+  /** Plans anew with files that stages made. */
+  readonly replan: (files: PlanFiles) => Promise<Planned>;
 }
 
 /** Opens the pipeline that the arguments mean and plans it. Throws `UserMistakes` with all that is wrong with it. */
@@ -50,22 +51,22 @@ export async function planChosen(
     set: options.set ?? [],
   };
   const text = readFileSync(chosen.path, 'utf8');
-  const replan = async (matrices: ReadonlyMap<string, Json>): Promise<Planned> => {
-    const planner = await loadPlanner();
-    return planner.plan(matrices);
-  };
   let planner: Promise<Planner> | undefined;
   const loadPlanner = (): Promise<Planner> =>
     (planner ??= (async () => {
       const {openPlanner} = await import('./planner.ts');
       return openPlanner({text, question, workspace, folders, trees: diskTrees(workspace.store)});
     })());
-  const known = await cache.find(question, text);
-  if (known !== undefined) return {workspace, chosen, plan: known, replan};
-  const {plan, observed} = await loadPlanner();
-  const planned = await plan(new Map());
+  const replan = async (files: PlanFiles): Promise<Planned> => {
+    const known = await cache.find(question, text, files);
+    if (known !== undefined) return ok(known);
+    const {plan, observed} = await loadPlanner();
+    const planned = plan(files);
+    if (planned.ok) await cache.keep(question, text, files, observed, planned.value);
+    return planned;
+  };
+  const planned = await replan(NO_FILES);
   if (!planned.ok) throw new UserMistakes(planned.error);
-  await cache.keep(question, text, observed, planned.value);
   return {workspace, chosen, plan: planned.value, replan};
 }
 

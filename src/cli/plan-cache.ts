@@ -8,6 +8,7 @@ import type {Json} from '../core/json.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {Plan} from '../plan/plan.ts';
+import type {PlanFiles} from '../plan/plan-files.ts';
 import type {CodeSource} from '../run/stores.ts';
 import type {TreeCache} from '../spec/read-pipeline.ts';
 import {findStageModule, type StageFolders} from './stage-modules.ts';
@@ -27,6 +28,8 @@ export interface PlanSources {
   readonly modules: Readonly<Record<string, {readonly path: string; readonly code: Json}>>;
   /** Paths of the project whose existence was asked for, and the answers. */
   readonly exists: Readonly<Record<string, boolean>>;
+  /** Files that stages made and the plan read. */
+  readonly files: Readonly<Record<string, Digest>>;
 }
 
 interface Entry {
@@ -49,13 +52,14 @@ export class PlanCache {
     this.#build = build;
   }
 
-  /** The plan for this question and this text, if everything that it was made from is as it was. */
-  async find(question: PlanQuestion, text: string): Promise<Plan | undefined> {
+  /** The plan for this question, text and files, if everything that it was made from is as it was. */
+  async find(question: PlanQuestion, text: string, files: PlanFiles): Promise<Plan | undefined> {
     if (this.#build === null) return undefined;
-    const entry = this.#read(question);
+    const entry = this.#read(question, files);
     if (entry === undefined || entry.format !== this.#build) return undefined;
     const {sources} = entry;
     if (sources.text !== digestBytes(text)) return undefined;
+    for (const [name, {digest}] of files) if (sources.files[name] !== digest) return undefined;
     for (const [path, answer] of Object.entries(sources.exists)) {
       if (existsSync(`${this.#folders.project}/${path}`) !== answer) return undefined;
     }
@@ -68,7 +72,13 @@ export class PlanCache {
   }
 
   /** Keeps a plan. Failing to write is no failure: the next run plans again. */
-  async keep(question: PlanQuestion, text: string, sources: Observed, plan: Plan): Promise<void> {
+  async keep(
+    question: PlanQuestion,
+    text: string,
+    files: PlanFiles,
+    sources: Observed,
+    plan: Plan,
+  ): Promise<void> {
     if (this.#build === null) return;
     const modules: Record<string, {path: string; code: Json}> = {};
     for (const [uses, path] of sources.modules) {
@@ -78,27 +88,33 @@ export class PlanCache {
     }
     const entry: Entry = {
       format: this.#build,
-      sources: {text: digestBytes(text), modules, exists: Object.fromEntries(sources.exists)},
+      sources: {
+        text: digestBytes(text),
+        modules,
+        exists: Object.fromEntries(sources.exists),
+        files: Object.fromEntries([...files].map(([name, {digest}]) => [name, digest])),
+      },
       plan,
     };
     try {
-      writeAtomically(this.#pathOf(question), JSON.stringify(entry));
+      writeAtomically(this.#pathOf(question, files), JSON.stringify(entry));
     } catch (error) {
       if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) throw error;
     }
   }
 
-  #read(question: PlanQuestion): Entry | undefined {
+  #read(question: PlanQuestion, files: PlanFiles): Entry | undefined {
     try {
-      return JSON.parse(readFileSync(this.#pathOf(question), 'utf8')) as Entry;
+      return JSON.parse(readFileSync(this.#pathOf(question, files), 'utf8')) as Entry;
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError) return undefined;
       throw error;
     }
   }
 
-  #pathOf({file, profile, set}: PlanQuestion): string {
-    return join(this.#folder, `${digestJson('plan', {file, profile, set})}.json`);
+  /** One place per question and set of files, so that a file with other contents takes the place of the one before. */
+  #pathOf({file, profile, set}: PlanQuestion, files: PlanFiles): string {
+    return join(this.#folder, `${digestJson('plan', {file, profile, set, files: [...files.keys()]})}.json`);
   }
 }
 

@@ -1,16 +1,14 @@
-// Reads and plans a pipeline from its text. Loaded only when no plan is kept, or for matrices that stages make.
+// Reads and plans a pipeline from its text. Loaded only when no plan is kept.
 
 import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import type {Json} from '../core/json.ts';
-import {err, type Result} from '../core/result.ts';
+import type {Result} from '../core/result.ts';
 import {loadStages} from '../plan/catalogue.ts';
-import {readCells} from '../plan/cells.ts';
 import type {Plan} from '../plan/plan.ts';
+import type {PlanFiles} from '../plan/plan-files.ts';
 import {planPipeline} from '../plan/planner.ts';
 import {readPipeline, type TreeCache} from '../spec/read-pipeline.ts';
-import type {Cell} from '../stage/define.ts';
 import {UserMistakes} from './exit.ts';
 import {ModuleCatalogue} from './module-catalogue.ts';
 import type {PlanQuestion} from './plan-cache.ts';
@@ -20,7 +18,7 @@ import type {Workspace} from './workspace.ts';
 export type Planned = Result<Plan, readonly Diagnostic[]>;
 
 export interface Planner {
-  readonly plan: (matrices: ReadonlyMap<string, Json>) => Promise<Planned>;
+  readonly plan: (files: PlanFiles) => Planned;
   readonly observed: {
     readonly modules: ReadonlyMap<string, string>;
     readonly exists: ReadonlyMap<string, boolean>;
@@ -55,15 +53,6 @@ export async function openPlanner({
       return answer;
     },
   };
-  const plan = async (contents: ReadonlyMap<string, Json>): Promise<Planned> => {
-    const matrices = new Map<string, readonly Cell[]>();
-    const mistakes: Diagnostic[] = [];
-    for (const [stage, content] of contents) {
-      const cells = await readCells({path: `matrix of ${stage}`, text: JSON.stringify(content, null, 2)});
-      if (cells.ok) matrices.set(stage, cells.value);
-      else mistakes.push(...cells.error);
-    }
-    return mistakes.length > 0 ? err(mistakes) : planPipeline(spec.value, modules, project, matrices);
-  };
+  const plan = (files: PlanFiles): Planned => planPipeline(spec.value, modules, project, files);
   return {plan, observed: {modules: catalogue.found, exists}};
 }

@@ -6,6 +6,7 @@ import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit} from '../core/json.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
+import {producersOf} from '../plan/plan-graph.ts';
 import type {Lock, LockEntry} from '../store/ledger/lock-file.ts';
 
 /** A number that came out otherwise. */
@@ -69,9 +70,6 @@ export function compareWithLock(
     return [{id: instance.id, verdict, hasOtherKey: isOther && hasSameInputs}];
   });
 }
-
-const producersOf = ({inputs}: Instance): InstanceId[] =>
-  Object.values(inputs).flatMap(edge => (edge.kind === 'one' ? [edge.from.id] : edge.from.map(({id}) => id)));
 
 function verdictOf(
   instance: Instance,

@@ -5,6 +5,7 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Located} from '../core/source.ts';
 import {readPath} from '../spec/path.ts';
 import {reportOverlaps} from '../spec/read-outputs.ts';
+import {CHOOSER_KEY} from '../spec/read-values.ts';
 import type {OutputSpec, StageSpec} from '../spec/spec.ts';
 import type {LoadedStage, StageDeclaration} from './catalogue.ts';
 import {checkInputs} from './inputs.ts';
@@ -34,7 +35,7 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
     reportOutside(diagnostic);
   };
   checkReferences(spec, neighbours, report);
-  const placed = readCells(spec, report);
+  const placed = ownCells(spec, report);
   if (!spec.work) return null;
   if (spec.work.kind === 'shell') {
     checkVariables(spec, report);
@@ -47,6 +48,7 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
   const {uses} = spec.work;
   const module = neighbours.modules.byUses.get(uses.value);
   if (!module) return null;
+  if (Object.hasOwn(module.declaration.params.shape, CHOOSER_KEY)) report(unreachable(uses));
   checkInputs(spec, module, report);
   const cells = placed && bindCells(spec, module, placed, report);
   const outputs = outputsOf(moduleOutputs(module.declaration, uses, report));
@@ -55,7 +57,18 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
   return isSound ? {spec, work, module, outputs, cells} : null;
 }
 
-function readCells(spec: StageSpec, report: Report): readonly PlacedCell[] | null {
+/** Under `with`, `from` names files that give parameters: a parameter of that name could not be given. */
+const unreachable = (uses: Located<string>): Diagnostic =>
+  mistake(
+    'bad-module',
+    `expected another name for the parameter ${CHOOSER_KEY} of ${uses.value}`,
+    uses.span,
+    {
+      hint: '`with: {from: …}` names what chooses parameters; rename it in the module',
+    },
+  );
+
+function ownCells(spec: StageSpec, report: Report): readonly PlacedCell[] | null {
   switch (spec.matrix.kind) {
     case 'none':
       return [EMPTY_CELL];

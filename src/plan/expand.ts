@@ -1,15 +1,23 @@
-// One bound stage → its instances: rows of its single inputs, joined with its own cells, gathers resolved,
-// parameters checked. Mistakes are placed at the axis value or input that they are about.
+// One bound stage → its instances: rows of its single inputs and choosers, joined with its own cells, gathers
+// resolved, parameters checked. Mistakes are placed at the axis value or input that they are about.
 
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Located, Span} from '../core/source.ts';
-import type {InputItem, InputSpec, Reference, StageSpec} from '../spec/spec.ts';
+import type {InputItem, Reference, StageSpec} from '../spec/spec.ts';
 import type {Cell} from '../stage/define.ts';
 import type {BoundStage} from './bind.ts';
+import {type ChooserFiles, chooseParameters} from './chosen-parameters.ts';
 import {groupBy, joinRows, type Row, StageInstances, sharedAxes, unitedAxes, valuesKey} from './join.ts';
 import {axesOf, cellText} from './matrix.ts';
-import {type InputEdge, type Instance, type InstanceId, instanceId, type Producer} from './plan.ts';
+import {
+  type Chooser,
+  type InputEdge,
+  type Instance,
+  type InstanceId,
+  instanceId,
+  type Producer,
+} from './plan.ts';
 import {publishPath} from './publish.ts';
 import {axisNames, type BoundCell, once} from './stage-parameters.ts';
 
@@ -18,6 +26,7 @@ type Producers = (stage: string) => StageInstances;
 
 interface Candidate {
   readonly cell: Cell;
+  /** One per single input, then one per chooser. */
   readonly picks: readonly Instance[];
   readonly own: BoundCell;
 }
@@ -26,6 +35,7 @@ interface Candidate {
 export function expandStage(
   bound: BoundStage,
   cells: readonly BoundCell[],
+  choosers: readonly ChooserFiles[],
   producers: Producers,
   reportOutside: Report,
 ): StageInstances | null {
@@ -35,7 +45,8 @@ export function expandStage(
     reportOutside(diagnostic);
   });
   const {spec} = bound;
-  const singles = [...spec.inputs.values()].filter(input => input.kind === 'one');
+  const inputs = [...spec.inputs.values()].flatMap(input => (input.kind === 'one' ? [input.from] : []));
+  const singles = [...inputs, ...spec.choosers];
   const joined = joinSingles(singles, producers, report);
   if (!joined) return null;
   const ownAxes = axesOf(cells.map(({cell}) => cell));
@@ -45,30 +56,30 @@ export function expandStage(
   const instances: Instance[] = [];
   const fixed = fixedParts(bound);
   for (const candidate of candidates) {
-    const inputs = edgesOf(spec, candidate, axes, producers, report);
-    if (inputs) instances.push(instanceOf(bound, fixed, candidate, inputs));
+    const edges = edgesOf(spec, candidate, axes, producers, report);
+    const chosen = choicesFor(bound, candidate, choosers, inputs.length, report);
+    if (edges && chosen) instances.push(instanceOf(bound, fixed, candidate, edges, chosen));
   }
   return isSound ? new StageInstances(instances, axes) : null;
 }
 
-type SingleInput = InputSpec & {readonly kind: 'one'};
-
 function joinSingles(
-  inputs: readonly SingleInput[],
+  singles: readonly Located<Reference>[],
   producers: Producers,
   report: Report,
 ): {rows: readonly Row[]; axes: readonly string[]} | null {
   let rows: readonly Row[] = [{cell: {}, picks: []}];
   let axes: readonly string[] = [];
-  for (const input of inputs) {
-    const producer = producers(input.from.value.stage);
+  for (const single of singles) {
+    const {stage} = single.value;
+    const producer = producers(stage);
     const next = joinRows(rows, axes, producer);
     if (next.length === 0) {
       const shared = sharedAxes(axes, producer.axes);
-      const others = inputs.filter(other => other !== input).map(other => other.from.value.stage);
-      const message = `expected inputs that agree on ${shared.join(', ')}, got no instance of ${input.from.value.stage} that agrees with ${others[0]}`;
+      const other = singles.find(each => each !== single)?.value.stage;
+      const message = `expected inputs that agree on ${shared.join(', ')}, got no instance of ${stage} that agrees with ${other}`;
       report(
-        mistake('empty-join', message, input.from.span, {hint: 'inputs that share an axis are joined on it'}),
+        mistake('empty-join', message, single.span, {hint: 'inputs that share an axis are joined on it'}),
       );
       return null;
     }
@@ -91,7 +102,7 @@ function checkAxisUse(
   const unknown = ownAxes.filter(axis => !known.includes(axis));
   if (unknown.length === 0) return;
   const carried = new Set<string>();
-  for (const {from} of itemsOf(bound.spec))
+  for (const from of takenBy(bound.spec))
     for (const axis of producers(from.value.stage).axes) carried.add(axis);
   for (const axis of unknown) {
     if (!carried.has(axis))
@@ -99,11 +110,12 @@ function checkAxisUse(
   }
 }
 
-function* itemsOf(spec: StageSpec): Generator<InputItem> {
+function* takenBy(spec: StageSpec): Generator<Located<Reference>> {
   for (const input of spec.inputs.values()) {
-    if (input.kind === 'one') yield input;
-    else yield* input.items;
+    if (input.kind === 'one') yield input.from;
+    else for (const {from} of input.items) yield from;
   }
+  yield* spec.choosers;
 }
 
 function axisName(spec: StageSpec, axis: string): Located<string> {
@@ -213,6 +225,32 @@ function edgesOf(
 
 const producerOf = (id: InstanceId, {output}: Reference): Producer => ({id, output});
 
+type Chosen = Pick<Instance, 'params' | 'choosers'>;
+
+/** The parameters of a candidate, with what its choosers gave so far. `first`: where their picks begin. */
+function choicesFor(
+  {spec, module}: BoundStage,
+  {cell, picks, own}: Candidate,
+  choosers: readonly ChooserFiles[],
+  first: number,
+  report: Report,
+): Chosen | null {
+  if (choosers.length === 0) return {params: own.params, choosers: []};
+  const made = choosers.flatMap((chooser, index) => {
+    const id = picks[first + index]?.id;
+    return id === undefined ? [] : [{chooser, id, choice: chooser.choices.get(id) ?? null}];
+  });
+  const params = chooseParameters(spec, module, own, cell, made, report);
+  if (!params) return null;
+  return {
+    params,
+    choosers: made.map(({chooser, id, choice}): Chooser => {
+      const names = choice?.map(({name}) => name.value).filter(name => Object.hasOwn(params, name));
+      return {from: {id, output: chooser.output}, gives: names ?? null};
+    }),
+  };
+}
+
 function gather(
   spec: StageSpec,
   item: InputItem,
@@ -267,13 +305,14 @@ const fixedParts = ({spec, work, outputs}: BoundStage) => ({
 function instanceOf(
   {spec}: BoundStage,
   fixed: ReturnType<typeof fixedParts>,
-  {cell, own}: Candidate,
+  {cell}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
+  chosen: Chosen,
 ): Instance {
   return {
     id: instanceId(fixed.stage, cell),
     cell,
-    params: own.params,
+    ...chosen,
     inputs,
     ...fixed,
     publish: spec.publish ? publishPath(spec.publish.value, cell) : null,

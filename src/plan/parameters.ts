@@ -14,26 +14,33 @@ import {choicesOf, expectationOf, schemaAt, unwrap} from './expectation.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 
-/**
- * `null` when something was reported. `nodes` holds only parameters that the module declares.
- * `isEcho` tells of a missing parameter whether another mistake accounts for it.
- */
+export interface Circumstances {
+  /** Tells of a missing parameter whether another mistake accounts for it. */
+  readonly isEcho: (name: string) => boolean;
+  /** False where some parameters are not chosen yet: only what is there is checked, each by itself. */
+  readonly isWhole: boolean;
+}
+
+/** `null` when something was reported. `nodes` holds only parameters that the module declares. */
 export function checkParameters(
   module: LoadedStage,
   nodes: ReadonlyMap<string, Node>,
   spec: StageSpec,
-  isEcho: (name: string) => boolean,
+  {isEcho, isWhole}: Circumstances,
   report: Report,
 ): JsonObject | null {
   const schema = module.declaration.params;
   const given = Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
   const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
+  if (!parsed.success || !isWhole) {
+    let isSound = !isWhole;
+    for (const issue of parsed.error?.issues ?? []) {
+      if (!isWhole && !isOfOne(issue, nodes)) continue;
+      isSound = false;
       const found = issueMistake(module, issue, nodes, spec, isEcho);
       if (found && !(spec.isBroken && isUnresolved(found))) report(found);
     }
-    return null;
+    return isSound ? given : null;
   }
   const problems: Diagnostic[] = [];
   const effective = toJson(parsed.data, path => {
@@ -46,12 +53,16 @@ export function checkParameters(
     const kept = isJsonObject(effective) ? effective[name] : undefined;
     for (const dropped of droppedKeys(given[name], kept, [])) {
       const around = schemaAt(schema, [name, ...dropped.slice(0, -1)]);
-      problems.push(unknownKey(module, String(dropped.at(-1)), around, keyAt(node, dropped)));
+      problems.push(unknownKey(module, String(dropped.at(-1)), around, node, dropped));
     }
   }
   problems.forEach(report);
   return problems.length === 0 && isJsonObject(effective) ? effective : null;
 }
+
+/** Whether an issue is about one value that is there, whatever is still to come. */
+const isOfOne = ({code, path: [name]}: z.core.$ZodIssue, nodes: ReadonlyMap<string, Node>): boolean =>
+  code !== 'custom' && name !== undefined && nodes.has(String(name));
 
 /** A reference that was reported already stands there as the text that it is. */
 const isUnresolved = ({span}: Diagnostic): boolean =>
@@ -80,7 +91,7 @@ function issueMistake(
   const node = nodeAt(root, rest);
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
-    return unknownKey(module, key, wanted, keyAt(root, [...rest, key]));
+    return unknownKey(module, key, wanted, root, [...rest, key]);
   }
   return valueIssue(issue, node, wanted);
 }
@@ -107,10 +118,14 @@ function unknownKey(
   module: LoadedStage,
   key: string,
   around: z.core.$ZodType | undefined,
-  span: Span,
+  root: Node,
+  path: readonly PropertyKey[],
 ): Diagnostic {
   const def = around && (unwrap(around) as z.core.$ZodTypes)._zod.def;
-  return unknownParameter(key, def?.type === 'object' ? Object.keys(def.shape) : [], module.uses, span);
+  const known = def?.type === 'object' ? Object.keys(def.shape) : [];
+  const {origin} = nodeAt(root, path);
+  const notes = origin ? [{message: 'the value comes from here', span: origin}] : [];
+  return {...unknownParameter(key, known, module.uses, keyAt(root, path)), notes};
 }
 
 /** A parameter that the module does not declare, or a part of one. */

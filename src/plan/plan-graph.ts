@@ -1,16 +1,18 @@
 // The instances of a plan as a graph: what is above one, what is below it, and how long the longest way down is.
 
-import type {Instance, InstanceId, Plan} from './plan.ts';
+import type {InputEdge, Instance, InstanceId, Plan, Producer} from './plan.ts';
 
-/** The ids of all producers of an instance, each once, in the order of its inputs. */
-export function producersOf({inputs}: Instance): readonly InstanceId[] {
+/** The ids of all that an instance waits for, each once: its inputs in their order, then what chooses parameters. */
+export function producersOf({inputs, choosers}: Instance): readonly InstanceId[] {
   const ids = new Set<InstanceId>();
-  for (const edge of Object.values(inputs)) {
-    if (edge.kind === 'one') ids.add(edge.from.id);
-    else for (const {id} of edge.from) ids.add(id);
-  }
+  for (const edge of Object.values(inputs)) for (const {id} of producersIn(edge)) ids.add(id);
+  for (const {from} of choosers) ids.add(from.id);
   return [...ids];
 }
+
+/** The producers of one input, in order. */
+export const producersIn = (edge: InputEdge): readonly Producer[] =>
+  edge.kind === 'one' ? [edge.from] : edge.from;
 
 export interface PlanGraph {
   readonly byId: ReadonlyMap<InstanceId, Instance>;

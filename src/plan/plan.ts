@@ -25,6 +25,13 @@ export type InputEdge =
   /** A gather or a list, in the producers' order. */
   | {readonly kind: 'each'; readonly from: readonly Producer[]};
 
+/** A file whose JSON object gives parameters: `with: {from: …}`. */
+export interface Chooser {
+  readonly from: Producer;
+  /** Names of the parameters that it gives; `null` until the file is there. */
+  readonly gives: readonly string[] | null;
+}
+
 export interface OutputPlan {
   readonly kind: OutputKind;
   /** Relative to the instance's output folder; `.` is that folder itself. */
@@ -60,8 +67,13 @@ export interface Instance {
   readonly stage: string;
   readonly cell: Cell;
   readonly work: Work;
-  /** Effective parameters: checked, with defaults filled in. These are what is hashed. */
+  /**
+   * Effective parameters: checked, with defaults filled in. These are what is hashed. While a chooser has not given
+   * its own (`isOpen`), those that are written.
+   */
   readonly params: JsonObject;
+  /** What gives parameters. It is waited for as inputs are, and is no part of the action: its values are. */
+  readonly choosers: readonly Chooser[];
   readonly inputs: Readonly<Record<string, InputEdge>>;
   /** Files, folders and globs of the project that the stage reads, relative to the project. */
   readonly files: readonly string[];
@@ -79,6 +91,10 @@ export interface Instance {
   /** Changes the key and nothing else. */
   readonly salt: string | null;
 }
+
+/** Whether parameters of an instance are still to be chosen: it cannot run, and has no key yet. */
+export const isOpen = ({choosers}: Pick<Instance, 'choosers'>): boolean =>
+  choosers.some(({gives}) => gives === null);
 
 /** A stage whose matrix is in a file that another instance makes; planned anew when that file is there. */
 export interface PendingMatrix {

@@ -1,20 +1,22 @@
-// PipelineSpec → Plan. Pure: everything that it needs is an argument, so it is called again with the cells of a
-// matrix file when that file is there. All mistakes of the file and of the plan come back at once.
+// PipelineSpec → Plan. Pure: everything that it needs is an argument, so it is called again with the files that stages
+// made, cells and chosen parameters, when they are there. All mistakes of the file and of the plan come back at once.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Span} from '../core/source.ts';
 import {isGlob} from '../spec/path.ts';
 import {type PipelineSpec, referencesOf, type StageSpec} from '../spec/spec.ts';
-import type {ScalarNode} from '../spec/tree.ts';
-import type {Cell} from '../stage/define.ts';
 import {type BoundStage, bindStage} from './bind.ts';
 import type {StageModules} from './catalogue.ts';
+import {readCells} from './cells.ts';
+import {type Choice, readChoice} from './choice.ts';
+import type {ChooserFiles} from './chosen-parameters.ts';
 import {expandStage} from './expand.ts';
+import {fileOutput} from './file-reference.ts';
 import type {StageInstances} from './join.ts';
-import type {PlacedCell} from './matrix.ts';
 import {orderByDependency} from './order.ts';
 import type {Instance, InstanceId, PendingMatrix, Plan, Producer} from './plan.ts';
+import {NO_FILES, type PlanFiles, producerName, sourceOf} from './plan-files.ts';
 import {checkPublishing} from './publish.ts';
 import {bindCells} from './stage-parameters.ts';
 
@@ -22,9 +24,6 @@ import {bindCells} from './stage-parameters.ts';
 export interface ProjectFiles {
   exists(path: string): boolean;
 }
-
-/** Cells read from matrix files so far, by stage. */
-export type Matrices = ReadonlyMap<string, readonly Cell[]>;
 
 type Report = (diagnostic: Diagnostic) => void;
 
@@ -37,12 +36,15 @@ type Planned =
 
 const BROKEN: Planned = {status: 'broken'};
 
-/** Expands every stage of a pipeline. Diagnostics come in the order of the file, those of the command line last. */
+/**
+ * Expands every stage of a pipeline, with the `files` that are there already. Diagnostics come in the order of the
+ * file, those of other places last.
+ */
 export function planPipeline(
   spec: PipelineSpec,
   modules: StageModules,
   project: ProjectFiles,
-  matrices: Matrices = new Map(),
+  files: PlanFiles = NO_FILES,
 ): Result<Plan, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
   const unreadable = new Set(spec.mistakes.map(({span}) => placeKey(span)));
@@ -63,7 +65,7 @@ export function planPipeline(
   const pending: {stage: string; from: Producer}[] = [];
   for (const name of order.sorted) {
     const stage = bound.get(name);
-    planned.set(name, stage ? planStage(stage, planned, matrices, pending, report) : BROKEN);
+    planned.set(name, stage ? planStage(stage, planned, files, pending, report) : BROKEN);
   }
   const instances = order.sorted.flatMap(name => {
     const stage = planned.get(name);
@@ -113,7 +115,7 @@ function cycle(loop: readonly string[], spec: PipelineSpec): Diagnostic {
 function planStage(
   stage: BoundStage,
   planned: ReadonlyMap<string, Planned>,
-  matrices: Matrices,
+  files: PlanFiles,
   pending: {stage: string; from: Producer}[],
   report: Report,
 ): Planned {
@@ -125,23 +127,21 @@ function planStage(
     if (producer.status === 'held') for (const by of producer.by) held.add(by);
   }
   if (held.size > 0) return {status: 'held', by: held};
+  const producers = (producer: string): StageInstances => instancesOf(planned, producer);
+  const choosers = choosersOf(stage.spec, producers, files, report);
+  if (!choosers) return BROKEN;
   let {cells} = stage;
   if (cells === null) {
-    const from = matrixProducer(stage, planned, report);
+    const from = matrixProducer(stage.spec, producers, report);
     if (!from) return BROKEN;
-    const read = matrices.get(name);
-    if (!read) {
+    if (!files.has(producerName(from))) {
       pending.push({stage: name, from});
       return {status: 'held', by: new Set([name])};
     }
-    let isSound = true;
-    cells = bindCells(stage.spec, stage.module, placeCells(stage.spec, read), diagnostic => {
-      isSound = false;
-      report(diagnostic);
-    });
-    if (!isSound) return BROKEN;
+    cells = cellsFrom(from, stage, files, report);
+    if (!cells) return BROKEN;
   }
-  const instances = expandStage(stage, cells, producer => instancesOf(planned, producer), report);
+  const instances = expandStage(stage, cells, choosers, producers, report);
   return instances ? {status: 'planned', instances} : BROKEN;
 }
 
@@ -152,15 +152,13 @@ function instancesOf(planned: ReadonlyMap<string, Planned>, stage: string): Stag
   return found.instances;
 }
 
+type Producers = (stage: string) => StageInstances;
+
 /** The one output of one instance that holds the cells of a matrix. */
-function matrixProducer(
-  stage: BoundStage,
-  planned: ReadonlyMap<string, Planned>,
-  report: Report,
-): Producer | null {
-  if (stage.spec.matrix.kind !== 'from') return null;
-  const {value: from, span} = stage.spec.matrix.from;
-  const {instances} = instancesOf(planned, from.stage);
+function matrixProducer({matrix}: StageSpec, producers: Producers, report: Report): Producer | null {
+  if (matrix.kind !== 'from') return null;
+  const {value: from, span} = matrix.from;
+  const {instances} = producers(from.stage);
   const [only] = instances;
   if (!only || instances.length > 1) {
     const message = `expected a stage with one instance to make the cells, got ${from.stage} with ${instances.length}`;
@@ -169,30 +167,61 @@ function matrixProducer(
     );
     return null;
   }
-  const files = Object.keys(only.outputs).filter(output => only.outputs[output]?.kind === 'file');
-  const [file] = files;
-  const output = from.output ?? (files.length === 1 ? file : undefined);
-  if (output !== undefined && only.outputs[output]?.kind === 'file') return {id: only.id, output};
-  const hint =
-    files.length === 0 ? 'let it declare a JSON file as output' : `such as {from: ${from.stage}.${file}}`;
-  const got =
-    from.output === null ? `${from.stage}, which has ${files.length} files` : `the folder ${from.output}`;
-  report(mistake('bad-matrix', `expected one file that holds the cells, got ${got}`, span, {hint}));
-  return null;
+  const output = fileOutput(matrix.from, only.outputs, 'the cells', report);
+  return output === null ? null : {id: only.id, output};
 }
 
-/** Cells from a file have the place that names the file. */
-function placeCells(spec: StageSpec, cells: readonly Cell[]): readonly PlacedCell[] {
-  const span = spec.matrix.kind === 'from' ? spec.matrix.from.span : spec.name.span;
-  return cells.map(cell => ({
-    cell,
-    nodes: new Map(
-      Object.entries(cell).map(([axis, value]): [string, ScalarNode] => [
-        axis,
-        {kind: 'scalar', value, span, origin: null},
-      ]),
-    ),
-  }));
+function cellsFrom(
+  from: Producer,
+  {spec, module}: BoundStage,
+  files: PlanFiles,
+  report: Report,
+): BoundStage['cells'] {
+  const name = producerName(from);
+  const file = files.get(name);
+  if (spec.matrix.kind !== 'from' || !file) return null;
+  const read = readCells(sourceOf(name, file), spec.matrix.from.span);
+  if (!read.ok) {
+    read.error.forEach(report);
+    return null;
+  }
+  let isSound = true;
+  const cells = bindCells(spec, module, read.value, diagnostic => {
+    isSound = false;
+    report(diagnostic);
+  });
+  return isSound ? cells : null;
+}
+
+/** The choosers of a stage with all that their files say by now; `null` when something was reported. */
+function choosersOf(
+  {choosers}: StageSpec,
+  producers: Producers,
+  files: PlanFiles,
+  report: Report,
+): readonly ChooserFiles[] | null {
+  let isSound = true;
+  const found = choosers.flatMap((reference): ChooserFiles[] => {
+    const {instances} = producers(reference.value.stage);
+    const output = fileOutput(reference, instances[0]?.outputs ?? {}, 'the parameters', report);
+    if (output === null) {
+      isSound = false;
+      return [];
+    }
+    const choices = new Map<InstanceId, Choice>();
+    for (const {id} of instances) {
+      const name = producerName({id, output});
+      const file = files.get(name);
+      const choice = file && readChoice(sourceOf(name, file), reference.span);
+      if (choice?.ok) choices.set(id, choice.value);
+      else if (choice) {
+        isSound = false;
+        choice.error.forEach(report);
+      }
+    }
+    return [{reference, output, choices}];
+  });
+  return isSound ? found : null;
 }
 
 const heldBy = (

@@ -2,6 +2,7 @@
 // complete and check by. It accepts what the reader accepts, as far as a schema can say it.
 
 import {z} from 'zod';
+import {CHOOSER_KEY} from '../spec/read-values.ts';
 import type {LoadedStage} from './catalogue.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -15,6 +16,10 @@ const REFERENCE: Schema = {
 const TEXTS: Schema = {anyOf: [{type: 'string'}, {type: 'array', items: {type: 'string'}}]};
 const SCALAR: Schema = {type: ['string', 'number', 'boolean', 'null']};
 const STAGE_REFERENCE: Schema = {type: 'string', description: 'stage or stage.output'};
+const CHOOSERS: Schema = {
+  description: 'Stages whose JSON objects give parameters: stage or stage.output, or a list of these.',
+  anyOf: [STAGE_REFERENCE, {type: 'array', minItems: 1, items: STAGE_REFERENCE}],
+};
 
 /** A value, or a reference that stands for one. */
 const orReference = (schema: Schema): Schema => ({anyOf: [schema, REFERENCE]});
@@ -96,7 +101,7 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
       description: 'A shell command; parameters and paths arrive as environment variables.',
     },
     in: {type: 'object', additionalProperties: {$ref: '#/$defs/input'}},
-    with: {type: 'object', description: 'Parameters.'},
+    with: {type: 'object', description: 'Parameters.', properties: {[CHOOSER_KEY]: CHOOSERS}},
     matrix: {
       description: 'Axes: a product, a union of products, or cells from a file that a stage made.',
       anyOf: [
@@ -159,7 +164,7 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
 /** Parameters of one module: each may be a reference, and none is required, since an axis may give it. */
 function withSchema({declaration}: LoadedStage): Schema {
   const {properties = {}} = z.toJSONSchema(declaration.params, {io: 'input', unrepresentable: 'any'});
-  const allowed: Record<string, Schema> = {};
+  const allowed: Record<string, Schema> = {[CHOOSER_KEY]: CHOOSERS};
   for (const [name, schema] of Object.entries(properties)) {
     allowed[name] = typeof schema === 'boolean' ? {} : withReferences(schema as Schema);
   }

@@ -28,31 +28,50 @@ export function bindCells(
   const report = once(reportAll);
   const axes = axesOf(cells.map(({cell}) => cell));
   checkDoubles(spec, axes, report);
-  const values = new Map<string, Node>([...spec.values].map(([name, {node}]) => [name, node]));
-  if (!module) return cells.map(placed => ({...placed, params: shellParameters(values, placed)}));
-  const known = Object.keys(module.declaration.params.shape);
-  for (const {name} of spec.values.values()) {
-    if (!known.includes(name.value)) report(unknownParameter(name.value, known, module.uses, name.span));
+  const known = module && Object.keys(module.declaration.params.shape);
+  for (const {name} of module && known ? spec.values.values() : []) {
+    if (!known?.includes(name.value))
+      report(unknownParameter(name.value, known ?? [], module?.uses ?? '', name.span));
   }
-  // What is written under a name that is not known may be meant for the one that is missing.
-  const strangers = [...spec.values.keys(), ...axes].filter(name => !known.includes(name));
-  const isEcho = (name: string): boolean => spec.isBroken || strangers.some(other => closest(other, [name]));
+  const isWhole = spec.choosers.length === 0;
   return cells.flatMap(placed => {
-    const nodes = new Map([...values, ...placed.nodes].filter(([name]) => known.includes(name)));
-    const params = checkParameters(module, nodes, spec, isEcho, report);
+    const params = cellParameters(spec, module, placed, new Map(), isWhole, report);
     return params ? [{...placed, params}] : [];
   });
 }
 
-const shellParameters = (values: ReadonlyMap<string, Node>, placed: PlacedCell): JsonObject =>
-  Object.fromEntries([...values, ...placed.nodes].map(([name, node]) => [name, jsonOf(node)]));
+/**
+ * The effective parameters of one cell: what the stage writes, the cell's own axes, and what was `chosen`. Where not
+ * all is chosen yet (`isWhole`), what is there is checked, and comes back without defaults.
+ */
+export function cellParameters(
+  spec: StageSpec,
+  module: LoadedStage | null,
+  placed: PlacedCell,
+  chosen: ReadonlyMap<string, Node>,
+  isWhole: boolean,
+  report: Report,
+): JsonObject | null {
+  const nodes = new Map<string, Node>([...spec.values].map(([name, {node}]) => [name, node]));
+  for (const [name, node] of [...placed.nodes, ...chosen]) nodes.set(name, node);
+  if (!module) return Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
+  const known = Object.keys(module.declaration.params.shape);
+  // What is written under a name that is not known may be meant for the one that is missing.
+  const strangers = [...nodes.keys()].filter(name => !known.includes(name));
+  const isEcho = (name: string): boolean => spec.isBroken || strangers.some(other => closest(other, [name]));
+  for (const name of strangers) nodes.delete(name);
+  return checkParameters(module, nodes, spec, {isEcho, isWhole}, report);
+}
 
 /** One message for one mistake, however many cells meet it. */
 export function once(report: Report): Report {
   const seen = new Set<string>();
   return diagnostic => {
-    const {code, message, span} = diagnostic;
-    const key = `${code}\n${span?.file.path}\n${span?.start}\n${span?.end}\n${message}`;
+    const {code, message, span, notes} = diagnostic;
+    const places = [span, ...notes.map(note => note.span)].map(
+      at => `${at?.file.path}:${at?.start}:${at?.end}`,
+    );
+    const key = [code, message, ...places].join('\n');
     if (seen.has(key)) return;
     seen.add(key);
     report(diagnostic);

@@ -14,7 +14,10 @@ const RESERVED_VARIABLE = /^(?:out|in|PATH|HOME|LANG|TMPDIR|PWD|SHELL|USER|IFS|(
 export function checkVariables(spec: StageSpec, report: Report): void {
   const written = [...axisNames(spec), ...[...spec.values.values()].map(({name}) => name)];
   const names = new Map(written.map(name => [name.value, name]));
-  for (const name of names.values()) checkVariable('a parameter', name, report);
+  for (const name of names.values()) {
+    const bad = variableMistake('a parameter', name);
+    if (bad) report(bad);
+  }
   for (const {name} of spec.inputs.values()) {
     if (!isVariable(name.value)) report(unsafeVariable('an input', name));
   }
@@ -28,14 +31,13 @@ export function checkVariables(spec: StageSpec, report: Report): void {
   }
 }
 
-function checkVariable(what: string, name: Located<string>, report: Report): void {
-  if (!isVariable(name.value)) report(unsafeVariable(what, name));
-  else if (RESERVED_VARIABLE.test(name.value)) {
-    const message = `expected another name for a parameter of a command: $${name.value} has a meaning of its own`;
-    report(
-      mistake('bad-name', message, name.span, {hint: 'out, in_…, out_…, PIPE_… and PATH are set by pipe'}),
-    );
-  }
+/** Why a parameter cannot be a variable of a command. */
+export function variableMistake(what: string, name: Located<string>): Diagnostic | null {
+  if (!isVariable(name.value)) return unsafeVariable(what, name);
+  if (!RESERVED_VARIABLE.test(name.value)) return null;
+  const message = `expected another name for a parameter of a command: $${name.value} has a meaning of its own`;
+  const hint = 'out, in_…, out_…, PIPE_… and PATH are set by pipe';
+  return mistake('bad-name', message, name.span, {hint});
 }
 
 function unsafeVariable(what: string, name: Located<string>): Diagnostic {

@@ -117,6 +117,7 @@ const instance = z.object({
   stage: z.string(),
   cell: z.record(z.string(), scalar).describe('One choice per axis'),
   params,
+  choosers: z.array(z.object({from: z.string(), gives: z.array(z.string()).nullable()})),
   inputs: z.record(z.string(), z.array(instanceId)),
   outputs: z.record(z.string(), z.object({kind: z.enum(['file', 'folder']), path: z.string()})),
   publish: z.string().nullable(),
@@ -134,7 +135,7 @@ const at = milliseconds.describe('Milliseconds since the epoch');
 
 export const wireEvent = z.discriminatedUnion('type', [
   z.object({type: z.literal('planned'), at, format: z.literal(1), run: z.string(), ...planned}),
-  z.object({type: z.literal('expanded'), at, stage: z.string(), ...planned}),
+  z.object({type: z.literal('expanded'), at, files: z.array(z.string()), ...planned}),
   z.object({type: z.literal('waiting'), at, id: instanceId, pid: z.number().int()}),
   z.object({
     type: z.literal('started'),

@@ -94,7 +94,9 @@ export function reasonOf(prediction: Prediction | undefined): string {
     case 'execute':
       return explainStaleness(prediction.stale);
     case 'depend':
-      return `if ${prediction.on} gives other bytes`;
+      return prediction.for === 'choice'
+        ? `once ${prediction.on} has chosen its parameters`
+        : `if ${prediction.on} gives other bytes`;
     case 'fail':
       return describeFailure(prediction.failure).split('\n', 1)[0] ?? '';
     default:

@@ -3,6 +3,7 @@
 
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
+import {producersOf} from '../plan/plan-graph.ts';
 import type {OutcomeCounts, RunEvent} from '../run/event.ts';
 import type {Progress} from '../stage/define.ts';
 
@@ -119,10 +120,7 @@ export class RunState {
     const below = new Set<InstanceId>(ids);
     let count = 0;
     for (const instance of this.plan?.instances ?? []) {
-      const isBelow = Object.values(instance.inputs).some(edge =>
-        edge.kind === 'one' ? below.has(edge.from.id) : edge.from.some(producer => below.has(producer.id)),
-      );
-      if (!isBelow) continue;
+      if (!producersOf(instance).some(id => below.has(id))) continue;
       below.add(instance.id);
       if (this.settled.get(instance.id) === 'cached') count++;
     }

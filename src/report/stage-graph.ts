@@ -1,6 +1,7 @@
 // The graph of a plan as people look at it: one node per stage, or one per instance. Pure data from a plan.
 
-import type {InputEdge, Instance, Plan} from '../plan/plan.ts';
+import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
+import {producersIn} from '../plan/plan-graph.ts';
 import type {Cell} from '../stage/define.ts';
 
 export interface GraphNode {
@@ -40,11 +41,13 @@ export function graphOf(plan: Plan, granularity: 'stages' | 'instances'): Graph 
   for (const instance of plan.instances) {
     const id = nameOf(instance.id);
     nodes.set(id, merge(nodes.get(id), id, instance));
+    const connect = (producer: InstanceId, gathers: boolean): void => {
+      const from = nameOf(producer);
+      edges.set(`${from}\n${id}`, {from, to: id, gathers});
+    };
+    for (const {from} of instance.choosers) connect(from.id, false);
     for (const edge of Object.values(instance.inputs)) {
-      for (const producer of producersOf(edge)) {
-        const from = nameOf(producer);
-        edges.set(`${from}\n${id}`, {from, to: id, gathers: edge.kind === 'each'});
-      }
+      for (const producer of producersIn(edge)) connect(producer.id, edge.kind === 'each');
     }
   }
   for (const {stage, from, holdsBack} of plan.pending) {
@@ -81,6 +84,3 @@ function merge(before: GraphNode | undefined, id: string, instance: Instance): G
     isPending: false,
   };
 }
-
-const producersOf = (edge: InputEdge): readonly string[] =>
-  edge.kind === 'one' ? [edge.from.id] : edge.from.map(({id}) => id);

@@ -3,7 +3,9 @@
 
 import type {Diagnostic} from '../core/diagnostic.ts';
 import {placeOf, type Span} from '../core/source.ts';
-import type {InputEdge, Instance, InstanceId, Plan} from '../plan/plan.ts';
+import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
+import {producerName} from '../plan/plan-files.ts';
+import {producersIn} from '../plan/plan-graph.ts';
 import type {RunEvent} from '../run/event.ts';
 import type {WireDiagnostic, WireEvent} from './event-schema.ts';
 import type {Reporter} from './reporter.ts';
@@ -28,8 +30,8 @@ export function toWire(event: RunEvent): unknown {
       return {type, at, format: 1, run, ...planned(plan, selected)};
     }
     case 'expanded': {
-      const {type, at, stage, plan, selected} = event;
-      return {type, at, stage, ...planned(plan, selected)};
+      const {type, at, files, plan, selected} = event;
+      return {type, at, files: [...files], ...planned(plan, selected)};
     }
     case 'diagnosed':
       return {type: event.type, at: event.at, diagnostics: event.diagnostics.map(wireDiagnostic)};
@@ -63,15 +65,15 @@ const planned = (plan: Plan, selected: readonly InstanceId[]): object => ({
   selected,
 });
 
-const wireInstance = ({id, stage, cell, params, inputs, outputs, publish}: Instance): object => ({
+const wireInstance = ({id, stage, cell, params, choosers, inputs, outputs, publish}: Instance): object => ({
   id,
   stage,
   cell,
   params,
-  inputs: Object.fromEntries(Object.entries(inputs).map(([name, edge]) => [name, producersOf(edge)])),
+  choosers: choosers.map(({from, gives}) => ({from: producerName(from), gives})),
+  inputs: Object.fromEntries(
+    Object.entries(inputs).map(([name, edge]) => [name, producersIn(edge).map(({id: producer}) => producer)]),
+  ),
   outputs,
   publish,
 });
-
-const producersOf = (edge: InputEdge): InstanceId[] =>
-  edge.kind === 'one' ? [edge.from.id] : edge.from.map(producer => producer.id);

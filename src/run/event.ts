@@ -16,10 +16,11 @@ export type RunEvent = {readonly at: number} & (
       readonly plan: Plan;
       readonly selected: readonly InstanceId[];
     }
-  /** A matrix was read from a file: these instances came in. */
+  /** Files that the plan waits for are there: cells of a matrix came in, or parameters that a stage chose. */
   | {
       readonly type: 'expanded';
-      readonly stage: string;
+      /** By the name of what made them: `best[optimizer=sam].best`. */
+      readonly files: readonly string[];
       readonly plan: Plan;
       readonly selected: readonly InstanceId[];
     }
@@ -58,7 +59,7 @@ export type RunEvent = {readonly at: number} & (
     }
   /** Something that people should know and that stops nothing: a damaged blob set aside, a second result for one key. */
   | {readonly type: 'notice'; readonly message: string; readonly id: InstanceId | null}
-  /** A matrix file that does not hold cells, a publish target in the way: mistakes that only a run can find. */
+  /** A file that gives no parameters, a publish target in the way: mistakes that only a run can find. */
   | {readonly type: 'diagnosed'; readonly diagnostics: readonly Diagnostic[]}
   /** The first Ctrl-C: what runs may finish; the second: what runs is stopped. */
   | {readonly type: 'stopping'; readonly how: 'draining' | 'killing'}

@@ -1,6 +1,7 @@
 // The plan as a graph: who needs whom. Linear to build; nothing of it changes afterwards.
 
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
+import {producersOf} from '../plan/plan-graph.ts';
 
 export class PlanGraph {
   readonly plan: Plan;
@@ -9,12 +10,8 @@ export class PlanGraph {
   constructor(plan: Plan) {
     this.plan = plan;
     for (const [order, instance] of plan.instances.entries()) {
-      const producers = new Set<InstanceId>();
-      for (const edge of Object.values(instance.inputs)) {
-        if (edge.kind === 'one') producers.add(edge.from.id);
-        else for (const from of edge.from) producers.add(from.id);
-      }
-      this.#nodes.set(instance.id, {instance, order, producers: [...producers], consumers: []});
+      const producers = producersOf(instance);
+      this.#nodes.set(instance.id, {instance, order, producers, consumers: []});
       for (const producer of producers) this.#node(producer).consumers.push(instance.id);
     }
   }

@@ -3,11 +3,10 @@
 
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import type {Result} from '../core/result.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
-import type {Cell} from '../stage/define.ts';
 import type {RunRecorder} from '../store/store.ts';
 import type {OutcomeCounts} from './event.ts';
+import type {PlanAgain} from './plan-reader.ts';
 
 /** What the machine can give to instances at once. */
 export interface Machine {
@@ -38,10 +37,8 @@ export interface Surroundings {
 
 export type FailureMode = 'keep-going' | 'fail-fast';
 
-/** The planner as a function: plans anew with the matrices that are known by now (stage → its cells). */
-export type Replan = (
-  matrices: ReadonlyMap<string, readonly Cell[]>,
-) => Result<ReplanAnswer, readonly Diagnostic[]> | Promise<Result<ReplanAnswer, readonly Diagnostic[]>>;
+/** The planner as a function: plans anew with the files that stages have made by now. */
+export type Replan = PlanAgain<ReplanAnswer>;
 
 export interface ReplanAnswer {
   readonly plan: Plan;
@@ -75,7 +72,7 @@ export interface RunSummary {
   readonly plan: Plan;
   readonly outcomes: ReadonlyMap<InstanceId, Outcome>;
   readonly counts: OutcomeCounts;
-  /** Mistakes that only the run could find: a matrix file that holds no cells, a publish target in the way. */
+  /** Mistakes that only the run could find: a file that gives no parameters, a publish target in the way. */
   readonly diagnostics: readonly Diagnostic[];
   /** True when it was stopped before everything was done. */
   readonly isStopped: boolean;
@@ -93,7 +90,7 @@ export interface Run {
 export type Prediction =
   | {readonly will: 'reuse'}
   | {readonly will: 'execute'; readonly stale: Staleness}
-  /** A producer of it executes first: equal bytes would leave it cached. */
-  | {readonly will: 'depend'; readonly on: InstanceId}
+  /** A producer of it executes first: equal bytes, or an equal choice of parameters, would leave it cached. */
+  | {readonly will: 'depend'; readonly on: InstanceId; readonly for: 'input' | 'choice'}
   /** It could not even start: a declared file is not there. */
   | {readonly will: 'fail'; readonly failure: StageFailure};

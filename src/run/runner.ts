@@ -4,12 +4,12 @@
 import {join} from 'node:path';
 import type {Outcome} from '../action/outcome.ts';
 import type {Executor} from '../exec/executor.ts';
-import type {InstanceId} from '../plan/plan.ts';
-import {ActionBuilder, type Made} from './action-builder.ts';
+import {ActionBuilder} from './action-builder.ts';
 import type {OutcomeCounts, RunEvent} from './event.ts';
+import {type Forecast, Forecaster, type ForecastRequest} from './forecast.ts';
 import {Publisher} from './publication.ts';
 import {Rebuilder} from './rebuilder.ts';
-import type {Prediction, Run, RunRequest, RunSummary, Surroundings} from './request.ts';
+import type {Run, RunRequest, RunSummary, Surroundings} from './request.ts';
 import {RunNews} from './run-news.ts';
 import {Sandboxes, sweepSandboxes} from './sandbox.ts';
 import {Scheduler} from './scheduler.ts';
@@ -20,9 +20,6 @@ export interface RunnerOptions {
   readonly executor: Executor;
   readonly surroundings: Surroundings;
 }
-
-/** What a prediction needs of a request. */
-export type PredictionRequest = Pick<RunRequest, 'plan' | 'selected' | 'forced' | 'device'>;
 
 export class Runner {
   readonly #options: RunnerOptions;
@@ -105,41 +102,10 @@ export class Runner {
   }
 
   /** What a run would do with each selected instance, found without executing or writing anything. */
-  async predict(request: PredictionRequest): Promise<ReadonlyMap<InstanceId, Prediction>> {
+  forecast(request: ForecastRequest): Promise<Forecast> {
     const {stores, surroundings} = this.#options;
     const rebuilder = new Rebuilder(stores, new ActionBuilder(stores, surroundings, request.device));
-    const made = new Map<InstanceId, Made>();
-    const predictions = new Map<InstanceId, Prediction>();
-    const madeBy = (id: InstanceId): Made => {
-      const found = made.get(id);
-      if (found === undefined) throw new Error(`Internal error: ${id} has no result`);
-      return found;
-    };
-    for (const instance of request.plan.instances) {
-      const {id} = instance;
-      const predict = (prediction: Prediction): void => {
-        if (request.selected.has(id)) predictions.set(id, prediction);
-      };
-      const producers = Object.values(instance.inputs).flatMap(edge =>
-        edge.kind === 'one' ? [edge.from] : edge.from,
-      );
-      const unsettled = producers.find(producer => !made.has(producer.id));
-      if (unsettled !== undefined) {
-        predict({will: 'depend', on: unsettled.id});
-        continue;
-      }
-      const isForced = request.selected.has(id) && request.forced.has(id);
-      const decision = await rebuilder.decide(instance, madeBy, isForced);
-      if (decision.will === 'reuse') {
-        made.set(id, {instance, result: decision.result});
-        predict({will: 'reuse'});
-      } else if (decision.will === 'execute') {
-        predict({will: 'execute', stale: decision.stale});
-      } else {
-        predict({will: 'fail', failure: decision.failure});
-      }
-    }
-    return predictions;
+    return new Forecaster(rebuilder, stores.blobs, request).forecast();
   }
 }
 

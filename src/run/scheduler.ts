@@ -5,13 +5,13 @@ import {setImmediate as turn} from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import type {InstanceId, PendingMatrix, Plan} from '../plan/plan.ts';
-import type {Cell} from '../stage/define.ts';
+import {type InstanceId, isOpen, type Plan} from '../plan/plan.ts';
 import type {Made} from './action-builder.ts';
 import {type Job, Launcher, type LauncherServices} from './launcher.ts';
-import {readCells} from './matrix-file.ts';
 import {PlanGraph} from './plan-graph.ts';
+import {PlanReader} from './plan-reader.ts';
 import type {Due, Rebuilder} from './rebuilder.ts';
+import type {ReplanAnswer} from './request.ts';
 import {type ResourceOptions, ResourceQueue} from './resource-queue.ts';
 import {demandOf, ResourcePool} from './resources.ts';
 import {Stop} from './stop.ts';
@@ -42,7 +42,11 @@ export class Scheduler {
   /** Settled without a result: the instance that is to blame. */
   readonly #blame = new Map<InstanceId, InstanceId>();
   readonly #outcomes = new Map<InstanceId, Outcome>();
-  readonly #matrices = new Map<string, readonly Cell[]>();
+  readonly #reader: PlanReader<ReplanAnswer>;
+  /** True when results came in since files for the plan were last looked for among them. */
+  #hasNews = false;
+  /** Whose producers are settled and whose parameters are not chosen yet. */
+  #unchosen: InstanceId[] = [];
   readonly #diagnostics: Diagnostic[] = [];
   readonly #ready: InstanceId[] = [];
   /** Instances that are queued, run, wait for another run or for their next try. */
@@ -66,6 +70,7 @@ export class Scheduler {
       },
     });
     this.#graph = new PlanGraph(request.plan);
+    this.#reader = new PlanReader(services.stores.blobs, request.replan);
     this.#launcher = new Launcher(services, pool, this.#stop, {
       instance: id => this.#graph.instance(id),
       enqueue: job => this.#enqueue(job),
@@ -139,7 +144,7 @@ export class Scheduler {
         this.#isWalking = false;
         this.#queue.start();
         // Something may have become ready since the last look.
-        if (this.#ready.length > 0) this.#walk();
+        if (this.#ready.length > 0 || this.#hasNews) this.#walk();
         else this.#checkDone();
       },
       error => this.#onBug(error),
@@ -149,19 +154,24 @@ export class Scheduler {
   async #walkOn(): Promise<void> {
     this.#services.actions.forgetFiles();
     let since = performance.now();
-    for (let at = 0; at < this.#ready.length; at++) {
-      const id = this.#ready[at];
-      if (id !== undefined) await this.#consider(id);
-      if (performance.now() - since > WALK_MS) {
-        await turn();
-        since = performance.now();
+    do {
+      for (let at = 0; at < this.#ready.length; at++) {
+        const id = this.#ready[at];
+        if (id !== undefined) await this.#consider(id);
+        if (performance.now() - since > WALK_MS) {
+          await turn();
+          since = performance.now();
+        }
       }
-    }
-    this.#ready.length = 0;
+      this.#ready.length = 0;
+      // Only here, and so never twice at once: whatever several results gave makes one new plan.
+      await this.#readFiles();
+    } while (this.#ready.length > 0);
   }
 
   #checkDone(): void {
-    if (this.#open === 0 && !this.#isWalking && this.#ready.length === 0) this.#onDone();
+    const isIdle = this.#open === 0 && !this.#isWalking;
+    if (isIdle && this.#ready.length === 0 && !this.#hasNews) this.#onDone();
   }
 
   async #consider(id: InstanceId): Promise<void> {
@@ -173,6 +183,7 @@ export class Scheduler {
     // What is left without an outcome counts as cancelled in the end.
     if (this.#stop.isStopping) return;
     const instance = this.#graph.instance(id);
+    if (isOpen(instance)) return void this.#unchosen.push(id);
     const isSelected = this.#selected.has(id);
     const decision = await rebuilder.decide(instance, this.#madeBy, isSelected && request.forced.has(id));
     switch (decision.will) {
@@ -242,7 +253,7 @@ export class Scheduler {
     this.#walk();
   }
 
-  /** Gives an instance its outcome, publishes, expands what hung on it, and lets its consumers go on. */
+  /** Gives an instance its outcome, publishes, and lets its consumers go on. */
   async #settle(id: InstanceId, outcome: Outcome): Promise<void> {
     const {news, request} = this.#services;
     const instance = this.#graph.instance(id);
@@ -251,6 +262,7 @@ export class Scheduler {
       case 'executed':
       case 'cached':
         this.#made.set(id, {instance, result: outcome.result});
+        this.#hasNews = true;
         break;
       case 'failed':
         this.#blame.set(id, id);
@@ -269,9 +281,6 @@ export class Scheduler {
     } else if (outcome.status === 'failed' && this.#needed.has(id)) {
       news.notice(`${id} is needed and cannot be had`, id);
     }
-    if (this.#made.has(id)) {
-      for (const pending of this.plan.pending) if (pending.from.id === id) await this.#expand(pending);
-    }
     if (outcome.status === 'cancelled') return;
     this.#told.add(id);
     for (const consumer of this.#graph.consumers(id)) {
@@ -282,29 +291,35 @@ export class Scheduler {
     }
   }
 
-  /** The file with a matrix is there: plan anew and go on with the larger plan. */
-  async #expand(pending: PendingMatrix): Promise<void> {
-    const {stage, from} = pending;
-    if (this.#matrices.has(stage)) return;
-    const {stores, request, news} = this.#services;
-    const cells = readCells(stores.blobs, stage, from, this.#madeBy(from.id).result);
-    const answer = cells.ok
-      ? await request.replan(new Map([...this.#matrices, [stage, cells.value]]))
-      : cells;
-    if (!answer.ok) {
-      this.#diagnostics.push(...answer.error);
-      news.emit({type: 'diagnosed', diagnostics: answer.error});
-      return;
+  /** Goes on with a larger plan where files are there that it waits for; settles what they leave without parameters. */
+  async #readFiles(): Promise<void> {
+    while (this.#hasNews) {
+      this.#hasNews = false;
+      const {planned, mistakes} = await this.#reader.read(this.plan, id => this.#made.get(id)?.result);
+      if (mistakes.length > 0) {
+        this.#diagnostics.push(...mistakes);
+        this.#services.news.emit({type: 'diagnosed', diagnostics: mistakes});
+      }
+      if (!planned) continue;
+      this.#adopt(planned.answer, planned.files);
+      // Another matrix may hang on a file that is there already.
+      this.#hasNews = true;
     }
-    if (cells.ok) this.#matrices.set(stage, cells.value);
-    const {plan, selected} = answer.value;
+    const unchosen = this.#unchosen;
+    this.#unchosen = [];
+    for (const id of unchosen) {
+      const refused = this.#graph.instance(id).choosers.find(({gives}) => gives === null);
+      if (refused === undefined) this.#ready.push(id);
+      else await this.#settle(id, {status: 'skipped', because: refused.from.id});
+    }
+  }
+
+  #adopt({plan, selected}: ReplanAnswer, files: readonly string[]): void {
     this.#graph = new PlanGraph(plan);
     this.#selected = selected;
     this.#concerned = this.#concern();
     this.#paths = undefined;
-    news.emit({type: 'expanded', stage, plan, selected: [...selected]});
+    this.#services.news.emit({type: 'expanded', files, plan, selected: [...selected]});
     for (const instance of plan.instances) this.#enter(instance.id);
-    // Several matrices may hang on one file, or on one that is there already.
-    for (const next of plan.pending) if (this.#made.has(next.from.id)) await this.#expand(next);
   }
 }

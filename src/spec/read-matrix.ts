@@ -86,7 +86,8 @@ function readAxis(name: Located<string>, node: Node, report: Report): ScalarNode
   return bad || !values.every(value => value !== null) ? null : distinct(name.value, values, report);
 }
 
-function readAxisValue(axis: string, node: Node, report: Report): ScalarNode | null {
+/** One value of an axis, also of one in a file. */
+export function readAxisValue(axis: string, node: Node, report: Report): ScalarNode | null {
   if (node.kind !== 'scalar') {
     const hint = 'give each choice a name, and let the stage know what it means';
     return expected(`a number, text, true, false or null as value of the axis ${axis}`, node, report, hint);

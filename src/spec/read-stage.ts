@@ -12,7 +12,6 @@ import {
   isMeant,
   knownEntries,
   missingKey,
-  namedEntries,
   quoteHint,
   type Report,
 } from './fields.ts';
@@ -21,7 +20,8 @@ import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quan
 import {readInputs} from './read-inputs.ts';
 import {readMatrix} from './read-matrix.ts';
 import {readOutputs, readProjectPaths, readPublish} from './read-outputs.ts';
-import type {StageSpec, ValueSpec, WorkSpec} from './spec.ts';
+import {NO_VALUES, readValues} from './read-values.ts';
+import type {StageSpec, WorkSpec} from './spec.ts';
 import type {Entry, MapNode, Node} from './tree.ts';
 
 /** Every key of a stage, in the order of the manual. */
@@ -68,7 +68,7 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     about: read('about', '', (node, to) => asText(node, 'text', to, quoteHint(node))?.value ?? null),
     work: readWork(name.span, map, keys, report),
     inputs: read<StageSpec['inputs']>('in', new Map(), readInputs),
-    values: read<StageSpec['values']>('with', new Map(), readValues),
+    ...read('with', NO_VALUES, readValues),
     matrix: read<StageSpec['matrix']>('matrix', {kind: 'none'}, readMatrix),
     files: read('files', [], (node, to) => readProjectPaths(node, 'files', to)),
     outputs: read('out', null, readOutputs),
@@ -134,12 +134,6 @@ function readWork(
   }
   const module = asText(uses.value, 'the name or path of a stage module', report);
   return module && {kind: 'module', uses: module};
-}
-
-function readValues(node: Node, report: Report): ReadonlyMap<string, ValueSpec> {
-  const map = asMap(node, 'a map from parameter to value', report);
-  const entries = map ? namedEntries(map, 'a parameter', report) : [];
-  return new Map(entries.map(({key, value}) => [key.value, {name: key, node: value}]));
 }
 
 function readEnvironment(node: Node, report: Report): Located<string>[] {

@@ -92,7 +92,7 @@ function unknown(span: Span, path: readonly string[], step: string, at: Node): D
 }
 
 /** The value as it stands where it is used; it remembers where it was written. */
-function moved(node: Node, span: Span): Node {
+export function moved(node: Node, span: Span): Node {
   const placed = {span, origin: node.origin ?? node.span};
   switch (node.kind) {
     case 'scalar':

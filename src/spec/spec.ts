@@ -28,6 +28,8 @@ export interface StageSpec {
   readonly inputs: ReadonlyMap<string, InputSpec>;
   /** `with`, by parameter. */
   readonly values: ReadonlyMap<string, ValueSpec>;
+  /** `with: {from: …}`: files whose JSON objects give parameters. */
+  readonly choosers: readonly Located<Reference>[];
   readonly matrix: MatrixSpec;
   readonly files: readonly Located<string>[];
   /** `null` where nothing is said. */
@@ -100,4 +102,5 @@ export function* referencesOf(stage: StageSpec): Generator<Located<Reference>> {
     if (input.kind === 'one') yield input.from;
     else for (const item of input.items) yield item.from;
   }
+  yield* stage.choosers;
 }

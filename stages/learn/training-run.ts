@@ -1,5 +1,5 @@
-// One training from files to files: a data set, perhaps chosen parameters and an augmentation policy, to weights,
-// curve, predictions and summary. The heavy packages are loaded here, so this file is only imported when it runs.
+// One training from files to files: a data set and perhaps an augmentation policy, to weights, curve, predictions and
+// summary. The heavy packages are loaded here, so this file is only imported when it runs.
 
 import {createHash} from 'node:crypto';
 import {readFile, writeFile} from 'node:fs/promises';
@@ -13,7 +13,7 @@ import {readCheckpoint, writeCheckpoint} from './checkpoint.ts';
 import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
 import {plainGradient} from './gradients/rule.ts';
-import {type Hyperparameters, hyperparameters} from './hyperparameters.ts';
+import type {Hyperparameters} from './hyperparameters.ts';
 import {inferenceModel} from './inference-model.ts';
 import {type TrainingResult, train} from './loop.ts';
 import type {Predictions} from './metrics.ts';
@@ -25,7 +25,6 @@ export interface TrainingRun {
   readonly params: Hyperparameters;
   /** Paths of the inputs. */
   readonly dataset: string;
-  readonly chosen: string | undefined;
   readonly policy: string | undefined;
   readonly outputs: {
     readonly weights: string;
@@ -45,9 +44,8 @@ export interface TrainingRun {
 
 /** @throws StageError for mistakes in the inputs; RangeError for parameters that do not fit them. */
 export async function runTraining(run: TrainingRun): Promise<void> {
-  const {metric, log, outputs, signal} = run;
+  const {params, metric, log, outputs, signal} = run;
   const dataset = decodeDataset(await readFile(run.dataset), run.dataset);
-  const params = await withChosen(run.params, run.chosen, log);
   const policy = await policyFrom(params, run.policy);
   const resolved = resolvePublished(params, dataset.name);
   const assembly = fitted(() => assemble(params, resolved, policy, dataset));
@@ -103,36 +101,6 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   };
   await writeFile(outputs.summary, `${JSON.stringify(summary, null, 2)}\n`);
   if (result.diverged) log(`diverged in epoch ${result.curve.length}: a loss was not finite`);
-}
-
-/** The chosen parameters over those given. The seed is never chosen: a study repeats a choice with its own seeds. */
-async function withChosen(
-  params: Hyperparameters,
-  path: string | undefined,
-  log: (line: string) => void,
-): Promise<Hyperparameters> {
-  if (path === undefined) return params;
-  const file = z.object({parameters: z.record(z.string(), z.unknown())}).safeParse(await readJson(path));
-  if (!file.success) {
-    throw new StageError(`${path}: expected {"parameters": {…}}`, 'Give the output of the stage select.');
-  }
-  const {seed: _, ...chosen} = file.data.parameters;
-  const unknown = Object.keys(chosen).filter(name => !Object.hasOwn(params, name));
-  if (unknown.length > 0) {
-    throw new StageError(`${path}: expected parameters of train, got ${unknown.join(', ')}`);
-  }
-  const merged = hyperparameters.safeParse({...params, ...chosen});
-  if (!merged.success) {
-    throw new StageError(
-      `${path}: ${merged.error.issues.map(({path, message}) => `${path.join('.')}: ${message}`).join('; ')}`,
-    );
-  }
-  log(
-    `chosen: ${Object.entries(chosen)
-      .map(([name, value]) => `${name} ${String(value)}`)
-      .join(', ')}`,
-  );
-  return merged.data;
 }
 
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {

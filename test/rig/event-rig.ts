@@ -24,6 +24,7 @@ export function instance(
     cell,
     work: {kind: 'shell', command: 'true', code: []},
     params: {...cell},
+    choosers: [],
     inputs: from.length === 0 ? {} : {data: {kind: 'each', from: from.map(id => ({id, output: null}))}},
     files: [],
     outputs: {},

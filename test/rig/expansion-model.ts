@@ -19,12 +19,15 @@ export interface ModelStage {
   /** `null` for a stage without a matrix. */
   readonly products: readonly ModelProduct[] | null;
   readonly inputs: readonly ModelInput[];
+  /** Stages that choose parameters: for axes, they are single inputs. */
+  readonly choosers: readonly string[];
 }
 
 export interface ModelInstance {
   readonly cell: Cell;
   /** Positions of producers among the instances of their stages, by input. */
   readonly inputs: readonly (readonly {readonly from: string; readonly index: number}[])[];
+  readonly choosers: readonly {readonly from: string; readonly index: number}[];
 }
 interface Expanded {
   readonly instances: readonly ModelInstance[];
@@ -54,8 +57,10 @@ export function expand(stages: readonly ModelStage[]): Expansion {
   return {stages: new Map([...done].map(([name, {instances}]) => [name, instances])), mistakes};
 }
 
-const namesOf = ({inputs}: ModelStage): string[] =>
-  inputs.flatMap(input => (input.kind === 'list' ? input.items.map(({from}) => from) : [input.from]));
+const namesOf = ({inputs, choosers}: ModelStage): string[] => [
+  ...inputs.flatMap(input => (input.kind === 'list' ? input.items.map(({from}) => from) : [input.from])),
+  ...choosers,
+];
 
 function union(products: readonly ModelProduct[], mistakes: Set<string>): Cell[] {
   const cells: Cell[] = [];
@@ -97,7 +102,8 @@ function instancesOf(
 ): Expanded {
   const expandedOf = (name: string): Expanded => done.get(name) ?? {instances: [], axes: new Set()};
   const ownAxes = new Set(cells.flatMap(cell => Object.keys(cell)));
-  const singles = stage.inputs.flatMap(input => (input.kind === 'one' ? [input.from] : []));
+  const inputs = stage.inputs.flatMap(input => (input.kind === 'one' ? [input.from] : []));
+  const singles = [...inputs, ...stage.choosers];
   const axes = new Set([...singles.flatMap(name => [...expandedOf(name).axes]), ...ownAxes]);
   let rows: {parts: readonly Part[]; picks: readonly number[]}[] = [{parts: [], picks: []}];
   for (const name of singles) {
@@ -125,7 +131,7 @@ function instancesOf(
           return producer.instances.flatMap((other, index) => (isMet(other.cell) ? [index] : []));
         };
         let single = 0;
-        const inputs = stage.inputs.map(input => {
+        const taken = stage.inputs.map(input => {
           if (input.kind === 'one') return [{from: input.from, index: row.picks[single++] ?? -1}];
           const items = input.kind === 'list' ? input.items : [input];
           return items.flatMap(item => {
@@ -135,7 +141,8 @@ function instancesOf(
             return found.map(index => ({from: item.from, index}));
           });
         });
-        return {cell, inputs};
+        const choosers = stage.choosers.map(from => ({from, index: row.picks[single++] ?? -1}));
+        return {cell, inputs: taken, choosers};
       }),
   );
   return {instances, axes};

@@ -40,6 +40,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     cell,
     work: {kind: 'module', uses: stage, path: `/study/stages/${stage}.ts`, usesDevice: false},
     params: {...params, ...cell},
+    choosers: [],
     inputs,
     files: [],
     outputs: Object.fromEntries(outputs.map(name => [name, {kind: 'file', path: name}])),

@@ -2,6 +2,7 @@
 // text → spec → plan.
 
 import {type Diagnostic, renderDiagnostic} from '../../src/core/diagnostic.ts';
+import {digestBytes} from '../../src/core/digest.ts';
 import {err, ok, type Result} from '../../src/core/result.ts';
 import {
   type Catalogue,
@@ -10,7 +11,8 @@ import {
   unknownStageModule,
 } from '../../src/plan/catalogue.ts';
 import type {Plan} from '../../src/plan/plan.ts';
-import {type Matrices, type ProjectFiles, planPipeline} from '../../src/plan/planner.ts';
+import type {PlanFiles} from '../../src/plan/plan-files.ts';
+import {type ProjectFiles, planPipeline} from '../../src/plan/planner.ts';
 import {type ReadOptions, readPipeline} from '../../src/spec/read-pipeline.ts';
 import {defineStage, z} from '../../src/stage/define.ts';
 
@@ -55,7 +57,7 @@ export const declarations: Readonly<Record<string, StageDeclaration>> = {
         message: 'expected milestones before the last epoch',
         path: ['milestones'],
       }),
-    inputs: {data: 'one', hyperparameters: 'optional'},
+    inputs: {data: 'one', warm: 'optional'},
     outputs: {weights: 'file', curve: {kind: 'file', name: 'curve.csv'}},
     usesDevice: true,
     run,
@@ -99,16 +101,25 @@ export const project: ProjectFiles = {exists: path => !path.includes('missing')}
 export async function planText(
   text: string,
   options: ReadOptions = {},
-  matrices?: Matrices,
+  files?: PlanFiles,
 ): Promise<Result<Plan, readonly Diagnostic[]>> {
   const spec = await readPipeline({path: 'pipelines/test.yaml', text}, options);
   if (!spec.ok) return spec;
-  return planPipeline(spec.value, await loadStages(spec.value, catalogue), project, matrices);
+  return planPipeline(spec.value, await loadStages(spec.value, catalogue), project, files);
 }
 
+/** Files that stages made, by the names of their producers. */
+export const filesOf = (contents: Readonly<Record<string, unknown>>): PlanFiles =>
+  new Map(
+    Object.entries(contents).map(([name, content]) => {
+      const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2);
+      return [name, {digest: digestBytes(text), text}];
+    }),
+  );
+
 /** The plan of a text without mistakes; fails with the mistakes drawn. */
-export async function mustPlan(text: string, options?: ReadOptions, matrices?: Matrices): Promise<Plan> {
-  const plan = await planText(text, options, matrices);
+export async function mustPlan(text: string, options?: ReadOptions, files?: PlanFiles): Promise<Plan> {
+  const plan = await planText(text, options, files);
   if (!plan.ok) throw new Error(drawAll(plan.error));
   return plan.value;
 }
@@ -162,9 +173,9 @@ stages:
 
   train:
     uses: train
-    in: {data: preprocess, hyperparameters: best}
+    in: {data: preprocess}
     matrix: {seed: "\${seeds}"}
-    with: {model: simple-nn, epochs: "\${epochs}"}
+    with: {from: best, model: simple-nn, epochs: "\${epochs}"}
     resources: {gpu: optional}
     timeout: 6h
 

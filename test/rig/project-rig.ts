@@ -11,9 +11,9 @@ import {openPlanner} from '../../src/cli/planner.ts';
 import type {Shell} from '../../src/cli/shell.ts';
 import {surroundingsOf} from '../../src/cli/surroundings.ts';
 import {openWorkspace, type Workspace} from '../../src/cli/workspace.ts';
-import type {Json} from '../../src/core/json.ts';
 import {ProcessExecutor} from '../../src/exec/process-executor.ts';
 import type {Plan} from '../../src/plan/plan.ts';
+import {NO_FILES} from '../../src/plan/plan-files.ts';
 import type {RunEvent} from '../../src/run/event.ts';
 import type {FailureMode, Machine, Run, RunSummary} from '../../src/run/request.ts';
 import {Runner} from '../../src/run/runner.ts';
@@ -155,8 +155,8 @@ export class Session implements AsyncDisposable {
         run,
         plan,
         selected: select(plan),
-        replan: async matrices => {
-          const answer = await replan(matrices);
+        replan: files => {
+          const answer = replan(files);
           return answer.ok ? {ok: true, value: {plan: answer.value, selected: select(answer.value)}} : answer;
         },
         mode: options.mode ?? 'keep-going',
@@ -223,10 +223,9 @@ export class Session implements AsyncDisposable {
         folders: {project: this.#rig.project, packageRoot},
         trees: {get: () => undefined, set: () => undefined},
       });
-      const planned = await planWith(new Map());
+      const planned = planWith(NO_FILES);
       if (!planned.ok) throw new UserMistakes(planned.error);
-      const replan = (matrices: ReadonlyMap<string, Json>): ReturnType<typeof planWith> => planWith(matrices);
-      return {plan: planned.value, replan};
+      return {plan: planned.value, replan: planWith};
     } catch (error) {
       if (error instanceof UserMistakes) throw new Error(drawAll(error.diagnostics));
       throw error;

@@ -113,19 +113,6 @@ test('divergence is a result: diverged is 1, nothing crashes, and no accuracy is
   assert.equal(jsonOf(run, 'summary').metrics.diverged, 1);
 });
 
-test('chosen hyper-parameters replace those given, but never the seed', async () => {
-  const hyperparameters = fileInput('best.json', {
-    parameters: {optimizer: 'sam', lr: 0.05, rho: 0.02, seed: 9},
-  });
-  const chosen = await runStage(train, {...small, seed: 3}, {inputs: {data, hyperparameters}});
-  const given = await runStage(
-    train,
-    {...small, optimizer: 'sam', lr: 0.05, rho: 0.02, seed: 3},
-    {inputs: {data}},
-  );
-  assert.deepEqual(digests(chosen), digests(given));
-});
-
 test('rho 0 and a base optimizer end in the same weights', async () => {
   const plain = await runStage(train, {...small, optimizer: 'sgd'}, {inputs: {data}});
   const sharp = await runStage(train, {...small, optimizer: 'sam', rho: 0}, {inputs: {data}});
@@ -135,13 +122,6 @@ test('rho 0 and a base optimizer end in the same weights', async () => {
 
 test('mistakes in the inputs are told with what was expected', async () => {
   const refusals: readonly [Readonly<Record<string, unknown>>, Record<string, StageInput>, RegExp][] = [
-    [
-      small,
-      {hyperparameters: fileInput('best.json', {parameters: {rate: 1}})},
-      /expected parameters of train, got rate/,
-    ],
-    [small, {hyperparameters: fileInput('best.json', {best: 1})}, /expected \{"parameters": \{…\}\}/],
-    [small, {hyperparameters: fileInput('best.json', {parameters: {lr: -1}})}, /lr: .*0/],
     [small, {augmentation: fileInput('policy.json', {flip: 1})}, /expected \{"policy": \{…\}\}/],
     [
       {...small, augmentation: 'basic'},

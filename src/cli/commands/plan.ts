@@ -1,9 +1,11 @@
 // `pipe plan`: what a run would do and why, found without executing anything; and `pipe run --dry-run`.
 
 import type {Json} from '../../core/json.ts';
+import type {Plan} from '../../plan/plan.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Predictions, predictionLines, reasonOf} from '../../report/prediction-lines.ts';
-import {EXIT, type ExitCode} from '../exit.ts';
+import type {Forecast} from '../../run/forecast.ts';
+import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
@@ -12,10 +14,11 @@ import {print, printJson} from '../surroundings.ts';
 /** Exit code 10 where something would run, or where that is known only when matrix files are there. */
 export async function plan(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
-  const predictions = await predict(shell, pipeline, options);
-  const isWork =
-    pipeline.plan.pending.length > 0 || [...predictions.values()].some(({will}) => will !== 'reuse');
-  show(shell, pipeline, predictions, options);
+  const forecast = await foresee(shell, pipeline, options);
+  if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
+  const {plan: whole, predictions} = forecast;
+  const isWork = whole.pending.length > 0 || [...predictions.values()].some(({will}) => will !== 'reuse');
+  show(shell, whole, predictions, options);
   return isWork ? EXIT.work : EXIT.ok;
 }
 
@@ -25,19 +28,19 @@ export async function dryRun(shell: Shell, invocation: Invocation): Promise<Exit
   return code === EXIT.work ? EXIT.ok : code;
 }
 
-export async function predict(shell: Shell, pipeline: Pipeline, options: Options): Promise<Predictions> {
+/** What a run would do, and the plan as far as results that are there unfold it. */
+export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Forecast> {
   const {runner, close} = openRunner(shell, pipeline, options);
   try {
-    const {selected, forced} = chooseInstances(pipeline, options);
     const device = deviceOf(pipeline, options);
-    return await runner.predict({plan: pipeline.plan, selected, forced, device});
+    return await runner.forecast({plan: pipeline.plan, ...chooseInstances(pipeline, options), device});
   } finally {
     pipeline.workspace.files.save();
     await close();
   }
 }
 
-function show({outside}: Shell, {plan}: Pipeline, predictions: Predictions, options: Options): void {
+function show({outside}: Shell, plan: Plan, predictions: Predictions, options: Options): void {
   if (options.json) {
     printJson(outside, {
       pipeline: plan.pipeline,

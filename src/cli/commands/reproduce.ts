@@ -39,8 +39,8 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
       ...original,
       workspace,
       plan: withoutPublishing(original.plan),
-      async replan(matrices) {
-        const planned = await original.replan(matrices);
+      async replan(files) {
+        const planned = await original.replan(files);
         return planned.ok ? ok(withoutPublishing(planned.value)) : planned;
       },
     };

@@ -4,6 +4,7 @@ import type {Action, ActionInput, Artifact} from '../../action/action.ts';
 import {type Digest, shortDigest} from '../../core/digest.ts';
 import type {Json} from '../../core/json.ts';
 import type {Instance} from '../../plan/plan.ts';
+import {producersIn} from '../../plan/plan-graph.ts';
 import {
   formatBytes,
   formatDuration,
@@ -151,7 +152,7 @@ function drawInstance(
 
 function inputRows(instance: Instance, action: Action | undefined, palette: Palette): [string, string][] {
   return Object.entries(instance.inputs).map(([name, edge]) => {
-    const producers = edge.kind === 'one' ? [edge.from] : edge.from;
+    const producers = producersIn(edge);
     const named = producers.slice(0, 3).map(({id, output}) => (output === null ? id : `${id}.${output}`));
     const more = producers.length > named.length ? `, … (${producers.length} in all)` : '';
     const content = action?.inputs[name];
@@ -224,7 +225,7 @@ function instanceJson({plan}: Pipeline, instance: Instance, known: Known | undef
     inputs: Object.fromEntries(
       Object.entries(instance.inputs).map(([name, edge]) => [
         name,
-        (edge.kind === 'one' ? [edge.from] : edge.from).map(({id, output}) => ({id, output})),
+        producersIn(edge).map(({id, output}) => ({id, output})),
       ]),
     ),
     status: known?.last.status ?? 'never-run',

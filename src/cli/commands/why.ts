@@ -3,23 +3,27 @@
 import {describeChange, explainStaleness} from '../../action/explain.ts';
 import type {Json} from '../../core/json.ts';
 import type {Instance, InstanceId} from '../../plan/plan.ts';
+import {producersOf} from '../../plan/plan-graph.ts';
 import {describeFailure} from '../../report/failure.ts';
 import {formatTime} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Predictions, reasonOf} from '../../report/prediction-lines.ts';
-import {EXIT, type ExitCode} from '../exit.ts';
+import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {findInstances} from '../results.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
-import {predict} from './plan.ts';
+import {foresee} from './plan.ts';
 
 export async function why(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const {outside} = shell;
-  const pipeline = await openPipeline(shell, args, options);
-  const asked = findInstances(pipeline.plan, pipeline.chosen.rest);
-  const everything = {...pipeline, chosen: {...pipeline.chosen, rest: []}};
-  const predictions = await predict(shell, everything, {...options, force: false});
+  const opened = await openPipeline(shell, args, options);
+  const everything = {...opened, chosen: {...opened.chosen, rest: []}};
+  const forecast = await foresee(shell, everything, {...options, force: false});
+  if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
+  const {plan, predictions} = forecast;
+  const pipeline = {...opened, plan};
+  const asked = findInstances(plan, opened.chosen.rest);
   if (options.json) {
     printJson(
       outside,
@@ -65,7 +69,11 @@ function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, p
         const found = predictions.get(cause as InstanceId);
         return `    ${cause}: ${reasonOf(found)}`;
       });
-      const head = `${palette.warning('?')} ${name} ${palette.warning('runs if what it reads changes')}; first`;
+      const when =
+        prediction.for === 'choice'
+          ? `runs once ${prediction.on} has chosen its parameters`
+          : 'runs if what it reads changes';
+      const head = `${palette.warning('?')} ${name} ${palette.warning(when)}; first`;
       return [head, ...causes];
     }
     case 'fail':
@@ -86,14 +94,13 @@ function causesOf({plan}: Pipeline, id: InstanceId, predictions: Predictions): s
   const seen = new Set<InstanceId>();
   const causes: InstanceId[] = [];
   const visit = (at: InstanceId): void => {
-    for (const edge of Object.values(byId.get(at)?.inputs ?? {})) {
-      for (const {id: producer} of edge.kind === 'one' ? [edge.from] : edge.from) {
-        if (seen.has(producer)) continue;
-        seen.add(producer);
-        const will = predictions.get(producer)?.will;
-        if (will === 'execute' || will === 'fail') causes.push(producer);
-        else if (will === 'depend') visit(producer);
-      }
+    const instance = byId.get(at);
+    for (const producer of instance ? producersOf(instance) : []) {
+      if (seen.has(producer)) continue;
+      seen.add(producer);
+      const will = predictions.get(producer)?.will;
+      if (will === 'execute' || will === 'fail') causes.push(producer);
+      else if (will === 'depend') visit(producer);
     }
   };
   if (predictions.get(id)?.will === 'depend') visit(id);

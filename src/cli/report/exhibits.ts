@@ -4,6 +4,7 @@
 import {readFileSync} from 'node:fs';
 import {basename, extname, join} from 'node:path';
 import {type Digest, digestBytes} from '../../core/digest.ts';
+import {producersOf} from '../../plan/plan-graph.ts';
 import {formatBytes} from '../../report/format.ts';
 import type {DocumentFacts, InstanceFacts, PageFacts, PictureFacts} from '../../report/page/facts.ts';
 import type {Workspace} from '../workspace.ts';
@@ -57,13 +58,7 @@ export function gatherExhibits(workspace: Workspace, instances: readonly Instanc
 
 /** Instances that nothing takes as an input. */
 function lastOf(instances: readonly InstanceFacts[]): InstanceFacts[] {
-  const taken = new Set(
-    instances.flatMap(({instance}) =>
-      Object.values(instance.inputs).flatMap(edge =>
-        edge.kind === 'one' ? [edge.from.id] : edge.from.map(({id}) => id),
-      ),
-    ),
-  );
+  const taken = new Set(instances.flatMap(({instance}) => producersOf(instance)));
   return instances.filter(({instance}) => !taken.has(instance.id));
 }
 

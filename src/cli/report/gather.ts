@@ -8,7 +8,7 @@ import type {Plan} from '../../plan/plan.ts';
 import type {CodeFacts, InstanceFacts, PageFacts} from '../../report/page/facts.ts';
 import {plainLog} from '../../report/page/html.ts';
 import {graphOf} from '../../report/stage-graph.ts';
-import type {Cell} from '../../stage/define.ts';
+import {PlanReader} from '../../run/plan-reader.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {UserMistakes} from '../exit.ts';
 import type {Pipeline} from '../pipeline.ts';
@@ -43,23 +43,14 @@ export async function gatherFacts(shell: Shell, pipeline: Pipeline, options: Opt
   };
 }
 
-/** The plan with every matrix that a stage has made; one that cannot be read stays pending. */
+/** The plan with every cell and parameter that last results have chosen; what cannot be read stays open. */
 async function wholePlan({workspace, plan, replan}: Pipeline): Promise<Plan> {
-  if (plan.pending.length === 0) return plan;
-  const {readCells} = await import('../../run/matrix-file.ts');
-  const matrices = new Map<string, readonly Cell[]>();
+  const reader = new PlanReader(workspace.blobs, replan);
   let whole = plan;
   for (;;) {
-    const known = matrices.size;
-    for (const {stage, from} of whole.pending) {
-      const result = workspace.ledger.last(plan.pipeline, from.id)?.result;
-      const cells = result === undefined ? undefined : readCells(workspace.blobs, stage, from, result);
-      if (cells?.ok) matrices.set(stage, cells.value);
-    }
-    if (matrices.size === known) return whole;
-    const planned = await replan(matrices);
-    if (!planned.ok) throw new UserMistakes(planned.error);
-    whole = planned.value;
+    const {planned} = await reader.read(whole, id => workspace.ledger.last(plan.pipeline, id)?.result);
+    if (!planned) return whole;
+    whole = planned.answer;
   }
 }
 

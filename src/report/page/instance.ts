@@ -4,6 +4,7 @@ import type {Action, ActionInput, ActionWork, Artifact} from '../../action/actio
 import {shortDigest} from '../../core/digest.ts';
 import type {Json} from '../../core/json.ts';
 import type {InputEdge, Producer} from '../../plan/plan.ts';
+import {producersIn} from '../../plan/plan-graph.ts';
 import {quoteArgument} from '../failure.ts';
 import {formatBytes, formatDuration, formatNumber, formatValue, plural} from '../format.ts';
 import {type Anchors, codeAnchor} from './anchors.ts';
@@ -96,7 +97,7 @@ function block(title: string, rows: readonly (readonly [Inlay, Inlay])[], kind =
 }
 
 function renderInput(edge: InputEdge, content: ActionInput | undefined, anchors: Anchors): Html {
-  const producers = edge.kind === 'one' ? [edge.from] : edge.from;
+  const producers = producersIn(edge);
   const contents = content === undefined ? [] : content.kind === 'one' ? [content.content] : content.contents;
   const items = producers.map((producer, index) =>
     renderProducer(producer, Object.values(contents[index]?.outputs ?? {}), anchors),

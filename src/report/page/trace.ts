@@ -3,6 +3,7 @@
 // table was made from and that agree with the row. What is not found is not linked: no guess is shown as a source.
 
 import type {InstanceId} from '../../plan/plan.ts';
+import {producersOf} from '../../plan/plan-graph.ts';
 import type {InstanceFacts} from './facts.ts';
 
 export interface Source {
@@ -45,9 +46,8 @@ function ancestorsOf(id: InstanceId, instances: ReadonlyMap<InstanceId, Instance
   const seen = new Set<InstanceId>([id]);
   // A set may grow while it is iterated.
   for (const next of seen) {
-    for (const edge of Object.values(instances.get(next)?.instance.inputs ?? {})) {
-      for (const {id: producer} of edge.kind === 'one' ? [edge.from] : edge.from) seen.add(producer);
-    }
+    const instance = instances.get(next)?.instance;
+    for (const producer of instance ? producersOf(instance) : []) seen.add(producer);
   }
   return [...instances.values()].filter(({instance}) => seen.has(instance.id) && instance.id !== id);
 }

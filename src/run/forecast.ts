@@ -1,0 +1,96 @@
+// What a run would do with each instance, found without executing or writing anything. The plan unfolds on the way, as
+// far as results that are there give its cells and parameters.
+
+import type {Diagnostic} from '../core/diagnostic.ts';
+import type {Instance, InstanceId, Plan, Producer} from '../plan/plan.ts';
+import {producerName} from '../plan/plan-files.ts';
+import {producersOf} from '../plan/plan-graph.ts';
+import type {BlobStore} from '../store/store.ts';
+import type {Made} from './action-builder.ts';
+import {PlanReader} from './plan-reader.ts';
+import type {Rebuilder} from './rebuilder.ts';
+import type {Prediction, RunRequest} from './request.ts';
+
+/** What a forecast needs of a request. */
+export type ForecastRequest = Pick<RunRequest, 'plan' | 'selected' | 'forced' | 'device' | 'replan'>;
+
+export interface Forecast {
+  /** The plan with every cell and parameter that results which are there have chosen. */
+  readonly plan: Plan;
+  /** What would become of each selected instance. */
+  readonly predictions: ReadonlyMap<InstanceId, Prediction>;
+  /** What is wrong with files that the plan reads. */
+  readonly mistakes: readonly Diagnostic[];
+}
+
+const awaitedBy = ({choosers}: Instance): Producer | undefined =>
+  choosers.find(({gives}) => gives === null)?.from;
+
+export class Forecaster {
+  readonly #rebuilder: Rebuilder;
+  readonly #reader: PlanReader<{readonly plan: Plan; readonly selected: ReadonlySet<InstanceId>}>;
+  readonly #request: ForecastRequest;
+  readonly #made = new Map<InstanceId, Made>();
+  readonly #predictions = new Map<InstanceId, Prediction>();
+
+  constructor(rebuilder: Rebuilder, blobs: BlobStore, request: ForecastRequest) {
+    this.#rebuilder = rebuilder;
+    this.#reader = new PlanReader(blobs, request.replan);
+    this.#request = request;
+  }
+
+  async forecast(): Promise<Forecast> {
+    let {plan, selected} = this.#request;
+    const mistakes: Diagnostic[] = [];
+    for (;;) {
+      await this.#look(plan, selected);
+      const read = await this.#reader.read(plan, id => this.#made.get(id)?.result);
+      mistakes.push(...read.mistakes);
+      if (!read.planned) break;
+      ({plan, selected} = read.planned.answer);
+    }
+    for (const instance of plan.instances) this.#refuse(instance);
+    const chosen = [...this.#predictions].filter(([id]) => selected.has(id));
+    return {plan, predictions: new Map(chosen), mistakes};
+  }
+
+  async #look(plan: Plan, selected: ReadonlySet<InstanceId>): Promise<void> {
+    for (const instance of plan.instances) {
+      const before = this.#predictions.get(instance.id);
+      if (before && before.will !== 'depend') continue;
+      const isForced = selected.has(instance.id) && this.#request.forced.has(instance.id);
+      this.#predictions.set(instance.id, await this.#predict(instance, isForced));
+    }
+  }
+
+  async #predict(instance: Instance, isForced: boolean): Promise<Prediction> {
+    const awaited = awaitedBy(instance);
+    if (awaited) return {will: 'depend', on: awaited.id, for: 'choice'};
+    const missing = producersOf(instance).find(id => !this.#made.has(id));
+    if (missing !== undefined) return {will: 'depend', on: missing, for: 'input'};
+    const decision = await this.#rebuilder.decide(instance, this.#madeBy, isForced);
+    switch (decision.will) {
+      case 'reuse':
+        this.#made.set(instance.id, {instance, result: decision.result});
+        return {will: 'reuse'};
+      case 'execute':
+        return {will: 'execute', stale: decision.stale};
+      case 'fail':
+        return {will: 'fail', failure: decision.failure};
+    }
+  }
+
+  /** What waits for a file that was read, and taken for no choice. */
+  #refuse(instance: Instance): void {
+    const awaited = awaitedBy(instance);
+    if (!awaited || !this.#made.has(awaited.id)) return;
+    const message = `its parameters are not known: ${producerName(awaited)} is not as it must be`;
+    this.#predictions.set(instance.id, {will: 'fail', failure: {reason: 'mistake', message, hint: null}});
+  }
+
+  readonly #madeBy = (id: InstanceId): Made => {
+    const found = this.#made.get(id);
+    if (found === undefined) throw new Error(`Internal error: ${id} has no result`);
+    return found;
+  };
+}
