@@ -55,6 +55,7 @@ test('the parts of stages in the manual are read', async () => {
   a: {run: "true", matrix: {fold: [0, 1]}}
   b: {run: "true", out: {table: t}}
   search: {run: "true", out: {cells: c.json}}
+  best: {run: "true", out: {best: b.json}}
 `;
   for (const [index, part] of parts.entries()) {
     const indented = part.replace(/^/gm, '    ').trimEnd();
