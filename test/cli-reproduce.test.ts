@@ -88,7 +88,9 @@ function verdictOf(
 ) {
   const id = 'stage' as InstanceId;
   const fingerprint = digest('f') as unknown as Fingerprint;
-  const plan = {instances: [{id, outputs: {}, inputs: {}, choosers: [], isVolatile: false}]} as unknown as Plan;
+  const plan = {
+    instances: [{id, outputs: {}, inputs: {}, choosers: [], isVolatile: false}],
+  } as unknown as Plan;
   const result = {outputs: {}, metrics: {}, ...after} as ActionResult;
   const outcome = {status: 'cached', fingerprint, result, shared: false} as const;
   const lock = new Map([[id, {fingerprint, outputs: {}, metrics: {}, ...before}]]);

@@ -61,7 +61,10 @@ const stages: fc.Arbitrary<readonly ModelStage[]> = fc.integer({min: 1, max: 6})
       const choosers =
         index === 0
           ? fc.constant([])
-          : fc.oneof({weight: 2, arbitrary: fc.constant([])}, fc.subarray(above, {maxLength: Math.min(2, index)}));
+          : fc.oneof(
+              {weight: 2, arbitrary: fc.constant([])},
+              fc.subarray(above, {maxLength: Math.min(2, index)}),
+            );
       return fc.record({name: fc.constant(`s${index}`), products, inputs, choosers});
     }),
   ),
