@@ -1,8 +1,18 @@
 // Real servers for tests, in a temporary folder, where the programs are installed; `undefined` where they are not.
 
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
-import {chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
-import {createServer} from 'node:net';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import {connect, createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
@@ -54,6 +64,103 @@ export async function startPostgres(): Promise<TestServer | undefined> {
   };
 }
 
+/** A web server that keeps what is PUT to it, as a shared cache without any knowledge of ours. */
+export async function startWebCache(): Promise<TestServer | undefined> {
+  const program = findProgram('nginx');
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'pipe-nginx-'));
+  chmodSync(folder, 0o755);
+  mkdirSync(join(folder, 'files'));
+  chmodSync(join(folder, 'files'), 0o777);
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; error_log /dev/null; events {}
+http {
+  access_log off; client_max_body_size 0;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  server {
+    listen 127.0.0.1:${port}; root ${folder}/files;
+    location / {
+      if ($http_authorization != "Bearer let-me-in") { return 401; }
+      dav_methods PUT; create_full_put_path on;
+    }
+  }
+}
+`,
+  );
+  const args = ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')];
+  const child = spawn(program, args, {stdio: ['ignore', 'ignore', 'ignore']});
+  await untilListening(child, port);
+  return {url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(child, folder)};
+}
+
+/** An S3 server in memory. It takes any signature; `versitygw` checks them and is taken where it is installed. */
+export async function startS3(): Promise<(TestServer & {readonly env: Record<string, string>}) | undefined> {
+  const checking = findProgram('versitygw');
+  const program = checking ?? findProgram('gofakes3');
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'pipe-s3-'));
+  const [key, secret] = ['dev', 'devsecret'];
+  mkdirSync(join(folder, 'data'));
+  mkdirSync(join(folder, 'meta'));
+  const address = `127.0.0.1:${port}`;
+  const args =
+    checking === undefined
+      ? ['-backend', 'memory', '-host', address]
+      : ['--port', address, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')];
+  const child = spawn(program, args, {
+    stdio: 'ignore',
+    env: {...process.env, ROOT_ACCESS_KEY: key, ROOT_SECRET_KEY: secret},
+  });
+  await untilListening(child, port);
+  return {
+    url: `http://${address}`,
+    env: {AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret, AWS_REGION: 'us-east-1'},
+    [Symbol.asyncDispose]: () => end(child, folder),
+  };
+}
+
+/** A server of the Remote Execution API: buildbox-casd. */
+export async function startRemoteExecution(): Promise<TestServer | undefined> {
+  const program = findProgram('buildbox-casd');
+  const runner = findProgram('buildbox-run');
+  if (program === undefined || runner === undefined) return undefined;
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'pipe-casd-'));
+  const binds = ['/usr', '/bin', '/lib', '/lib64', '/etc/passwd', '/etc/group', '/etc/ssl']
+    .filter(existsSync)
+    .map(path => `--runner-arg=--ro-bind-mount=${realpathSync(path)}:${path}`);
+  const args = [`--bind=127.0.0.1:${port}`, `--buildbox-run=${runner}`, ...binds, '--jobs=2'];
+  const child = spawn(
+    program,
+    [...args, '--cache-failures=false', '--log-level=error', join(folder, 'cache')],
+    {
+      stdio: 'ignore',
+    },
+  );
+  await untilListening(child, port);
+  return {url: `grpc://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(child, folder)};
+}
+
+/** Asks until the port answers, or the server has ended. */
+async function untilListening(child: ChildProcess, port: number): Promise<void> {
+  for (;;) {
+    const isOpen = await new Promise<boolean>(resolve => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+    if (isOpen) return;
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+}
+
 async function untilSaid(child: ChildProcess, stream: NodeJS.ReadableStream, text: RegExp): Promise<void> {
   let said = '';
   await new Promise<void>((resolve, reject) => {
@@ -82,9 +189,11 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** What .ci/tools builds or unpacks for tests is beside the project's own files. */
+const TOOLS = join(import.meta.dirname, '../../.scratch/tools');
+
 const findProgram = (name: string): string | undefined =>
-  (process.env.PATH ?? '')
-    .split(':')
+  [TOOLS, ...(process.env.PATH ?? '').split(':'), '/usr/sbin']
     .map(folder => join(folder, name))
     .find(existsSync);
 
