@@ -3,6 +3,7 @@
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
+import {acrossDatasets} from './statistics/across.ts';
 import {compareAll, valuesOfAxis} from './statistics/comparisons.ts';
 import {betterOf} from './statistics/direction.ts';
 import {loadDistributions} from './statistics/distributions.ts';
@@ -29,6 +30,10 @@ export default defineStage({
       .strictObject({axis: z.string(), factor: z.number().positive()})
       .optional()
       .describe('compare with the baseline at `factor` times the value of `axis` as well: epochs, 2 for SAM'),
+    across: z
+      .string()
+      .optional()
+      .describe('the axis whose values are data sets that are to be judged together as well'),
     better: z
       .enum(['higher', 'lower'])
       .optional()
@@ -54,10 +59,11 @@ export default defineStage({
   inputs: {runs: 'each'},
   outputs: {summary: {kind: 'file', name: 'summary.json'}},
   async run({params, inputs, outputs, signal, log, metric: record}) {
-    const {over, compare, confidence, margin = null, power, sequential} = params;
+    const {over, compare, across, confidence, margin = null, power, sequential} = params;
     const runs = await readRuns(inputs.runs, signal);
     checkAxis(runs, over, 'over');
     if (compare !== undefined) checkAxis(runs, compare, 'compare');
+    if (across !== undefined) checkAxis(runs, across, 'across');
     const distributions = await loadDistributions();
     const correctness = await readAllCorrectness(runs);
     const names = typeof params.metric === 'string' ? [params.metric] : params.metric;
@@ -68,7 +74,7 @@ export default defineStage({
       const rows = groups.map(group => group.row);
       const better = params.better ?? betterOf(metric);
       const about = {metric, better, warnings: [...warningsOf(runs, metric)], rows};
-      if (compare === undefined) return {...about, comparisons: []};
+      if (compare === undefined) return {...about, comparisons: [], across: null};
       const arms = valuesOfAxis(groups, compare);
       const given = params.baseline ?? arms[0] ?? null;
       const baselines = Array.isArray(given) ? given : [given];
@@ -96,7 +102,14 @@ export default defineStage({
         },
         distributions,
       );
-      return {...about, comparisons: [...comparisons]};
+      return {
+        ...about,
+        comparisons: [...comparisons],
+        across:
+          across === undefined
+            ? null
+            : acrossDatasets(groups, comparisons, {metric, compare, across, confidence, better}),
+      };
     });
     const summary: Summary = {
       format: 'pipe-summary-1',

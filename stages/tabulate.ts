@@ -3,6 +3,7 @@
 import {writeFile} from 'node:fs/promises';
 import {defineStage, z} from '../src/stage/define.ts';
 import {readSummary} from './statistics/summary.ts';
+import {acrossTable} from './tables/across-table.ts';
 import {toCsv} from './tables/csv.ts';
 import {differencesTable} from './tables/differences-table.ts';
 import {evidenceTable} from './tables/evidence-table.ts';
@@ -45,11 +46,13 @@ export default defineStage({
     const options = {...params, published};
     const tables = summary.metrics.flatMap(one => {
       const differences = differencesTable(summary, one, options);
+      const across = acrossTable(summary, one, options);
       const evidence = evidenceTable(summary, one, options);
       return [
         {table: resultsTable(summary, one, options), label: `${one.metric}-results`},
         ...(differences === null ? [] : [{table: differences, label: `${one.metric}-differences`}]),
         ...(evidence === null ? [] : [{table: evidence, label: `${one.metric}-evidence`}]),
+        ...(across === null ? [] : [{table: across, label: `${one.metric}-across`}]),
         {table: runsTable(summary, one, options), label: `${one.metric}-runs`},
       ];
     });

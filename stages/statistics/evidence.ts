@@ -5,7 +5,7 @@ import {stream} from '../learn/random.ts';
 import {bcaOfMean, improvement} from './bootstrap.ts';
 import {meanOf, varianceOf} from './description.ts';
 import type {Distributions} from './distributions.ts';
-import {detectableShift, equivalence, pairsFor, pairsForEquivalence} from './power.ts';
+import {detectableShift, equivalence, pairsFor, pairsForEquivalence, powerOfT} from './power.ts';
 import {wilcoxon} from './rank-tests.ts';
 import {sequential} from './sequential.ts';
 import type {Comparison} from './summary.ts';
@@ -78,6 +78,9 @@ export function evidenceOf(
   };
 }
 
+/** Numbers of seeds that studies have. */
+const plannedPairs = [3, 5, 10, 20, 40] as const;
+
 const estimateOf = ({difference, error, df}: TTest) => ({difference, error, df});
 
 function powerOf(
@@ -93,6 +96,13 @@ function powerOf(
   return {
     power,
     detectable: error * detectableShift(df, level, power, distributions),
+    by_pairs:
+      effect === null
+        ? []
+        : plannedPairs.map(pairs => ({
+            pairs,
+            power: powerOfT(effect * Math.sqrt(pairs), pairs - 1, level, distributions),
+          })),
     pairs_for_margin: effect === null ? null : pairsFor(effect, level, power, distributions),
     pairs_for_equivalence: effect === null ? null : pairsForEquivalence(effect, level, power, distributions),
   };

@@ -82,6 +82,8 @@ export const comparisonSchema = z.object({
     .object({
       power: z.number(),
       detectable: z.number(),
+      /** How often studies of so many pairs find a difference of the margin; `[]` without one. */
+      by_pairs: z.array(z.object({pairs: z.number(), power: z.number()})),
       pairs_for_margin: z.number().nullable(),
       pairs_for_equivalence: z.number().nullable(),
     })
@@ -107,6 +109,34 @@ export const comparisonSchema = z.object({
   notes: z.array(z.string()),
 });
 
+/** What several data sets say together. */
+const acrossSchema = z.object({
+  axis: z.string(),
+  comparisons: z.array(
+    z.object({
+      cell: cellSchema,
+      baseline: cellSchema,
+      datasets: z.array(scalarSchema),
+      /** On how many of them the arm is better and worse; where nobody said which direction is, larger counts. */
+      better: z.number(),
+      worse: z.number(),
+      /** Mean over data sets of the mean differences. */
+      difference: z.number(),
+      interval: boundsSchema.nullable(),
+      wilcoxon: z.object({w: z.number(), n: z.number(), p: z.number()}).nullable(),
+      improvement: z.object({probability: z.number(), interval: boundsSchema.nullable()}).nullable(),
+    }),
+  ),
+  ranks: z
+    .object({
+      datasets: z.number(),
+      arms: z.array(z.object({arm: scalarSchema, cell: cellSchema, rank: z.number()})),
+      chi2: z.number(),
+      p: z.number(),
+    })
+    .nullable(),
+});
+
 export const summarySchema = z.object({
   format: z.literal('pipe-summary-1'),
   over: z.string(),
@@ -124,6 +154,7 @@ export const summarySchema = z.object({
       warnings: z.array(z.string()),
       rows: z.array(rowSchema),
       comparisons: z.array(comparisonSchema),
+      across: acrossSchema.nullable(),
     }),
   ),
 });

@@ -20,6 +20,7 @@ interface EvidenceColumn {
   readonly head: string;
   readonly isShown: boolean;
   readonly text: (each: Comparison) => string;
+  readonly notes?: (each: Comparison) => readonly string[];
 }
 
 /** `null` where nothing can be said of any comparison. */
@@ -42,7 +43,7 @@ export function evidenceTable(summary: Summary, one: MetricSummary, options: Tab
       ...axes.map(axis => cell(axisText(rowOf(one, each), axis))),
       cell(valueText(each.cell[compare])),
       cell(againstText(each, compare)),
-      ...columns.map(({text}) => cell(text(each))),
+      ...columns.map(({text, notes}) => cell(text(each), notes?.(each) ?? [])),
     ]),
     remarks: remarksOf(summary, shown, unit),
   };
@@ -86,6 +87,7 @@ function columnsOf(summary: Summary, shown: readonly Comparison[], unit: Unit): 
       head: 'pairs to find the margin',
       isShown: hasMargin && has(({power}) => power?.pairs_for_margin ?? null),
       text: ({power}) => countText(power?.pairs_for_margin),
+      notes: planNotes,
     },
     {
       head: 'pairs to show equivalence',
@@ -109,6 +111,13 @@ function columnsOf(summary: Summary, shown: readonly Comparison[], unit: Unit): 
     },
   ];
 }
+
+/** The power of the margin for numbers of seeds that one might afford. */
+const planNotes = ({power}: Comparison): readonly string[] => {
+  const parts =
+    power?.by_pairs.map(({pairs, power: share}) => `${pairs} pairs in ${Math.round(100 * share)} %`) ?? [];
+  return parts.length === 0 ? [] : [`A difference of the margin is found by ${parts.join(', ')} of studies.`];
+};
 
 const countText = (count: number | null | undefined): string => (count == null ? '–' : String(count));
 
