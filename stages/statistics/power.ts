@@ -21,7 +21,7 @@ const gaussLegendre: readonly (readonly [place: number, weight: number])[] = [
 const panels = 48;
 
 /**
- * The mean of a function of s = √(χ²/df), which is near 1: beyond these limits its density is below 1e-30.
+ * The mean of a probability that depends on s = √(χ²/df), which is near 1: beyond these limits its density is below 1e-30.
  * @param most where the function becomes 0 with a kink, if it does.
  */
 function overSpread(
@@ -42,7 +42,7 @@ function overSpread(
     for (const [place, weight] of gaussLegendre)
       sum += weight * (at(middle - half * place) + at(middle + half * place));
   }
-  return sum * half;
+  return Math.min(1, sum * half);
 }
 
 /** P(T <= t) of the noncentral t: (Z + shift) / √(χ²/df). */
