@@ -72,7 +72,8 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
   };
 }
 
-export interface Chosen {
+/** What a run is about. */
+export interface RunScope {
   readonly selected: ReadonlySet<InstanceId>;
   readonly forced: ReadonlySet<InstanceId>;
   /** Plans and selects anew with the files that are there by then; `forced` grows with it. */
@@ -80,7 +81,7 @@ export interface Chosen {
 }
 
 /** What targets, `--only`, `--from`, `--until` and `--force` mean. Throws `UserMistakes` for what selects nothing. */
-export function chooseInstances(pipeline: Pipeline, options: Options): Chosen {
+export function chooseInstances(pipeline: Pipeline, options: Options): RunScope {
   const targets = pipeline.chosen.rest;
   const forced = new Set<InstanceId>();
   const select = (plan: Plan): ReadonlySet<InstanceId> => {

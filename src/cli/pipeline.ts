@@ -9,8 +9,8 @@ import {writeAtomically} from '../host/atomic-file.ts';
 import type {Plan} from '../plan/plan.ts';
 import {NO_FILES, type PlanFiles} from '../plan/plan-files.ts';
 import {UserMistakes} from './exit.ts';
+import type {Planned, Planner} from './pipeline-planner.ts';
 import {diskTrees, PlanCache, type PlanQuestion} from './plan-cache.ts';
-import type {Planned, Planner} from './planner.ts';
 import {type Chosen, choosePipeline} from './project.ts';
 import type {Options, Shell} from './shell.ts';
 import {openWorkspace, type Workspace} from './workspace.ts';
@@ -54,7 +54,7 @@ export async function planChosen(
   let planner: Promise<Planner> | undefined;
   const loadPlanner = (): Promise<Planner> =>
     (planner ??= (async () => {
-      const {openPlanner} = await import('./planner.ts');
+      const {openPlanner} = await import('./pipeline-planner.ts');
       return openPlanner({text, question, workspace, folders, trees: diskTrees(workspace.store)});
     })());
   const replan = async (files: PlanFiles): Promise<Planned> => {

@@ -225,7 +225,7 @@ function edgesOf(
 
 const producerOf = (id: InstanceId, {output}: Reference): Producer => ({id, output});
 
-type Chosen = Pick<Instance, 'params' | 'choosers'>;
+type ChosenParameters = Pick<Instance, 'params' | 'choosers'>;
 
 /** The parameters of a candidate, with what its choosers gave so far. `first`: where their picks begin. */
 function choicesFor(
@@ -234,7 +234,7 @@ function choicesFor(
   choosers: readonly ChooserFiles[],
   first: number,
   report: Report,
-): Chosen | null {
+): ChosenParameters | null {
   if (choosers.length === 0) return {params: own.params, choosers: []};
   const made = choosers.flatMap((chooser, index) => {
     const id = picks[first + index]?.id;
@@ -307,7 +307,7 @@ function instanceOf(
   fixed: ReturnType<typeof fixedParts>,
   {cell}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
-  chosen: Chosen,
+  chosen: ChosenParameters,
 ): Instance {
   return {
     id: instanceId(fixed.stage, cell),

@@ -1,4 +1,5 @@
 // The instances of a plan as a graph: what is above one, what is below it, and how long the longest way down is.
+// Linear to build; nothing of it changes afterwards.
 
 import type {InputEdge, Instance, InstanceId, Plan, Producer} from './plan.ts';
 
@@ -14,54 +15,84 @@ export function producersOf({inputs, choosers}: Instance): readonly InstanceId[]
 export const producersIn = (edge: InputEdge): readonly Producer[] =>
   edge.kind === 'one' ? [edge.from] : edge.from;
 
-export interface PlanGraph {
-  readonly byId: ReadonlyMap<InstanceId, Instance>;
-  readonly producers: ReadonlyMap<InstanceId, readonly InstanceId[]>;
-  /** In plan order. */
-  readonly consumers: ReadonlyMap<InstanceId, readonly InstanceId[]>;
+export class PlanGraph {
+  readonly plan: Plan;
+  readonly #nodes = new Map<InstanceId, Node>();
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    for (const [order, instance] of plan.instances.entries()) {
+      const producers = producersOf(instance);
+      this.#nodes.set(instance.id, {instance, order, producers, consumers: []});
+      for (const producer of producers) this.#node(producer).consumers.push(instance.id);
+    }
+  }
+
+  has(id: InstanceId): boolean {
+    return this.#nodes.has(id);
+  }
+
+  instance(id: InstanceId): Instance {
+    return this.#node(id).instance;
+  }
+
+  /** The place of an instance in the plan. */
+  order(id: InstanceId): number {
+    return this.#node(id).order;
+  }
+
+  producers(id: InstanceId): readonly InstanceId[] {
+    return this.#node(id).producers;
+  }
+
+  consumers(id: InstanceId): readonly InstanceId[] {
+    return this.#node(id).consumers;
+  }
+
+  /** The given instances and everything that they need, directly or not. */
+  withProducers(ids: Iterable<InstanceId>): Set<InstanceId> {
+    return closure(ids, id => this.producers(id));
+  }
+
+  /** The given instances and everything that needs them, directly or not. */
+  withConsumers(ids: Iterable<InstanceId>): Set<InstanceId> {
+    return closure(ids, id => this.consumers(id));
+  }
+
+  /**
+   * For each instance the time from its start to the end of the longest chain of consumers, given how long each
+   * takes: the critical path that it is on.
+   */
+  criticalPaths(durationOf: (id: InstanceId) => number): Map<InstanceId, number> {
+    const paths = new Map<InstanceId, number>();
+    for (const {id} of this.plan.instances.toReversed()) {
+      let longest = 0;
+      for (const consumer of this.consumers(id)) longest = Math.max(longest, paths.get(consumer) ?? 0);
+      paths.set(id, longest + durationOf(id));
+    }
+    return paths;
+  }
+
+  #node(id: InstanceId): Node {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`Internal error: ${id} is not in the plan before what needs it`);
+    return node;
+  }
 }
 
-export function graphOf(plan: Plan): PlanGraph {
-  const byId = new Map(plan.instances.map(instance => [instance.id, instance]));
-  const producers = new Map(plan.instances.map(instance => [instance.id, producersOf(instance)]));
-  const consumers = new Map<InstanceId, InstanceId[]>(plan.instances.map(({id}) => [id, []]));
-  for (const [id, above] of producers) for (const producer of above) consumers.get(producer)?.push(id);
-  return {byId, producers, consumers};
+interface Node {
+  readonly instance: Instance;
+  readonly order: number;
+  readonly producers: readonly InstanceId[];
+  readonly consumers: InstanceId[];
 }
-
-/** `start` and all that it needs, directly or not. */
-export const withAncestors = (graph: PlanGraph, start: Iterable<InstanceId>): ReadonlySet<InstanceId> =>
-  closure(graph.producers, start);
-
-/** `start` and all that needs it, directly or not. */
-export const withDescendants = (graph: PlanGraph, start: Iterable<InstanceId>): ReadonlySet<InstanceId> =>
-  closure(graph.consumers, start);
 
 function closure(
-  next: ReadonlyMap<InstanceId, readonly InstanceId[]>,
   start: Iterable<InstanceId>,
-): ReadonlySet<InstanceId> {
+  next: (id: InstanceId) => Iterable<InstanceId>,
+): Set<InstanceId> {
   const found = new Set(start);
   // A set may grow while it is walked: what is added is walked as well.
-  for (const id of found) for (const other of next.get(id) ?? []) found.add(other);
+  for (const id of found) for (const other of next(id)) found.add(other);
   return found;
-}
-
-/**
- * For each instance the duration of the longest path from its start to the end of the plan, itself included:
- * the priority of a scheduler that wants to be done early. Durations are of any one unit, 0 or more.
- */
-export function criticalPaths(
-  plan: Plan,
-  durationOf: (instance: Instance) => number,
-  graph: PlanGraph = graphOf(plan),
-): ReadonlyMap<InstanceId, number> {
-  const weights = new Map<InstanceId, number>();
-  // Plan order is topological, so consumers are known before their producers when it is walked backwards.
-  for (const instance of [...plan.instances].reverse()) {
-    let below = 0;
-    for (const id of graph.consumers.get(instance.id) ?? []) below = Math.max(below, weights.get(id) ?? 0);
-    weights.set(instance.id, below + durationOf(instance));
-  }
-  return weights;
 }

@@ -6,7 +6,7 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Located} from '../core/source.ts';
 import type {Instance, InstanceId, Plan} from './plan.ts';
-import {graphOf, type PlanGraph, withAncestors, withDescendants} from './plan-graph.ts';
+import {PlanGraph} from './plan-graph.ts';
 import {type AxisChoice, isChosen, parseSelector, type Selector} from './selector.ts';
 
 /** The arguments of a run. Where several kinds are given, an instance must satisfy each. */
@@ -33,7 +33,7 @@ export function selectInstances(
   request: SelectionRequest,
 ): Result<Selection, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [];
-  const graph = graphOf(plan);
+  const graph = new PlanGraph(plan);
   let selection: Selection = {
     ids: new Set(plan.instances.map(({id}) => id)),
     awaits: new Set(plan.pending.map(({stage}) => stage)),
@@ -51,7 +51,7 @@ export function selectInstances(
   narrow(request.targets, 'target', found => upTo(plan, graph, found));
   narrow(request.until, '--until', found => upTo(plan, graph, found));
   narrow(request.from, '--from', found => ({
-    ids: withDescendants(graph, found.ids),
+    ids: graph.withConsumers(found.ids),
     // Which held-back stages lie below is known only when they are expanded.
     awaits: new Set(plan.pending.map(({stage}) => stage)),
   }));
@@ -181,7 +181,7 @@ function unknownValue(axis: string, span: Located<unknown>['span'], known: reado
 function upTo(plan: Plan, graph: PlanGraph, found: Match): Selection {
   const awaits = holding(plan, found.held);
   const makers = plan.pending.filter(({stage}) => awaits.has(stage)).map(({from}) => from.id);
-  return {ids: withAncestors(graph, [...found.ids, ...makers]), awaits};
+  return {ids: graph.withProducers([...found.ids, ...makers]), awaits};
 }
 
 const holding = (plan: Plan, held: readonly string[]): ReadonlySet<string> =>

@@ -33,7 +33,7 @@ export interface Graph {
   readonly edges: readonly GraphEdge[];
 }
 
-export function graphOf(plan: Plan, granularity: 'stages' | 'instances'): Graph {
+export function drawableGraph(plan: Plan, granularity: 'stages' | 'instances'): Graph {
   const stageOf = new Map<string, string>(plan.instances.map(({id, stage}) => [id, stage]));
   const nameOf = (id: string): string => (granularity === 'instances' ? id : (stageOf.get(id) ?? id));
   const nodes = new Map<string, GraphNode>();

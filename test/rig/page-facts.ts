@@ -5,7 +5,7 @@ import {type Digest, digestBytes} from '../../src/core/digest.ts';
 import type {JsonObject} from '../../src/core/json.ts';
 import {type InputEdge, type Instance, type InstanceId, instanceId, type Plan} from '../../src/plan/plan.ts';
 import type {DocumentFacts, InstanceFacts, PageFacts, PictureFacts} from '../../src/report/page/facts.ts';
-import {graphOf} from '../../src/report/stage-graph.ts';
+import {drawableGraph} from '../../src/report/stage-graph.ts';
 import type {Cell} from '../../src/stage/define.ts';
 
 const START = Date.UTC(2026, 7, 1, 14, 5, 12);
@@ -199,7 +199,7 @@ export function factsOf(
     documents,
     pictures,
     leftOut: [],
-    graph: graphOf(plan, 'stages'),
+    graph: drawableGraph(plan, 'stages'),
     code: [...new Set(instances.map(({instance}) => instance.stage))].map(uses => ({
       digest: digestBytes(`code of ${uses}`),
       uses,

@@ -7,7 +7,7 @@ import {dirname, join} from 'node:path';
 import {explainChanges} from '../../src/action/explain.ts';
 import type {Outcome} from '../../src/action/outcome.ts';
 import {UserMistakes} from '../../src/cli/exit.ts';
-import {openPlanner} from '../../src/cli/planner.ts';
+import {openPlanner} from '../../src/cli/pipeline-planner.ts';
 import type {Shell} from '../../src/cli/shell.ts';
 import {surroundingsOf} from '../../src/cli/surroundings.ts';
 import {openWorkspace, type Workspace} from '../../src/cli/workspace.ts';

@@ -6,7 +6,7 @@ import {toDot, toMermaid} from '../../report/graph-export.ts';
 import {toSvg} from '../../report/graph-svg.ts';
 import {drawGraph} from '../../report/graph-text.ts';
 import {paletteOf} from '../../report/palette.ts';
-import {type Graph, graphOf} from '../../report/stage-graph.ts';
+import {drawableGraph, type Graph} from '../../report/stage-graph.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -25,7 +25,7 @@ export async function graph(shell: Shell, {args, options}: Invocation): Promise<
   const {outside} = shell;
   const pipeline = await openPipeline(shell, args, options);
   const {plan} = pipeline;
-  const drawn = graphOf(plan, options.instances ? 'instances' : 'stages');
+  const drawn = drawableGraph(plan, options.instances ? 'instances' : 'stages');
   const format =
     options.format ??
     (options.output === undefined ? 'text' : (FORMAT_OF[extname(options.output)] ?? 'text'));

@@ -7,7 +7,7 @@ import {canonicalJson} from '../../core/json.ts';
 import type {Plan} from '../../plan/plan.ts';
 import type {CodeFacts, InstanceFacts, PageFacts} from '../../report/page/facts.ts';
 import {plainLog} from '../../report/page/html.ts';
-import {graphOf} from '../../report/stage-graph.ts';
+import {drawableGraph} from '../../report/stage-graph.ts';
 import {PlanReader} from '../../run/plan-reader.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {UserMistakes} from '../exit.ts';
@@ -37,7 +37,7 @@ export async function gatherFacts(shell: Shell, pipeline: Pipeline, options: Opt
     lastRun: gatherLastRun(workspace.ledger, plan),
     instances,
     ...gatherExhibits(workspace, instances),
-    graph: graphOf(plan, 'stages'),
+    graph: drawableGraph(plan, 'stages'),
     code: gatherCode(workspace, instances),
     commands: gatherCommands(workspace.ledger, plan, instances, options),
   };
