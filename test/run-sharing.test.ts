@@ -83,7 +83,7 @@ test('a claim whose holder was killed is taken over by itself', async () => {
   writeFileSync(
     script,
     `import {ClaimTable} from ${JSON.stringify(source)};
-const claim = await new ClaimTable(${JSON.stringify(rig.path('cache'))}, Date.now).acquire(${JSON.stringify(a.fingerprint)});
+const claim = await new ClaimTable(${JSON.stringify(rig.path('cache'))}).acquire(${JSON.stringify(a.fingerprint)});
 console.log(claim.status);
 process.kill(process.pid, 'SIGKILL');
 `,

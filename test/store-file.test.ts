@@ -252,18 +252,18 @@ test('what a run found as it was is one line that points at the run which made i
 
 test('any number of runs or one sweep; what the dead left at the gate does not count', async () => {
   using rig = new StoreRig();
-  const gate = new RunGate(rig.store, Date.now);
+  const gate = new RunGate(rig.store);
   const calm = new AbortController().signal;
   const dead = identityLabel({...ownIdentity(), pid: 999_999_999});
   rig.file(`cache/running/${dead}-0.run`, '');
   const one = await gate.enterRun(calm);
   const two = await gate.enterRun(calm);
-  const refused = gate.enterSweep();
+  const refused = await gate.enterSweep();
   assert.ok(!refused.ok && refused.error.pid === process.pid);
   one?.leave();
   two?.leave();
-  const sweep = rig.must(gate.enterSweep());
-  assert.equal(gate.enterSweep().ok, false);
+  const sweep = rig.must(await gate.enterSweep());
+  assert.equal((await gate.enterSweep()).ok, false);
   let isIn = false;
   const run = gate.enterRun(calm).then(pass => {
     isIn = true;
@@ -274,7 +274,7 @@ test('any number of runs or one sweep; what the dead left at the gate does not c
   sweep.leave();
   (await run)?.leave();
   const stopped = new AbortController();
-  const again = rig.must(gate.enterSweep());
+  const again = rig.must(await gate.enterSweep());
   const waiting = gate.enterRun(stopped.signal);
   stopped.abort();
   assert.equal(await waiting, undefined);

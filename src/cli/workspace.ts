@@ -65,10 +65,10 @@ export async function openWorkspace(
     blobs,
     files,
     cache: new KeyvActionCache(place, blobs),
-    claims: new ClaimTable(store, clock.now),
+    claims: new ClaimTable(store),
     checkpoints: new Checkpoints(store),
     ledger: new Ledger(store),
-    gate: new RunGate(store, clock.now),
+    gate: new RunGate(store),
     code: openCode({project, store, packageRoot, files, blobs}),
   };
 }

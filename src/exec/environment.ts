@@ -33,7 +33,7 @@ const INHERITED = [
   'NODE_EXTRA_CA_CERTS',
 ] as const;
 
-/** The variable by which processes of a runner are found again when it died: `pid.startTime`. */
+/** The variable by which processes of a runner are found again when it died: its label. */
 export const OWNER_VARIABLE = 'PIPE_OWNER';
 /** The variable by which the processes of one worker are found, those too that left its process group. */
 export const WORKER_VARIABLE = 'PIPE_WORKER';

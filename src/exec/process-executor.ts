@@ -81,7 +81,7 @@ export class ProcessExecutor implements Executor {
   #made = 0;
 
   constructor(options: ProcessExecutorOptions) {
-    const owner = ownerMark(process.pid);
+    const owner = ownerMark();
     const env = {...baseEnvironment(options.env), [OWNER_VARIABLE]: owner};
     const graceMs = options.graceMs ?? 5000;
     const mark = (): string => `${owner}.${this.#made++}`;

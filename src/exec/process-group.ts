@@ -3,6 +3,14 @@
 
 import {readdirSync, readFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {
+  identityIn,
+  identityLabel,
+  isAlive,
+  isProcessAlive,
+  ownIdentity,
+  statOf,
+} from '../host/process-identity.ts';
 import {OWNER_VARIABLE, WORKER_VARIABLE} from './environment.ts';
 
 /** How long a killed process may stay visible, such as one in an uninterruptible read. Milliseconds. */
@@ -48,7 +56,7 @@ export async function killMarked(mark: string, spared: readonly number[] = []): 
 /** Kills what `find` finds until it finds nothing that lives. */
 export async function killAll(find: () => readonly number[]): Promise<void> {
   for (let waited = 0; waited < GONE_WITHIN_MS; ) {
-    const living = find().filter(isAlive);
+    const living = find().filter(isProcessAlive);
     if (living.length === 0) return;
     for (const pid of living) signalProcess(pid, 'SIGKILL');
     await sleep(5);
@@ -65,17 +73,13 @@ export async function killGroup(leader: number): Promise<void> {
   }
 }
 
-/** False for a process that is gone, or dead and not yet fetched by its parent. */
-export function isAlive(pid: number): boolean {
-  if (!signalProcess(pid, 0)) return false;
-  const state = statusOf(pid)?.state;
-  return state !== 'Z' && state !== 'X';
-}
+/** Tells the processes of this runner from those of others, in whatever container, and when an id is used again. */
+export const ownerMark = (): string => identityLabel(ownIdentity());
 
-/** Tells the processes of one runner from those of others, even when a process id is used again. */
-export const ownerMark = (pid: number): string => `${pid}.${statusOf(pid)?.startTime ?? ''}`;
-
-/** Processes that a runner started which is gone. */
+/**
+ * Processes that a runner started which is gone. Of a runner in another process namespace nothing can be known here:
+ * what it started, which may well be visible, is never among them.
+ */
 export function orphans(): number[] {
   const found: number[] = [];
   for (const name of readNames('/proc')) {
@@ -83,8 +87,8 @@ export function orphans(): number[] {
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const mark = environmentOf(pid).find(variable => variable.startsWith(`${OWNER_VARIABLE}=`));
     if (mark === undefined) continue;
-    const owner = Number.parseInt(mark.slice(OWNER_VARIABLE.length + 1), 10);
-    if (!isAlive(owner) || mark !== `${OWNER_VARIABLE}=${ownerMark(owner)}`) found.push(pid);
+    const owner = identityIn(mark.slice(OWNER_VARIABLE.length + 1));
+    if (owner !== undefined && isAlive(owner) === false) found.push(pid);
   }
   return found;
 }
@@ -94,21 +98,10 @@ function groupLives(leader: number): boolean {
   // Without /proc, the signal that was delivered is all that is known.
   if (names.length === 0) return true;
   return names.some(name => {
-    const status = statusOf(Number(name));
-    return status !== undefined && status.group === leader && status.state !== 'Z' && status.state !== 'X';
+    if (!/^\d+$/.test(name)) return false;
+    const [state, , group] = statOf(Number(name)) ?? [];
+    return Number(group) === leader && state !== 'Z' && state !== 'X';
   });
-}
-
-function statusOf(pid: number): {state: string; group: number; startTime: string} | undefined {
-  if (!Number.isInteger(pid)) return undefined;
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name, in parentheses, may itself hold spaces and parentheses.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return {state: fields[0] ?? '', group: Number(fields[2]), startTime: fields[19] ?? ''};
-  } catch {
-    return undefined;
-  }
 }
 
 function environmentOf(pid: number): readonly string[] {

@@ -12,13 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {dirname, join} from 'node:path';
-import {identityLabel, isLabelAlive, ownIdentity} from './process-identity.ts';
+import {Observer} from './presence.ts';
+import {identityIn, identityLabel, isAlive, ownIdentity} from './process-identity.ts';
 import {hasCode} from './system-error.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 let counter = 0;
 
-/** A new name, unique on this host: `pid-born-host-n`. */
+/** A new name that nobody else makes: `pid-born-boot-space-n`. */
 export const temporaryName = (): string => `${identityLabel(ownIdentity())}-${counter++}`;
 
 /** A hidden name beside `path`, on the same file system, so that a rename brings it into place. */
@@ -51,11 +52,15 @@ function openWithFolder(path: string): number {
   }
 }
 
-/** Removes from `folder` what processes that are gone left behind; returns how many entries. */
+/**
+ * Removes what processes that are gone left in `folder`, a folder right below a store's; returns how many entries.
+ * What a process left of which nothing is known stays for a day.
+ */
 export function removeOrphans(folder: string, now: number, isDryRun = false): number {
+  const observer = new Observer(dirname(folder));
   let removed = 0;
   for (const name of namesIn(folder)) {
-    if (isHeldByAnyone(folder, name, now)) continue;
+    if (observer.isAlive(name) !== false || isYoungForeigner(folder, name, now)) continue;
     if (!isDryRun) removeTree(join(folder, name));
     removed++;
   }
@@ -66,16 +71,17 @@ export function removeOrphans(folder: string, now: number, isDryRun = false): nu
 export function removeStaleSiblings(folder: string): void {
   for (const name of namesIn(folder)) {
     const label = /^\.pipe-(.+)\.tmp$/.exec(name)?.[1];
-    if (label !== undefined && isLabelAlive(label) === false) removeTree(join(folder, name));
+    const identity = label === undefined ? undefined : identityIn(label);
+    if (identity !== undefined && isAlive(identity) === false) removeTree(join(folder, name));
   }
 }
 
-/** True while the process that made `name` lives; one of another host is believed for a day. */
-export function isHeldByAnyone(folder: string, name: string, now: number): boolean {
-  const alive = isLabelAlive(name);
-  if (alive !== 'unknown') return alive;
+/** Commands that only look write temporary files as well, and give no signs of life. */
+function isYoungForeigner(folder: string, name: string, now: number): boolean {
+  const identity = identityIn(name);
+  if (identity === undefined || isAlive(identity) !== 'unknown') return false;
   const state = statSync(join(folder, name), {throwIfNoEntry: false});
-  return state !== undefined && now - state.ctimeMs < dayMs;
+  return state !== undefined && Math.abs(now - state.ctimeMs) < dayMs;
 }
 
 /** Names in a folder; none where there is no folder. */

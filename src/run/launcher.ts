@@ -99,7 +99,7 @@ export class Launcher {
       }
       news.emit({type: 'started', id, fingerprint: due.fingerprint, stale: due.stale, attempt: job.attempt});
       request.recorder.started(id, due.fingerprint, surroundings.now());
-      await this.#try(job, grant, land);
+      await this.#try(job, grant, claim.isHeld, land);
     } finally {
       // Before this function's promise resolves, which is when p-queue looks for what fits.
       this.#pool.give(grant);
@@ -123,7 +123,7 @@ export class Launcher {
     return stale.why !== 'forced' && stale.why !== 'volatile';
   }
 
-  async #try(job: Job, grant: Grant, land: () => void): Promise<void> {
+  async #try(job: Job, grant: Grant, isHeld: () => boolean, land: () => void): Promise<void> {
     const {id} = job;
     const {news} = this.#services;
     const attempt = new Attempt(this.#services, this.#jobs.instance(id), job.due, grant);
@@ -135,6 +135,13 @@ export class Launcher {
       this.#stop.kill,
     );
     const conclude = async (): Promise<void> => {
+      if (!isHeld()) {
+        // Somebody elsewhere took us for dead and makes the result: ours counts for nothing, nor does a failure.
+        attempt.close();
+        land();
+        news.notice(`${id} was taken over by another run while this one was stopped`, id);
+        return this.#takeFromElsewhere(job, true);
+      }
       const concluded = executed.ok ? await attempt.conclude(executed.value) : executed;
       const logTail = concluded.ok ? [] : attempt.logTail();
       attempt.close();
@@ -190,7 +197,7 @@ export class Launcher {
         shared: isOtherRun,
       });
     }
-    // The other run may have died, and what it started may still write to the checkpoint.
+    // The other run may have died: what it had started here ends before its work is begun again.
     if (isOtherRun) await executor.sweep();
     this.#jobs.enqueue(job);
   }

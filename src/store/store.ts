@@ -115,16 +115,25 @@ export interface ActionCache {
 
 export interface Holder {
   readonly pid: number;
-  readonly host: string;
+  /** `elsewhere`: in another container, or on another machine, where the number means another process. */
+  readonly where: 'here' | 'elsewhere';
 }
 
 export type Claim =
-  | {readonly status: 'held'; readonly release: () => void}
+  | {
+      readonly status: 'held';
+      /**
+       * False as soon as somebody else has taken the claim over, because this process gave no sign of life for long:
+       * what it still makes counts for nothing, and it must not write where the other one does.
+       */
+      readonly isHeld: () => boolean;
+      readonly release: () => void;
+    }
   | {readonly status: 'taken'; readonly by: Holder}
   /** The claim could not be written: the disk is full. */
   | {readonly status: 'failed'; readonly error: StoreError};
 
-/** Who is making what, across processes. A dead holder's claim is taken over by itself. */
+/** Who is making what, across processes, containers and machines. A dead holder's claim is taken over by itself. */
 export interface Claims {
   acquire(fingerprint: Digest): Promise<Claim>;
   /** Resolves when nobody alive holds the claim any more, or when `signal` aborts. */

@@ -73,7 +73,7 @@ export async function sweep(
 ): Promise<Result<Sweep, SweepError>> {
   try {
     if (mode === 'plan') return await sweepAlone(parts, policy, mode, now);
-    const pass = parts.gate.enterSweep();
+    const pass = await parts.gate.enterSweep();
     if (!pass.ok) return err({reason: 'busy', by: pass.error});
     try {
       return await sweepAlone(parts, policy, mode, now);
@@ -118,7 +118,7 @@ async function sweepAlone(
     for (const digest of blobsToDrop) removeFile(shelf.pathOf(digest));
     for (const fingerprint of checkpoints) parts.checkpoints.drop(fingerprint);
     for (const path of [...bundles.stale, ...old]) removeTree(path);
-    if (existsSync(join(store, 'claims.lmdb'))) await parts.claims.findDead(true);
+    parts.claims.findDead(true);
   }
   for (const folder of ['tmp', 'sandboxes']) {
     leftovers += removeOrphans(join(store, folder), now, mode === 'plan');

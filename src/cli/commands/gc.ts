@@ -40,7 +40,8 @@ function sizeOf(text: string): number {
 
 function cannot(error: SweepError): never {
   if (error.reason !== 'busy') return refuse('cannot-sweep', describeStoreError(error));
-  const who = `process ${error.by.pid} on ${error.by.host}`;
+  const {pid, where} = error.by;
+  const who = `process ${pid}${where === 'here' ? '' : ' of another container or machine'}`;
   return refuse('busy', `expected a store at rest, but ${who} is using it`, 'try again when it has ended');
 }
 

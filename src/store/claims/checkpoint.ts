@@ -1,30 +1,42 @@
 // Checkpoints: one folder per action, which survives kills, is handed back to the next try and dropped on success.
-// It is no part of any key; nothing below the stage ever sees it.
+// It is no part of any key; nothing below the stage ever sees it. Below it each process has a folder of its own, so that
+// a stage whose runner was only thought dead never writes where another one does by now.
 
-import {mkdirSync, statSync} from 'node:fs';
+import {constants, cpSync, mkdirSync, renameSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
+import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {namesIn, removeTree} from '../../host/atomic-file.ts';
+import {namesIn, removeTree, temporaryName} from '../../host/atomic-file.ts';
+import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 
 export class Checkpoints {
+  readonly #store: string;
   readonly #folder: string;
 
   /** `store`: the store's folder. */
   constructor(store: string) {
+    this.#store = store;
     this.#folder = join(store, 'checkpoints');
   }
 
-  /** The folder for an action, with whatever its last try left there. Only the holder of the action's claim may ask. */
+  /**
+   * The folder for an action, with whatever its last try left. Only the holder of the action's claim may ask, when
+   * nothing runs any more of what an earlier holder started here.
+   */
   open(fingerprint: Fingerprint): Result<string, StoreError> {
-    const path = join(this.#folder, fingerprint);
+    const folder = join(this.#folder, fingerprint);
+    const own = join(folder, identityLabel(ownIdentity()));
     try {
-      mkdirSync(path, {recursive: true});
-      return ok(path);
+      mkdirSync(folder, {recursive: true});
+      const last = newestIn(folder);
+      if (last === undefined) mkdirSync(own, {recursive: true});
+      else if (join(folder, last) !== own) this.#inherit(folder, last, own);
+      return ok(own);
     } catch (error) {
-      return err(ioError(error, path));
+      return err(ioError(error, own));
     }
   }
 
@@ -37,13 +49,36 @@ export class Checkpoints {
   list(): ReadonlyArray<{readonly fingerprint: Fingerprint; readonly changedAt: number}> {
     return namesIn(this.#folder)
       .filter(isDigest)
-      .map(name => ({fingerprint: name as Fingerprint, changedAt: newest(join(this.#folder, name))}));
+      .map(name => ({fingerprint: name as Fingerprint, changedAt: changedAt(join(this.#folder, name))}));
+  }
+
+  /** Takes over what an earlier try left: as it is, or a copy where its stage may be running in another container. */
+  #inherit(folder: string, last: string, own: string): void {
+    removeTree(own);
+    const identity = identityIn(last);
+    if (identity === undefined || isNeighbour(identity)) {
+      renameSync(join(folder, last), own);
+      return;
+    }
+    const copy = join(this.#store, 'tmp', temporaryName());
+    mkdirSync(join(this.#store, 'tmp'), {recursive: true});
+    cpSync(join(folder, last), copy, {
+      recursive: true,
+      preserveTimestamps: true,
+      mode: constants.COPYFILE_FICLONE,
+    });
+    renameSync(copy, own);
   }
 }
 
-function newest(path: string): number {
+function newestIn(folder: string): string | undefined {
+  const times = new Map(namesIn(folder).map(name => [name, changedAt(join(folder, name))]));
+  return [...times].sort((a, b) => b[1] - a[1] || byCodeUnit(a[0], b[0]))[0]?.[0];
+}
+
+function changedAt(path: string): number {
   const state = statSync(path, {throwIfNoEntry: false});
   if (state === undefined) return 0;
   if (!state.isDirectory()) return state.mtimeMs;
-  return Math.max(state.mtimeMs, ...namesIn(path).map(name => newest(join(path, name))));
+  return Math.max(state.mtimeMs, ...namesIn(path).map(name => changedAt(join(path, name))));
 }

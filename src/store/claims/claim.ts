@@ -1,167 +1,185 @@
-// Who is making what, across the processes of this machine: one row per fingerprint in an LMDB file of its own, changed
-// inside transactions, so that two cannot win. A dead holder's claim is free. Nothing here is worth keeping after a
-// power cut, so it is never synced to the disk.
+// Who is making what, across the processes that share a store. A claim is a symbolic link `claims/KEY.N` that says whose
+// it is: making one is a single step that fails where it is already, on every file system, also on a full disk. The
+// highest N holds. Whoever takes over from the dead makes N + 1, of which again only one can be made; so N is the
+// fencing token: a holder that was only thought dead finds a higher one, and knows that it holds nothing any more.
 
-import {mkdirSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {mkdirSync, readlinkSync, symlinkSync} from 'node:fs';
+import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import type {RootDatabase} from 'lmdb';
 import type {Digest} from '../../core/digest.ts';
-import {isJsonObject, parseJson} from '../../core/json.ts';
-import {isAlive, ownIdentity, type ProcessIdentity} from '../../host/process-identity.ts';
-import {setAsideUnlessWhole} from '../index/lmdb-file.ts';
-import type {Claim, Claims} from '../store.ts';
+import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {giveSigns, Observer} from '../../host/presence.ts';
+import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
+import {hasCode} from '../../host/system-error.ts';
+import type {Claim, Claims, Holder} from '../store.ts';
 import {ioError} from '../store-error.ts';
 
-/** A holder on another host (a container that shares the folder) cannot be asked whether it lives: it has to say so. */
-const heartbeatMs = 10_000;
-const silentAfterMs = 60_000;
 /** Waiting polls: quickly at first, as most stages are short. */
 const firstPollMs = 5;
 const longestPollMs = 200;
+/** How often a claim is tried for that others try for at the same moment. */
+const tries = 1_000;
 
-/** Claims of this process, over all its tables. */
-let tickets = 0;
-const live = new Set<number>();
+/** Claims of this process, over all its tables, by token. */
+const live = new Set<string>();
 
-interface Row extends ProcessIdentity {
-  /** Tells two claims of one process apart. */
-  readonly ticket: number;
-  /** Last sign of life, in milliseconds since the epoch. */
-  readonly at: number;
+/** A link in the folder of claims: the N-th of its key, and the token of who made it. */
+interface Link {
+  readonly n: number;
+  readonly token: string;
 }
 
 export class ClaimTable implements Claims {
-  readonly #path: string;
-  readonly #now: () => number;
-  readonly #held = new Map<Digest, number>();
-  #database: Promise<RootDatabase<string, string>> | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
+  readonly #store: string;
+  readonly #folder: string;
+  readonly #observer: Observer;
+  readonly #held = new Map<string, () => void>();
 
-  /** `folder`: the store's. */
-  constructor(folder: string, now: () => number) {
-    this.#path = join(folder, 'claims.lmdb');
-    this.#now = now;
+  /** `store`: the store's folder. */
+  constructor(store: string, observer = new Observer(store)) {
+    this.#store = store;
+    this.#folder = join(store, 'claims');
+    this.#observer = observer;
   }
 
-  async acquire(fingerprint: Digest): Promise<Claim> {
-    const database = await this.#open();
-    const ticket = tickets++;
-    let by: Row | undefined;
+  async acquire(key: Digest): Promise<Claim> {
+    const token = temporaryName();
+    let leave: (() => void) | undefined;
+    const giveUp = (): void => {
+      live.delete(token);
+      leave?.();
+    };
+    // Before the link is there: another try of this process must not take it for that of a dead one.
+    live.add(token);
     try {
-      by = database.transactionSync((): Row | undefined => {
-        const row = decode(database.get(fingerprint));
-        if (row !== undefined && this.#isHeld(row)) return row;
-        database.putSync(fingerprint, this.#row(ticket));
-        return undefined;
-      });
+      leave = giveSigns(this.#store);
+      const taken = await this.#take(key, token);
+      if (typeof taken === 'number') return this.#hold(key, taken, token, leave);
+      giveUp();
+      return {status: 'taken', by: holderOf(taken.token)};
     } catch (error) {
-      const {systemError} = await import('../index/lmdb-adapter.ts');
-      return {status: 'failed', error: ioError(systemError(error), this.#path)};
+      giveUp();
+      return {status: 'failed', error: ioError(error, this.#folder)};
     }
-    if (by !== undefined) return {status: 'taken', by: {pid: by.pid, host: by.host}};
-    this.#held.set(fingerprint, ticket);
-    live.add(ticket);
-    this.#heartbeat ??= setInterval(() => this.#beat(database), heartbeatMs).unref();
-    return {status: 'held', release: () => this.#release(database, fingerprint, ticket)};
   }
 
-  async wait(fingerprint: Digest, signal: AbortSignal): Promise<'released' | 'aborted'> {
-    const database = await this.#open();
+  async wait(key: Digest, signal: AbortSignal): Promise<'released' | 'aborted'> {
     for (let pause = firstPollMs; !signal.aborted; pause = Math.min(longestPollMs, pause * 1.5)) {
-      const row = decode(database.get(fingerprint));
-      if (row === undefined || !this.#isHeld(row)) return 'released';
+      const top = this.#linksOf(key).at(-1);
+      if (top === undefined || !this.#isLive(top)) return 'released';
       await setTimeout(pause, undefined, {signal}).catch(() => undefined);
     }
     return 'aborted';
   }
 
-  /** Claims whose holders are gone, and how many there are in all; `remove` takes them out. For the sweep. */
-  async findDead(remove: boolean): Promise<number> {
-    const database = await this.#open();
-    return database.transactionSync(() => {
-      const dead = [...database.getRange({})].filter(({value}) => {
-        const row = decode(value);
-        return row === undefined || !this.#isHeld(row);
-      });
-      if (remove) for (const {key} of dead) database.removeSync(key);
-      return dead.length;
+  /** How many claims are left of holders that are gone; `remove` takes them out. For the sweep, which is alone. */
+  findDead(remove: boolean): number {
+    const dead = namesIn(this.#folder).filter(name => {
+      const token = readToken(join(this.#folder, name));
+      return token === undefined || !this.#isLive({n: 0, token});
     });
+    if (remove) for (const name of dead) removeFile(join(this.#folder, name));
+    return dead.length;
   }
 
   /** Gives up every claim of this table. */
   async close(): Promise<void> {
-    if (this.#database === undefined) return;
-    const database = await this.#database;
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = undefined;
-    for (const [fingerprint, ticket] of [...this.#held]) this.#release(database, fingerprint, ticket);
-    this.#database = undefined;
-    await database.close();
+    for (const release of [...this.#held.values()]) release();
   }
 
-  #release(database: RootDatabase<string, string>, fingerprint: Digest, ticket: number): void {
-    if (this.#held.get(fingerprint) !== ticket) return;
-    this.#held.delete(fingerprint);
-    live.delete(ticket);
-    try {
-      database.transactionSync(() => {
-        const row = decode(database.get(fingerprint));
-        if (row !== undefined && isOwn(row, ticket)) database.removeSync(fingerprint);
-      });
-    } catch {
-      // A full disk. The row stays, and counts for nothing: its ticket is no longer live.
+  #hold(key: Digest, n: number, token: string, leave: () => void): Claim & {readonly status: 'held'} {
+    const path = this.#pathOf(key, n);
+    const isHeld = (): boolean => live.has(token) && this.#linksOf(key).at(-1)?.token === token;
+    const release = (): void => {
+      if (!this.#held.delete(token)) return;
+      live.delete(token);
+      if (readToken(path) === token) removeQuietly(path);
+      leave();
+    };
+    this.#held.set(token, release);
+    return {status: 'held', isHeld, release};
+  }
+
+  /** The N under which `token` holds the key now, or who holds it. */
+  async #take(key: Digest, token: string): Promise<number | Link> {
+    for (let left = tries; left > 0; left--) {
+      const before = this.#linksOf(key);
+      const top = before.at(-1);
+      if (top !== undefined && this.#isLive(top)) return top;
+      const n = (top?.n ?? 0) + 1;
+      if (!this.#link(key, n, token)) continue;
+      // What was looked at may have changed before the link was made: then somebody else may hold the key by now.
+      const after = this.#linksOf(key);
+      const isFirst = top === undefined || after.some(link => link.n === top.n && link.token === top.token);
+      if (isFirst && after.at(-1)?.token === token && (top !== undefined || after.length === 1)) {
+        for (const link of after) if (link.n < n) removeQuietly(this.#pathOf(key, link.n));
+        return n;
+      }
+      removeQuietly(this.#pathOf(key, n));
+      await setTimeout(Math.random() * firstPollMs);
     }
+    throw Object.assign(new Error(`the claim of ${key} changes all the time`), {code: 'EBUSY'});
   }
 
-  #beat(database: RootDatabase<string, string>): void {
-    try {
-      database.transactionSync(() => {
-        for (const [fingerprint, ticket] of this.#held) database.putSync(fingerprint, this.#row(ticket));
-      });
-    } catch {
-      // A full disk: the next beat may get through.
+  #isLive({token}: Link): boolean {
+    const identity = identityIn(token);
+    if (identity === undefined) return false;
+    if (identityLabel(identity) === identityLabel(ownIdentity())) return live.has(token);
+    return this.#observer.isAlive(token) !== false;
+  }
+
+  /** Of one key, in order of N. */
+  #linksOf(key: Digest): Link[] {
+    const links: Link[] = [];
+    for (const name of namesIn(this.#folder)) {
+      if (!name.startsWith(`${key}.`)) continue;
+      const token = readToken(join(this.#folder, name));
+      if (token !== undefined) links.push({n: Number(name.slice(key.length + 1)), token});
     }
+    return links.sort((a, b) => a.n - b.n);
   }
 
-  #row(ticket: number): string {
-    return JSON.stringify({...ownIdentity(), ticket, at: this.#now()});
+  #pathOf(key: Digest, n: number): string {
+    return join(this.#folder, `${key}.${n}`);
   }
 
-  #isHeld(row: Row): boolean {
-    if (isOwn(row, row.ticket)) return live.has(row.ticket);
-    const alive = isAlive(row);
-    return alive === 'unknown' ? this.#now() - row.at < silentAfterMs : alive;
-  }
-
-  #open(): Promise<RootDatabase<string, string>> {
-    this.#database ??= openDatabase(this.#path);
-    return this.#database;
+  /** False where there is such a link already. */
+  #link(key: Digest, n: number, token: string): boolean {
+    const path = this.#pathOf(key, n);
+    for (;;) {
+      try {
+        symlinkSync(token, path);
+        return true;
+      } catch (error) {
+        if (hasCode(error, 'EEXIST')) return false;
+        if (!hasCode(error, 'ENOENT')) throw error;
+        mkdirSync(this.#folder, {recursive: true});
+      }
+    }
   }
 }
 
-async function openDatabase(path: string): Promise<RootDatabase<string, string>> {
-  const {open} = await import('lmdb');
-  mkdirSync(dirname(path), {recursive: true});
-  // Torn by a power cut: whoever held a claim in it is gone as well.
-  await setAsideUnlessWhole(path);
-  return open<string, string>({path, encoding: 'string', noSubdir: true, noSync: true});
+/** Who made a token, or a file that is named by one. */
+export function holderOf(token: string): Holder {
+  const identity = identityIn(token);
+  const isHere = identity !== undefined && isNeighbour(identity);
+  return {pid: identity?.pid ?? 0, where: isHere ? 'here' : 'elsewhere'};
 }
 
-const isOwn = (row: Row, ticket: number): boolean => {
-  const own = ownIdentity();
-  return row.pid === own.pid && row.born === own.born && row.host === own.host && row.ticket === ticket;
-};
+function readToken(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    // Gone meanwhile, or not one of ours.
+    if (hasCode(error, 'ENOENT', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
 
-function decode(text: string | undefined): Row | undefined {
-  const value = text === undefined ? undefined : parseJson(text);
-  if (!isJsonObject(value)) return undefined;
-  const {pid, born, host, ticket, at} = value;
-  return typeof pid === 'number' &&
-    typeof born === 'string' &&
-    typeof host === 'string' &&
-    typeof ticket === 'number' &&
-    typeof at === 'number'
-    ? {pid, born, host, ticket, at}
-    : undefined;
+function removeQuietly(path: string): void {
+  try {
+    removeFile(path);
+  } catch {
+    // It stays, and counts for nothing: its token is no longer live.
+  }
 }

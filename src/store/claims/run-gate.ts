@@ -1,29 +1,33 @@
 // Keeps the sweep away from runs: any number of runs at once, or one sweep alone. Each process writes one file of its
 // own name and then looks at the others (so one of two always sees the other); a dead process's file counts for nothing.
-// Files instead of a database, as a run that finds everything cached opens no database at all.
 
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import {err, ok, type Result} from '../../core/result.ts';
-import {isHeldByAnyone, namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
-import {ownIdentity} from '../../host/process-identity.ts';
+import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {giveSigns, Observer, signsOf} from '../../host/presence.ts';
 import type {Holder} from '../store.ts';
+import {holderOf} from './claim.ts';
 
 const pollMs = 20;
+/** While a sweep finds out whether somebody elsewhere lives. */
+const watchMs = 50;
 
 export interface Pass {
   readonly leave: () => void;
 }
 
 export class RunGate {
+  readonly #store: string;
   readonly #folder: string;
-  readonly #now: () => number;
+  readonly #observer: Observer;
 
   /** `store`: the store's folder. */
-  constructor(store: string, now: () => number) {
-    this.#now = now;
-    this.#folder = join(store, 'running');
+  constructor(store: string, observer = new Observer(store)) {
+    this.#store = store;
+    this.#folder = signsOf(store);
+    this.#observer = observer;
   }
 
   /** A run comes in; waits while a sweep is under way. Throws errors of the system. */
@@ -39,29 +43,41 @@ export class RunGate {
     return pass;
   }
 
-  /** A sweep comes in, or learns who is in its way. Throws errors of the system. */
-  enterSweep(): Result<Pass, Holder> {
+  /**
+   * A sweep comes in, or learns who is in its way. Of processes that cannot be asked it watches the signs of life, for
+   * as long as it takes to know. Throws errors of the system.
+   */
+  async enterSweep(): Promise<Result<Pass, Holder>> {
     const pass = this.#announce('sweep');
-    const others = [...this.#others(pass.name, 'run'), ...this.#others(pass.name, 'sweep')];
-    const first = others[0];
-    if (first === undefined) return ok(pass);
-    pass.leave();
-    return err({pid: Number.parseInt(first, 10), host: ownIdentity().host});
+    for (;;) {
+      const others = [...this.#others(pass.name, 'run'), ...this.#others(pass.name, 'sweep')];
+      const alive = others.find(name => this.#observer.isAlive(name) === true);
+      if (alive !== undefined) {
+        pass.leave();
+        return err(holderOf(alive));
+      }
+      if (others.length === 0) return ok(pass);
+      await setTimeout(watchMs);
+    }
   }
 
   #announce(what: 'run' | 'sweep'): Pass & {readonly name: string} {
+    const stopSigns = giveSigns(this.#store);
     const name = `${temporaryName()}.${what}`;
     const path = join(this.#folder, name);
-    mkdirSync(this.#folder, {recursive: true});
     writeFileSync(path, '');
-    return {name, leave: () => removeFile(path)};
+    const leave = (): void => {
+      removeFile(path);
+      stopSigns();
+    };
+    return {name, leave};
   }
 
-  /** Those of a kind who live; what the dead of any kind left goes. */
+  /** Those of a kind who may live; what the dead of any kind left goes. */
   #others(own: string, what: 'run' | 'sweep'): string[] {
     return namesIn(this.#folder).filter(name => {
       if (name === own) return false;
-      if (isHeldByAnyone(this.#folder, name, this.#now())) return name.endsWith(`.${what}`);
+      if (this.#observer.isAlive(name) !== false) return name.endsWith(`.${what}`);
       removeFile(join(this.#folder, name));
       return false;
     });

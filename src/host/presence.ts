@@ -1,0 +1,150 @@
+// Signs of life between processes that share a store's folder and may know nothing of one another: other containers,
+// other machines. Whoever holds something there keeps a file in `running/` and moves its time on, again and again.
+// An observer never compares clocks: it watches whether a sign changes, and counts how long *it* has watched in vain.
+
+import {mkdirSync, readFileSync, statfsSync, statSync, unlinkSync, utimesSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {identityIn, identityLabel, isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
+import {hasCode} from './system-error.ts';
+
+const beatMs = 3_000;
+/** How long a sign must not have changed, under an observer's eyes, until its process counts as dead. */
+const silentMs = 45_000;
+/** The longest that one look counts for: an observer that was itself stopped has seen nothing. */
+const lookMs = 1_000;
+
+/** Where signs are, in a store's folder. */
+export const signsOf = (store: string): string => join(store, 'running');
+
+interface Sign {
+  holders: number;
+  beat: number;
+  timer: NodeJS.Timeout;
+}
+
+/** The signs that this process gives, by path. */
+const given = new Map<string, Sign>();
+
+/** Gives signs of life in a store until the answer is called, as often as this was called. Throws errors of the system. */
+export function giveSigns(store: string): () => void {
+  const path = join(signsOf(store), identityLabel(ownIdentity()));
+  let sign = given.get(path);
+  if (sign === undefined) {
+    mkdirSync(signsOf(store), {recursive: true});
+    writeFileSync(path, hasOneKernel(store) ? 'local\n' : 'shared\n');
+    sign = {holders: 0, beat: 1, timer: setInterval(() => beat(path, store), beatMs).unref()};
+    given.set(path, sign);
+  }
+  const held = sign;
+  held.holders++;
+  let isHeld = true;
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    if (--held.holders > 0) return;
+    clearInterval(held.timer);
+    given.delete(path);
+    removeQuietly(path);
+  };
+}
+
+/** The time of the file is a number that grows, no time: clocks of others do not matter, and a full disk does not either. */
+function beat(path: string, store: string): void {
+  const sign = given.get(path);
+  if (sign === undefined) return;
+  sign.beat++;
+  try {
+    utimesSync(path, sign.beat, sign.beat);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) return;
+    // Somebody took us for dead. We are not: say so again.
+    try {
+      mkdirSync(signsOf(store), {recursive: true});
+      writeFileSync(path, hasOneKernel(store) ? 'local\n' : 'shared\n');
+    } catch {
+      // The next beat tries again.
+    }
+  }
+}
+
+interface Watch {
+  readonly beat: number;
+  readonly lookedAt: number;
+  readonly silence: number;
+}
+
+/** Who lives, as far as one process can see. */
+export class Observer {
+  readonly #store: string;
+  readonly #clock: () => number;
+  readonly #watches = new Map<string, Watch>();
+  #isLocal: boolean | undefined;
+
+  /** `clock`: milliseconds that stand still while the machine sleeps, from any start. */
+  constructor(store: string, clock: () => number = () => performance.now()) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /**
+   * Whether the process lives whose label a text begins with. `unknown`: it cannot be asked, and its signs have not
+   * been watched for long enough; ask again. A text without a label is nobody's.
+   */
+  isAlive(text: string): boolean | 'unknown' {
+    const identity = identityIn(text);
+    if (identity === undefined) return false;
+    const known = isAlive(identity);
+    return known === 'unknown' ? this.#watch(identity) : known;
+  }
+
+  #watch(identity: ProcessIdentity): boolean | 'unknown' {
+    const label = identityLabel(identity);
+    const path = join(signsOf(this.#store), label);
+    const sign = statSync(path, {throwIfNoEntry: false});
+    // Signs come before all that they speak of, and go after it.
+    if (sign === undefined) return false;
+    if (identity.boot !== ownIdentity().boot && this.#isOfEarlierBoot(path)) return false;
+    const beat = sign.mtimeMs;
+    const lookedAt = this.#clock();
+    const before = this.#watches.get(label);
+    if (before === undefined || before.beat !== beat) {
+      this.#watches.set(label, {beat, lookedAt, silence: 0});
+      return before === undefined ? 'unknown' : true;
+    }
+    const silence = before.silence + Math.min(lookMs, Math.max(0, lookedAt - before.lookedAt));
+    this.#watches.set(label, {beat, lookedAt, silence});
+    return silence < silentMs ? 'unknown' : false;
+  }
+
+  /** Only one kernel at a time writes to such a file system: if it is ours now, the other one is gone. */
+  #isOfEarlierBoot(path: string): boolean {
+    this.#isLocal ??= hasOneKernel(this.#store);
+    if (!this.#isLocal) return false;
+    try {
+      return readFileSync(path, 'latin1') === 'local\n';
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** ext, XFS, btrfs, tmpfs, overlayfs, ZFS, F2FS, bcachefs: file systems that only one kernel mounts at a time. */
+const LOCAL = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e,
+]);
+
+function hasOneKernel(store: string): boolean {
+  try {
+    return process.platform === 'linux' && LOCAL.has(statfsSync(store).type);
+  } catch {
+    return false;
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is gone, or it will count as that of a dead process.
+  }
+}
