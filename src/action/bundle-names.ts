@@ -5,6 +5,7 @@
 export interface BundleFile {
   /** `stage.js`, `chunk-00000001.js`. */
   readonly name: string;
+  /** Ends in the comment that names its source map. */
   readonly text: string;
   /** The source map as JSON. */
   readonly map: string;
@@ -12,10 +13,14 @@ export interface BundleFile {
 
 const chunkName = /\bchunk-[0-9A-Z]{8}\.js\b/g;
 
-/** `files`: text and source map by esbuild's name; `entry`: the name to begin with. In order of first mention. */
+/**
+ * `files`: text and source map by esbuild's name; `entry`: the name to begin with; `mapOf` sees each map before it is
+ * kept. In order of first mention.
+ */
 export function nameChunks(
   files: ReadonlyMap<string, {readonly text: string; readonly map: string}>,
   entry: string,
+  mapOf: (map: string) => string,
 ): readonly BundleFile[] {
   const order = [entry];
   for (const name of order) {
@@ -28,7 +33,8 @@ export function nameChunks(
     const file = files.get(name);
     if (file === undefined) return [];
     const text = file.text.replace(chunkName, mentioned => names.get(mentioned) ?? mentioned);
-    return [{name: names.get(name) ?? name, text, map: file.map}];
+    const given = names.get(name) ?? name;
+    return [{name: given, text: `${text}//# sourceMappingURL=${given}.map\n`, map: mapOf(file.map)}];
   });
 }
 

@@ -1,23 +1,30 @@
 // Bundles a stage module with esbuild: what the module needs and nothing else, without comments and white space,
-// byte for byte the same wherever the project lies. esbuild is loaded here, and only when a source has changed.
+// byte for byte the same wherever the project lies and whatever the module's file is called. esbuild is loaded here, and
+// only when a source has changed.
 
 import {readFileSync} from 'node:fs';
-import {join, relative, sep} from 'node:path';
-import type {BuildFailure, BuildResult, Loader, Message, Metafile, Plugin, TransformOptions} from 'esbuild';
+import {dirname, join, relative, resolve, sep} from 'node:path';
+import type {BuildFailure, BuildResult, Loader, Message, Plugin} from 'esbuild';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import {digestBytes} from '../core/digest.ts';
+import {isJsonObject, parseJson} from '../core/json.ts';
+import {packageName} from '../core/package-name.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {diagnoseMessages, placeText} from './bundle-diagnostic.ts';
 import {type BundleFile, nameChunks} from './bundle-names.ts';
-import {bundleResolver, type ImportedPackage, packageRootOf} from './bundle-resolver.ts';
+import {bundleResolver, entryNamespace, packageRootOf, type ResolverNotes} from './bundle-resolver.ts';
+import {describeSources} from './bundle-sources.ts';
+import {manifestOf} from './import-map.ts';
 import type {CodeFile} from './stage-code.ts';
 
-export interface Bundle {
+export interface Bundle extends Omit<ResolverNotes, 'manifests'> {
   /** `stage.js` first. */
   readonly chunks: readonly BundleFile[];
-  readonly packages: ReadonlyMap<string, ImportedPackage>;
   /** By path relative to the project, sorted as esbuild met them. */
   readonly files: Readonly<Record<string, CodeFile>>;
+  /** Patterns of computed imports, relative to the project. */
+  readonly patterns: readonly string[];
+  /** Absolute paths of manifests on which the bundle depends. */
+  readonly manifests: ReadonlySet<string>;
   readonly notices: readonly string[];
 }
 
@@ -41,11 +48,14 @@ export async function bundleModule(
   pipeRoot: string,
 ): Promise<Result<Bundle, readonly Diagnostic[]>> {
   const {build, transform} = await import('esbuild');
-  const packages = new Map<string, ImportedPackage>();
+  const notes: ResolverNotes = {packages: new Map(), candidates: new Set(), manifests: new Set()};
   const sources = new Map<string, Buffer>();
   // Paths that reach the output are relative to this folder, so it must be the same in a clone and in node_modules.
   const base = packageRootOf(module);
-  const shown = (path: string): string => relative(project, join(base, path)).split(sep).join('/');
+  /** From esbuild's names to absolute paths. */
+  const pathOf = (name: string): string =>
+    name.startsWith(`${entryNamespace}:`) ? module : resolve(base, name);
+  const shown = (path: string): string => relative(project, path).split(sep).join('/');
   try {
     const result = await build({
       absWorkingDir: base,
@@ -75,33 +85,34 @@ export async function bundleModule(
         'unsupported-require-call': 'warning',
         'indirect-require': 'warning',
       },
-      plugins: [bundleResolver(pipeRoot, packages), sourceRecorder(sources)],
+      plugins: [bundleResolver(module, pipeRoot, notes), sourceReader(module, sources)],
     });
-    const chunks = nameChunks(outputsOf(result), 'stage.js');
-    const files = await describeFiles(
+    const sourceOf = (path: string): Buffer | undefined => sources.get(path);
+    const mapped = (map: string): string =>
+      nameSources(map, name => sourceName(pathOf(name), project, pipeRoot), join(base, outFolder), base);
+    const chunks = nameChunks(outputsOf(result), 'stage.js', mapped);
+    const {files, patterns} = await describeSources(
       result.metafile,
-      path => sources.get(join(base, path)),
-      shown,
+      `${outFolder}/stage.js`,
+      {pathOf, sourceOf, shown},
       transform,
     );
     const notices = [
-      ...result.warnings.map(warning => noticeOf(warning, base, project)),
-      ...selfPaths(chunks, files, path => sources.get(join(project, path))),
+      ...result.warnings.map(warning => noticeOf(atModule(warning, base, module), base, project)),
+      ...selfPaths(chunks, files, path => sources.get(resolve(project, path))),
     ];
-    return ok({chunks, packages, files, notices});
+    // What it says of side effects decides what is left out.
+    const manifests = new Set([...notes.manifests, manifestOf(base)]);
+    return ok({...notes, manifests, chunks, files, patterns, notices});
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
-    return err(diagnoseMessages(error.errors, base, project, shown(relative(base, module))));
+    const errors = error.errors.map(message => atModule(message, base, module));
+    return err(diagnoseMessages(errors, base, project, shown(module)));
   }
 }
 
-const plainly = {minifyWhitespace: true, legalComments: 'none', tsconfigRaw: {}} as const;
-
 /** Where esbuild would write, were it to write. */
 const outFolder = '.pipe-bundle';
-
-/** Source maps name their sources relative to this folder below the module's package. */
-export const mapBase = (module: string): string => join(packageRootOf(module), outFolder);
 
 function outputsOf(result: BuildResult<{write: false}>): Map<string, {text: string; map: string}> {
   const named = new Map(
@@ -115,55 +126,51 @@ function outputsOf(result: BuildResult<{write: false}>): Map<string, {text: stri
 }
 
 /** Hands esbuild the bytes that are digested, so that an edit between two reads cannot part them. */
-const sourceRecorder = (sources: Map<string, Buffer>): Plugin => ({
+const sourceReader = (module: string, sources: Map<string, Buffer>): Plugin => ({
   name: 'pipe-sources',
-  setup: build =>
-    build.onLoad({filter: /.*/, namespace: 'file'}, ({path}) => {
+  setup: build => {
+    const read = (path: string): Buffer => {
       const contents = readFileSync(path);
       sources.set(path, contents);
-      return {contents, loader: 'default'};
-    }),
+      return contents;
+    };
+    build.onLoad({filter: /.*/, namespace: 'file'}, ({path}) => ({contents: read(path), loader: 'default'}));
+    build.onLoad({filter: /.*/, namespace: entryNamespace}, () => ({
+      contents: read(module),
+      loader: 'default',
+      resolveDir: dirname(module),
+    }));
+  },
 });
 
-async function describeFiles(
-  metafile: Metafile,
-  sourceOf: (path: string) => Buffer | undefined,
-  shown: (path: string) => string,
-  transform: (text: string, options: TransformOptions) => Promise<{readonly code: string}>,
-): Promise<Record<string, CodeFile>> {
-  const outputs = Object.values(metafile.outputs);
-  const bundled = new Set(
-    outputs.flatMap(({inputs}) => Object.keys(inputs).filter(path => (inputs[path]?.bytesInOutput ?? 0) > 0)),
-  );
-
-  const entry = metafile.outputs[`${outFolder}/stage.js`]?.entryPoint ?? '';
-  const importers = new Map<string, string | null>([[entry, null]]);
-  for (const [path] of importers) {
-    for (const {path: target, external} of metafile.inputs[path]?.imports ?? []) {
-      if (external !== true && !importers.has(target)) importers.set(target, path);
-    }
-  }
-  const files: Record<string, CodeFile> = {};
-  for (const [path, importer] of importers) {
-    const bytes = sourceOf(path) ?? Buffer.alloc(0);
-    const loader = loaderOf(path);
-    const meaning = loader && (await transform(bytes.toString('utf8'), {...plainly, loader})).code;
-    files[shown(path)] = {
-      digest: digestBytes(bytes),
-      meaning: digestBytes(meaning ?? bytes),
-      importedBy: importer === null ? null : shown(importer),
-      isBundled: bundled.has(path),
-    };
-  }
-  return files;
+/** A message about the stage module speaks of its file again. */
+function atModule(message: Message, base: string, module: string): Message {
+  const place = <L extends Message['location']>(location: L): L =>
+    location?.namespace === entryNamespace
+      ? {...location, namespace: 'file', file: relative(base, module)}
+      : location;
+  const notes = message.notes.map(note => ({...note, location: place(note.location)}));
+  return {...message, location: place(message.location), notes};
 }
 
-function loaderOf(path: string): Loader | undefined {
-  if (/\.[cm]?ts$/.test(path)) return 'ts';
-  if (/\.tsx$/.test(path)) return 'tsx';
-  if (/\.[cm]?js$/.test(path)) return 'js';
-  if (/\.jsx$/.test(path)) return 'jsx';
-  return undefined;
+/** The sources of a map by the names that people know. */
+function nameSources(text: string, nameOf: (name: string) => string, out: string, base: string): string {
+  const map = parseJson(text);
+  if (!isJsonObject(map) || !Array.isArray(map.sources)) return text;
+  const sources = map.sources.map(source => {
+    const name = String(source);
+    return nameOf(name.startsWith(`${entryNamespace}:`) ? name : relative(base, resolve(out, name)));
+  });
+  return JSON.stringify({...map, sources});
+}
+
+/** Relative to the project; `pipe-ml/stages/train.ts` for what lies in this package. */
+function sourceName(path: string, project: string, pipeRoot: string): string {
+  const inProject = relative(project, path);
+  const inPackage = relative(pipeRoot, path);
+  const name =
+    inProject.startsWith('..') && !inPackage.startsWith('..') ? `${packageName}/${inPackage}` : inProject;
+  return name.split(sep).join('/');
 }
 
 function noticeOf(message: Message, base: string, project: string): string {

@@ -1,13 +1,15 @@
 // The code digest of a stage module: the digest of its bundle. While no source and no package has changed, the answer
 // of last time is given without loading esbuild; a new comment bundles anew and gives the same digest.
 
-import {dirname, join, relative, sep} from 'node:path';
+import {dirname, relative, resolve, sep} from 'node:path';
 import type {Diagnostic} from '../core/diagnostic.ts';
-import {digestBytes, digestJson} from '../core/digest.ts';
+import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
 import {byCodeUnit} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Bundle} from './bundle.ts';
+import {findPackage, type PackageTree, readPackageTree} from './installed-packages.ts';
 import type {CodePackage, CodeStore, StageCode} from './stage-code.ts';
+import {areUnchanged, digestListing, type Witnesses} from './witnesses.ts';
 
 export class CodeDigester {
   readonly #project: string;
@@ -33,21 +35,27 @@ export class CodeDigester {
     return bundling;
   }
 
-  /** The answer of last time, if nothing that made it has changed. Synchronous: a stat per source. */
+  /** The answer of last time, if nothing that made it has changed. Synchronous: a stat per source and manifest. */
   recall(module: string): StageCode | undefined {
     const code = this.#store.recall(this.#shown(module));
     if (code === undefined) return undefined;
+    const digestFile = (path: string): Digest | undefined => this.#store.digestFile(path);
     for (const [path, file] of Object.entries(code.files)) {
-      if (this.#store.digestFile(join(this.#project, path)) !== file.digest) return undefined;
+      if (digestFile(resolve(this.#project, path)) !== file.digest) return undefined;
     }
-    for (const [link, {name, folder, digest}] of Object.entries(code.links)) {
-      if (folder !== null && this.#store.digestFile(join(folder, 'package.json')) !== digest)
-        return undefined;
+    if (!areUnchanged(code.witnesses, this.#project, digestFile)) return undefined;
+    for (const [link, {name, folder}] of Object.entries(code.links)) {
       // One that was not installed may be by now.
       const from = link.startsWith('@pipe/') ? this.#pipeRoot : dirname(module);
-      if (folder === null && this.#finds(name, from)) return undefined;
+      if (folder === null && findPackage(name, from) !== undefined) return undefined;
     }
     return this.#store.hasArtifact(code.bundle) && this.#store.hasArtifact(code.maps) ? code : undefined;
+  }
+
+  /** Bundles anew what the store has lost; `undefined` where that gives other code than before. */
+  async restore(module: string, code: StageCode): Promise<StageCode | undefined> {
+    const bundled = await this.#bundle(module);
+    return bundled.ok && bundled.value.code === code.code ? bundled.value : undefined;
   }
 
   async #bundle(module: string): Promise<Result<StageCode, readonly Diagnostic[]>> {
@@ -61,53 +69,58 @@ export class CodeDigester {
       new Map(chunks.map(({name, map}) => [`${name}.map`, Buffer.from(map)])),
     );
     if (!maps.ok) return err([maps.error]);
-    const links = this.#linksOf(bundled.value);
+    const links = linksOf(bundled.value);
+    const tree = this.#packageTree(bundled.value);
     const code: StageCode = {
       module: this.#shown(module),
       code: digestJson('bundle', Object.fromEntries(chunks.map(({name, text}) => [name, digestBytes(text)]))),
-      packages: versionsOf(links),
+      packages: versionsOf(links, tree),
       bundle: bundle.value,
       maps: maps.value,
       links,
       files,
+      witnesses: this.#witnessesOf(bundled.value, tree),
       notices,
     };
     this.#store.keep(code);
     return ok(code);
   }
 
-  #linksOf({packages}: Bundle): Record<string, CodePackage> {
-    const sorted = [...packages].sort((a, b) => byCodeUnit(a[0], b[0]));
-    return Object.fromEntries(
-      sorted.map(([link, found]) => {
-        const manifest = found.folder === null ? null : join(found.folder, 'package.json');
-        return [
-          link,
-          {...found, digest: manifest === null ? null : (this.#store.digestFile(manifest) ?? null)},
-        ];
-      }),
-    );
+  #packageTree({packages}: Bundle): PackageTree {
+    const roots = [...packages.values()].flatMap(({folder}) => (folder === null ? [] : [folder]));
+    return readPackageTree(roots, this.#project, path => this.#store.digestFile(path));
   }
 
-  #finds(name: string, from: string): boolean {
-    for (let folder = from; ; folder = dirname(folder)) {
-      if (this.#store.digestFile(join(folder, 'node_modules', name, 'package.json')) !== undefined)
-        return true;
-      if (folder === dirname(folder)) return false;
-    }
+  #witnessesOf({candidates, manifests, patterns}: Bundle, tree: PackageTree): Witnesses {
+    const paths = [...candidates, ...manifests, ...tree.witnesses];
+    return {
+      files: Object.fromEntries(
+        paths.map(path => [this.#shown(path), this.#store.digestFile(path) ?? null]).sort(byName),
+      ),
+      listings: Object.fromEntries(patterns.map(pattern => [pattern, digestListing(pattern, this.#project)])),
+      folders: Object.fromEntries([...tree.linked].map(([folder, digest]) => [this.#shown(folder), digest])),
+    };
   }
 
-  #shown(module: string): string {
-    return relative(this.#project, module).split(sep).join('/');
+  #shown(path: string): string {
+    return relative(this.#project, path).split(sep).join('/');
   }
 }
 
-/** By the package's own name; by its name in the bundle where two versions of it are in use. */
-function versionsOf(links: Readonly<Record<string, CodePackage>>): Record<string, string> {
-  const versions = new Map<string, string>();
-  for (const [link, {name, version}] of Object.entries(links)) {
-    const other = versions.get(name);
-    versions.set(other === undefined || other === version ? name : link, version);
+const byName = (a: readonly unknown[], b: readonly unknown[]): number =>
+  byCodeUnit(String(a[0]), String(b[0]));
+
+const linksOf = ({packages}: Bundle): Record<string, CodePackage> =>
+  Object.fromEntries([...packages].sort(byName));
+
+/** By the package's own name; several versions of one are all said. */
+function versionsOf(
+  links: Readonly<Record<string, CodePackage>>,
+  {versions}: PackageTree,
+): Record<string, string> {
+  const said = new Map([...versions].map(([name, all]) => [name, [...all].sort(byCodeUnit).join(', ')]));
+  for (const {name, version, folder} of Object.values(links)) {
+    if (folder === null) said.set(name, said.get(name) ?? version);
   }
-  return Object.fromEntries([...versions].sort((a, b) => byCodeUnit(a[0], b[0])));
+  return Object.fromEntries([...said].sort(byName));
 }

@@ -5,6 +5,7 @@ import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Result} from '../core/result.ts';
 import type {Artifact} from './action.ts';
+import type {Witnesses} from './witnesses.ts';
 
 /** A source file of a bundle. Paths are relative to the project, with `/`. */
 export interface CodeFile {
@@ -25,8 +26,6 @@ export interface CodePackage {
   readonly version: string;
   /** The package's folder, absolute; `null` for one that is not installed and is only imported dynamically. */
   readonly folder: string | null;
-  /** Of its package.json. */
-  readonly digest: Digest | null;
 }
 
 export interface StageCode {
@@ -34,7 +33,7 @@ export interface StageCode {
   readonly module: string;
   /** The digest of the bundle: chunk names and bytes, without comments and white space. */
   readonly code: Digest;
-  /** Versions by package name, as they enter the action. */
+  /** Versions by package name, as they enter the action: of what is imported, and of all that it needs in turn. */
   readonly packages: Readonly<Record<string, string>>;
   /** A folder with `stage.js` and its chunks. */
   readonly bundle: Artifact;
@@ -43,6 +42,8 @@ export interface StageCode {
   /** The name under which the bundle imports a package → that package. */
   readonly links: Readonly<Record<string, CodePackage>>;
   readonly files: Readonly<Record<string, CodeFile>>;
+  /** What else decided what the bundle holds: it is used again only while they say the same. */
+  readonly witnesses: Witnesses;
   /** What could not be followed: imports whose target is computed, paths beside the module. */
   readonly notices: readonly string[];
 }

@@ -2,6 +2,7 @@
 
 import {relative} from 'node:path';
 import {CodeDigester} from '../action/code-digest.ts';
+import type {StageFailure} from '../action/outcome.ts';
 import type {StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
@@ -23,18 +24,24 @@ export interface Code extends CodeSource {
   readonly shelf: CodeShelf;
   /** The code of a module with its sources, or its mistakes with their places. `module`: absolute path. */
   digest(module: string): Promise<Result<StageCode, readonly Diagnostic[]>>;
-  /** The absolute path of the bundle's entry, ready to be imported. */
-  entryOf(code: StageCode, module: string): Promise<string>;
+  /** The absolute path of the bundle's entry, ready to be imported. `module`: absolute path. */
+  entryOf(code: StageCode, module: string): Promise<Result<string, StageFailure>>;
 }
 
 export function openCode({project, store, packageRoot, files, blobs}: CodeOptions): Code {
   const shelf = new CodeShelf(store, blobs, files);
   const digester = new CodeDigester(project, packageRoot, shelf);
-  const entryOf = async (code: StageCode, module: string): Promise<string> => {
-    const {mapBase} = await import('../action/bundle.ts');
-    const entry = shelf.materialise(code, mapBase(module));
-    if (!entry.ok) throw new Error(describeStoreError(entry.error));
-    return entry.value;
+  const entryOf = async (code: StageCode, module: string): Promise<Result<string, StageFailure>> => {
+    const entry = shelf.materialise(code);
+    if (entry.ok) return entry;
+    // A sweep that began before this bundle was known removed it, or it was damaged: make it again.
+    const again = await digester.restore(module, code);
+    if (again === undefined) {
+      const message = `${relative(project, module)} was edited while its bundle was gone from the store`;
+      return err({reason: 'mistake', message, hint: 'run again'});
+    }
+    const second = shelf.materialise(again);
+    return second.ok ? second : err({reason: 'store', message: describeStoreError(second.error)});
   };
   return {
     shelf,
@@ -54,7 +61,7 @@ export function openCode({project, store, packageRoot, files, blobs}: CodeOption
       return ok({
         code: value.code,
         packages: value.packages,
-        entry: async () => ok(await entryOf(value, path)),
+        entry: () => entryOf(value, path),
       });
     },
   };

@@ -27,9 +27,11 @@ export class ModuleCatalogue implements Catalogue {
     this.found.set(uses, path);
     const code = await this.#code.digest(path);
     if (!code.ok) return err(brokenModule(uses, span, code.error));
+    const entry = await this.#code.entryOf(code.value, path);
+    if (!entry.ok) return err(mistake('broken-module', `${uses} cannot be loaded`, span));
     let module: unknown;
     try {
-      module = await import(pathToFileURL(await this.#code.entryOf(code.value, path)).href);
+      module = await import(pathToFileURL(entry.value).href);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const hint = 'a declaration must load without side effects; import heavy packages inside run()';

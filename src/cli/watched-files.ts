@@ -3,6 +3,7 @@
 
 import {dirname, posix} from 'node:path';
 import picomatch from 'picomatch';
+import {isNamedBy} from '../action/witnesses.ts';
 import {CONFIG} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
 
@@ -17,6 +18,8 @@ export async function watchedFiles({plan, chosen, workspace}: Pipeline): Promise
   const folders = new Set(['stages']);
   const patterns = new Set<string>();
   const modules = new Set<string>();
+  const computed = new Set<string>();
+  const linked = new Set<string>();
   for (const {work, files} of plan.instances) {
     for (const pattern of files) patterns.add(pattern);
     if (work.kind === 'shell') for (const pattern of work.code) patterns.add(pattern);
@@ -25,14 +28,22 @@ export async function watchedFiles({plan, chosen, workspace}: Pipeline): Promise
   for (const module of modules) {
     const code = await workspace.code.digest(module);
     if (!code.ok) continue;
-    for (const path of Object.keys(code.value.files)) {
+    const {files: sources, witnesses} = code.value;
+    for (const path of Object.keys(sources)) {
       paths.add(path);
       folders.add(dirname(path));
     }
+    for (const path of Object.keys(witnesses.files)) paths.add(path);
+    for (const pattern of Object.keys(witnesses.listings)) computed.add(pattern);
+    for (const folder of Object.keys(witnesses.folders)) linked.add(folder);
   }
   const isTracked = trackedBy([...patterns]);
   return (path, isNew) =>
-    paths.has(path) || isTracked(path) || (isNew && SOURCE.test(path) && folders.has(dirname(path)));
+    paths.has(path) ||
+    isTracked(path) ||
+    [...computed].some(pattern => isNamedBy(pattern, path)) ||
+    [...linked].some(folder => path.startsWith(`${folder}/`)) ||
+    (isNew && SOURCE.test(path) && folders.has(dirname(path)));
 }
 
 /** Whether patterns of `files` name a path; a folder is everything below it. */

@@ -23,6 +23,14 @@ import {drawAll} from './pipelines.ts';
 
 export const packageRoot = join(import.meta.dirname, '../..');
 
+/** The command line's view of a folder. */
+export const shellIn = (cwd: string): Shell => ({
+  outside: {...surroundingsOf(process), cwd},
+  version: '0.0.0',
+  packageRoot,
+  argv: [],
+});
+
 export interface RigRunOptions {
   readonly machine?: Partial<Machine>;
   readonly mode?: FailureMode;
@@ -75,9 +83,7 @@ export class ProjectRig implements AsyncDisposable {
   }
 
   async open(options: {readonly graceMs?: number} = {}): Promise<Session> {
-    const outside = {...surroundingsOf(process), cwd: this.project};
-    const shell: Shell = {outside, version: '0.0.0', packageRoot, argv: []};
-    const workspace = await openWorkspace(shell, this.project);
+    const workspace = await openWorkspace(shellIn(this.project), this.project);
     const session = new Session(this, workspace, options.graceMs ?? 2000);
     this.#sessions.push(session);
     return session;

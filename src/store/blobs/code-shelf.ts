@@ -1,20 +1,20 @@
 // Keeps what is known of stage modules between runs, and puts bundles where Node can load them: a folder with the very
-// bytes that were hashed, source maps beside them, and a `node_modules` that leads to the packages as the module's own
-// place sees them, so that Node's resolver does the rest.
+// bytes that were hashed, source maps beside them, and a `node_modules` that leads to the packages, so that Node's
+// resolver does the rest.
 
-import {mkdirSync, renameSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
-import {pathToFileURL} from 'node:url';
 import type {Artifact} from '../../action/action.ts';
-import type {CodeFile, CodePackage, CodeStore, StageCode} from '../../action/stage-code.ts';
+import {ownPlaces, type PackagePlaces} from '../../action/package-places.ts';
+import type {CodeFile, CodeStore, StageCode} from '../../action/stage-code.ts';
 import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
 import {type Digest, digestJson, isDigest} from '../../core/digest.ts';
-import {isJsonObject, type Json, parseJson} from '../../core/json.ts';
+import {isJsonObject, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {removeTree, temporaryName} from '../../host/atomic-file.ts';
 import {Journal} from '../../host/journal.ts';
 import {hasCode} from '../../host/system-error.ts';
-import type {BlobStore, FileStates} from '../store.ts';
+import type {ArtifactFile, BlobStore, FileStates} from '../store.ts';
 import {describeStoreError, ioError, type StoreError} from '../store-error.ts';
 import {encodeFolder, type FolderFile} from './folder-blob.ts';
 
@@ -92,58 +92,56 @@ export class CodeShelf implements CodeStore {
   }
 
   /** The folder in which a bundle is made ready: named by everything that is in it. */
-  folderOf(code: StageCode): string {
-    const links = Object.fromEntries(Object.entries(code.links).map(([link, {folder}]) => [link, folder]));
-    const name = digestJson('bundle', [code.bundle.digest, code.maps.digest, code.module, links]);
-    return join(this.#folder, 'code', name);
+  folderOf(code: StageCode, places: PackagePlaces = ownPlaces(code.links)): string {
+    const links = Object.fromEntries(places);
+    return join(this.#folder, 'code', digestJson('bundle', [code.bundle.digest, code.maps.digest, links]));
   }
 
   /**
-   * Makes a bundle ready to be imported and returns the absolute path of its entry. `mapBase` is the folder that
-   * the source maps speak from (see `mapBase` in action/bundle).
+   * Makes a bundle ready to be imported and returns the absolute path of its entry. What is there already is compared
+   * with what was hashed, and made anew where it is anything else.
    */
-  materialise(code: StageCode, mapBase: string): Result<string, StoreError> {
-    const folder = this.folderOf(code);
-    const files = this.#blobs.filesOf(code.bundle);
-    if (!files.ok) return files;
-    const texts: Array<readonly [string, string]> = [];
-    const isReady = files.value.every(({path, size}) => {
-      const state = statSync(join(folder, path), {throwIfNoEntry: false});
-      return state !== undefined && state.size === size + mapComment(path).length;
-    });
-    if (isReady) return ok(join(folder, entryName));
-    const maps = this.#blobs.filesOf(code.maps);
-    if (!maps.ok) return maps;
-    for (const {path, digest} of [...files.value, ...maps.value]) {
+  materialise(code: StageCode, places: PackagePlaces = ownPlaces(code.links)): Result<string, StoreError> {
+    const folder = this.folderOf(code, places);
+    const listed: ArtifactFile[] = [];
+    for (const artifact of [code.bundle, code.maps]) {
+      const files = this.#blobs.filesOf(artifact);
+      if (!files.ok) return files;
+      listed.push(...files.value);
+    }
+    if (this.#isReady(folder, listed, places)) return ok(join(folder, entryName));
+    const files: Array<readonly [string, Buffer]> = [];
+    for (const {path, digest} of listed) {
       const bytes = this.#blobs.read(digest);
       if (!bytes.ok) return bytes;
-      const text = bytes.value.toString('utf8');
-      texts.push([path, path.endsWith('.map') ? absoluteMap(text, mapBase) : text + mapComment(path)]);
+      files.push([path, bytes.value]);
     }
     try {
-      this.#build(folder, texts, code.links);
+      this.#build(folder, files, places);
       return ok(join(folder, entryName));
     } catch (error) {
       return err(ioError(error, folder));
     }
   }
 
-  #build(
-    folder: string,
-    texts: ReadonlyArray<readonly [string, string]>,
-    links: Readonly<Record<string, CodePackage>>,
-  ): void {
+  #isReady(folder: string, files: readonly ArtifactFile[], places: PackagePlaces): boolean {
+    return (
+      files.every(({path, digest}) => this.digestFile(join(folder, path)) === digest) &&
+      [...places].every(([link, target]) => leadsTo(join(folder, 'node_modules', link), target))
+    );
+  }
+
+  #build(folder: string, files: ReadonlyArray<readonly [string, Buffer]>, places: PackagePlaces): void {
     const temporary = join(this.#folder, 'tmp', temporaryName());
     mkdirSync(temporary, {recursive: true});
     try {
       writeFileSync(join(temporary, 'package.json'), '{"type":"module"}\n');
-      for (const [name, text] of texts) writeFileSync(join(temporary, name), text, {mode: 0o444});
-      for (const [link, target] of Object.entries(links)) {
-        if (target.folder === null) continue;
+      for (const [name, bytes] of files) writeFileSync(join(temporary, name), bytes, {mode: 0o444});
+      for (const [link, target] of places) {
         const path = join(temporary, 'node_modules', link);
         mkdirSync(dirname(path), {recursive: true});
         // A junction needs no rights on Windows; elsewhere the type says nothing.
-        symlinkSync(target.folder, path, 'junction');
+        symlinkSync(target, path, 'junction');
       }
       mkdirSync(dirname(folder), {recursive: true});
       try {
@@ -161,15 +159,12 @@ export class CodeShelf implements CodeStore {
   }
 }
 
-/** How many characters a bundle's file is longer than what was hashed: a comment, which no program can see. */
-const mapComment = (name: string): string => `//# sourceMappingURL=${name}.map\n`;
-
-/** Sources as file URLs, so that stack traces name the user's own files. */
-function absoluteMap(text: string, base: string): string {
-  const map = parseJson(text);
-  if (!isJsonObject(map) || !Array.isArray(map.sources)) return text;
-  const sources = map.sources.map((source: Json) => pathToFileURL(resolve(base, String(source))).href);
-  return JSON.stringify({...map, sources});
+function leadsTo(link: string, target: string): boolean {
+  try {
+    return resolve(dirname(link), readlinkSync(link)) === target;
+  } catch {
+    return false;
+  }
 }
 
 const isWholeObject = (text: string): boolean => text.startsWith('{') && text.endsWith('}');
@@ -178,7 +173,8 @@ const isWholeObject = (text: string): boolean => text.startsWith('{') && text.en
 function decode(text: string | undefined): StageCode | undefined {
   const value = text === undefined ? undefined : parseJson(text);
   if (!isJsonObject(value) || typeof value.code !== 'string' || !isDigest(value.code)) return undefined;
-  const {bundle, maps, links, files, packages} = value;
-  const isWhole = [bundle, maps, links, files, packages].every(isJsonObject) && Array.isArray(value.notices);
+  const {bundle, maps, links, files, packages, witnesses} = value;
+  const isWhole =
+    [bundle, maps, links, files, packages, witnesses].every(isJsonObject) && Array.isArray(value.notices);
   return isWhole ? (value as unknown as StageCode) : undefined;
 }
