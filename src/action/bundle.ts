@@ -146,7 +146,7 @@ const sourceReader = (module: string, sources: Map<string, Buffer>): Plugin => (
 /** A message about the stage module speaks of its file again. */
 function atModule(message: Message, base: string, module: string): Message {
   const place = <L extends Message['location']>(location: L): L =>
-    location?.namespace === entryNamespace
+    location?.file.startsWith(`${entryNamespace}:`)
       ? {...location, namespace: 'file', file: relative(base, module)}
       : location;
   const notes = message.notes.map(note => ({...note, location: place(note.location)}));
