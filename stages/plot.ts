@@ -22,7 +22,14 @@ export default defineStage({
       .describe('`test_error` is what test_accuracy leaves; curves may have several'),
     over: z.string().default('seed').describe('the axis whose values are replicates'),
     x: z.string().default('lr').describe('grid: the axis along x'),
-    compare: z.string().default('optimizer').describe('pairs: the axis whose values are compared'),
+    compare: z
+      .string()
+      .optional()
+      .describe('the axis whose values are told apart; the optimizer if it varies, else the first that does'),
+    labels: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('what axes and their values are called, as for tabulate: {sam: Ours, lr: step size}'),
     baseline: scalarSchema
       .optional()
       .describe('pairs: the arm that the others are compared with; the first by default'),

@@ -3,16 +3,13 @@
 import {writeFile} from 'node:fs/promises';
 import {defineStage, z} from '../src/stage/define.ts';
 import {readSummary} from './statistics/summary.ts';
-import {acrossTable} from './tables/across-table.ts';
 import {toCsv} from './tables/csv.ts';
-import {differencesTable} from './tables/differences-table.ts';
-import {evidenceTable} from './tables/evidence-table.ts';
-import {toLatex} from './tables/latex.ts';
+import {latexPreamble, toLatex} from './tables/latex.ts';
 import {toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
 import {comparablePublished} from './tables/published-beside.ts';
-import {resultsTable} from './tables/results-table.ts';
-import {runsTable} from './tables/runs-table.ts';
+import {chosenTables, type NamedTable} from './tables/study.ts';
+import {namesWith, type Words, wordsWith} from './words.ts';
 
 export default defineStage({
   about: 'Tables of a summary, with published numbers beside one’s own: Markdown, CSV and LaTeX.',
@@ -23,6 +20,19 @@ export default defineStage({
       .default('interval')
       .describe('what follows ±: half of the t interval of the mean, or the standard deviation'),
     show: z.array(z.string()).default([]).describe('parameters of the runs to show, such as lr and rho'),
+    tables: z
+      .array(z.enum(['results', 'differences', 'evidence', 'across', 'runs']))
+      .min(1)
+      .default(['results', 'differences', 'evidence', 'across', 'runs'])
+      .describe('which tables to write'),
+    columns: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('columns to keep beside those that say what a row is, such as mean, difference, interval, p'),
+    labels: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('what axes and their values are called: {sam: Ours, lr: step size}'),
     published: z
       .array(publishedSchema)
       .default([])
@@ -38,31 +48,20 @@ export default defineStage({
     summary: 'the JSON of aggregate',
     markdown: 'Markdown: the tables, and notes on what the numbers are',
     csv: 'CSV: one row per run and metric, for other programs',
-    latex: 'LaTeX with booktabs: the tables alone',
+    latex: 'LaTeX with booktabs and siunitx: the tables alone, to be read by a document',
   },
   async run({params, inputs, outputs, log}) {
     const summary = await readSummary(inputs.summary.files.summary ?? inputs.summary.path);
     const published = findPublished(params.published);
-    const options = {...params, published};
-    const tables = summary.metrics.flatMap(one => {
-      const differences = differencesTable(summary, one, options);
-      const across = acrossTable(summary, one, options);
-      const evidence = evidenceTable(summary, one, options);
-      return [
-        {table: resultsTable(summary, one, options), label: `${one.metric}-results`},
-        ...(differences === null ? [] : [{table: differences, label: `${one.metric}-differences`}]),
-        ...(evidence === null ? [] : [{table: evidence, label: `${one.metric}-evidence`}]),
-        ...(across === null ? [] : [{table: across, label: `${one.metric}-across`}]),
-        {table: runsTable(summary, one, options), label: `${one.metric}-runs`},
-      ];
-    });
-    const markdown = tables.map(({table}) => toMarkdown(table, 2)).join('\n');
+    const make = (words: Words): readonly NamedTable[] =>
+      chosenTables(summary, {...params, published, words}, params.tables, params.columns);
+    const markdown = make(namesWith(params.labels))
+      .map(({table}) => toMarkdown(table, 2))
+      .join('\n');
+    const latex = make(wordsWith(params.labels)).map(({table, label}) => toLatex(table, label));
     await writeFile(outputs.markdown, markdown);
     await writeFile(outputs.csv, toCsv(summary, comparablePublished(published, summary)));
-    await writeFile(
-      outputs.latex,
-      `% needs \\usepackage{booktabs}\n${tables.map(({table, label}) => toLatex(table, label)).join('\n')}`,
-    );
+    await writeFile(outputs.latex, `${latexPreamble}\n${latex.join('\n')}`);
     for (const line of markdown.split('\n')) log(line);
   },
 });

@@ -4,8 +4,9 @@
 import {type Cell, type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
 import {meanOf} from '../statistics/description.ts';
 import {cellKey, cellText, groupBy, without} from '../statistics/runs.ts';
+import {cellWords, type Words} from '../words.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
-import {cellLabel, ink, spell, titled} from './theme.ts';
+import {ink, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
 export interface GridOptions {
@@ -14,6 +15,7 @@ export interface GridOptions {
   readonly over: string;
   /** The axis along x. */
   readonly x: string;
+  readonly words: Words;
 }
 
 interface GridCell {
@@ -56,7 +58,7 @@ export function gridSpec(inputs: readonly StageInput[], options: GridOptions): S
   const x = {
     field: 'x',
     type: 'ordinal',
-    title: spell(options.x),
+    title: options.words(options.x),
     scale: {domain: xs, padding: 0.06},
     axis: {labelAngle: 0, domain: false, ticks: false},
   };
@@ -111,7 +113,7 @@ export function gridSpec(inputs: readonly StageInput[], options: GridOptions): S
 function cellsOf(
   inputs: readonly StageInput[],
   metric: ShownMetric,
-  {over, x}: GridOptions,
+  {over, x, words}: GridOptions,
 ): readonly GridCell[] {
   const cellOf = ({cell}: StageInput): Cell => without(cell, [over]);
   if (!inputs.some(({cell}) => Object.hasOwn(cell, x))) {
@@ -125,7 +127,7 @@ function cellsOf(
     const cell = group[0] === undefined ? {} : cellOf(group[0]);
     const values = group.map(({metrics}) => (metrics.diverged === 1 ? undefined : metrics[metric.source]));
     const known = values.flatMap(value => (value === undefined ? [] : [metric.shown(value)]));
-    const place: readonly [Scalar, string] = [cell[x] ?? null, cellLabel(without(cell, [x]))];
+    const place: readonly [Scalar, string] = [cell[x] ?? null, cellWords(without(cell, [x]), words)];
     const key = JSON.stringify(place);
     if (seen.has(key))
       throw new StageError(`two cells are at one place of the grid, one of them ${cellText(cell)}`);

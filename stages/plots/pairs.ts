@@ -5,8 +5,9 @@ import {type Scalar, StageError, type StageInput} from '../../src/stage/define.t
 import {describe, meanOf} from '../statistics/description.ts';
 import type {Distributions} from '../statistics/distributions.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
+import {cellWords, valueWord, type Words} from '../words.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
-import {cellLabel, faint, ink, palette, seriesScale, shapes, spell, titled} from './theme.ts';
+import {faint, ink, palette, seriesScale, shapes, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
 export interface PairsOptions {
@@ -17,6 +18,7 @@ export interface PairsOptions {
   /** The first arm where it is undefined. */
   readonly baseline: Scalar | undefined;
   readonly confidence: number;
+  readonly words: Words;
 }
 
 interface Value {
@@ -30,14 +32,14 @@ export function pairsSpec(
   options: PairsOptions,
   distributions: Distributions,
 ): Spec {
-  const {over, compare} = options;
+  const {over, compare, words} = options;
   const metric = shownMetric(options.metric);
   const arms = [...new Set(inputs.map(({cell}) => axisValue(cell, compare)))];
   const baseline = options.baseline === undefined ? (arms[0] ?? null) : options.baseline;
   if (!arms.includes(baseline)) {
     throw new StageError(`baseline: expected a value of ${compare} (${arms.join(', ')}), got ${baseline}`);
   }
-  const labels = [baseline, ...arms.filter(arm => arm !== baseline)].map(spell);
+  const labels = [baseline, ...arms.filter(arm => arm !== baseline)].map(arm => valueWord(arm, words));
   if (labels.length < 2) {
     throw new StageError(`compare: expected at least two values of ${compare}, got ${labels.join(', ')}`);
   }
@@ -48,13 +50,13 @@ export function pairsSpec(
       if (value === undefined) return [];
       return [
         {
-          arm: spell(axisValue(cell, compare)),
+          arm: valueWord(axisValue(cell, compare), words),
           over: String(axisValue(cell, over)),
           value: metric.shown(value),
         },
       ];
     });
-    const label = groups.length === 1 ? '' : cellLabel(without(group[0]?.cell ?? {}, [over, compare]));
+    const label = groups.length === 1 ? '' : cellWords(without(group[0]?.cell ?? {}, [over, compare]), words);
     return rowOf(values, labels, label, metric, options, distributions);
   });
   const percent = `${Math.round(100 * options.confidence)} %`;

@@ -2,12 +2,14 @@
 
 import {type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
 import {loadDistributions} from '../statistics/distributions.ts';
+import {wordsWith} from '../words.ts';
 import {curvesSpec} from './curves.ts';
 import {eigenvaluesSpec} from './eigenvalues.ts';
 import {gridSpec} from './grid.ts';
 import {landscapeSpec} from './landscape.ts';
 import {lineSpec} from './landscape-line.ts';
 import {pairsSpec} from './pairs.ts';
+import {comparedAxis} from './series.ts';
 import {titled} from './theme.ts';
 import type {Spec} from './vega.ts';
 
@@ -17,7 +19,9 @@ export interface PictureOptions {
   readonly metric?: string | readonly string[] | undefined;
   readonly over: string;
   readonly x: string;
-  readonly compare: string;
+  /** The axis that tells series apart; found where it is undefined. */
+  readonly compare?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
   readonly baseline?: Scalar | undefined;
   readonly confidence: number;
 }
@@ -33,7 +37,9 @@ const titles = {
 
 /** @throws StageError when the runs do not have what the picture shows. */
 export async function pictureOf(inputs: readonly StageInput[], options: PictureOptions): Promise<Spec> {
-  const {kind, over, x, compare, baseline, confidence} = options;
+  const {kind, over, x, baseline, confidence} = options;
+  const compare = options.compare ?? comparedAxis(inputs, over);
+  const words = wordsWith(options.labels);
   if (inputs.length === 0) throw new StageError('from: expected at least one run, got none');
   const title = options.title ?? titles[kind];
   const metrics = typeof options.metric === 'string' ? [options.metric] : options.metric;
@@ -47,27 +53,27 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
     case 'curves':
       return curvesSpec(
         inputs,
-        {title, metrics: metrics ?? ['train_loss', 'test_error'], over, compare, confidence},
+        {title, metrics: metrics ?? ['train_loss', 'test_error'], over, compare, words, confidence},
         await loadDistributions(),
       );
     case 'grid':
-      return gridSpec(inputs, {title, metric: single('validation_accuracy'), over, x});
+      return gridSpec(inputs, {title, metric: single('validation_accuracy'), over, x, words});
     case 'pairs':
       return pairsSpec(
         inputs,
-        {title, metric: single('test_accuracy'), over, compare, baseline, confidence},
+        {title, metric: single('test_accuracy'), over, compare, words, baseline, confidence},
         await loadDistributions(),
       );
     case 'eigenvalues': {
       const distributions = await loadDistributions();
       return ofMeasured(inputs, runs =>
-        eigenvaluesSpec(runs, {title, over, compare, confidence}, distributions),
+        eigenvaluesSpec(runs, {title, over, compare, words, confidence}, distributions),
       );
     }
     case 'line':
-      return ofMeasured(inputs, runs => lineSpec(runs, {title, over, compare}));
+      return ofMeasured(inputs, runs => lineSpec(runs, {title, over, compare, words}));
     case 'landscape':
-      return ofMeasured(inputs, runs => landscapeSpec(runs, {title, over, compare}));
+      return ofMeasured(inputs, runs => landscapeSpec(runs, {title, over, compare, words}));
   }
 }
 

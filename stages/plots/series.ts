@@ -3,13 +3,14 @@
 
 import type {Scalar, StageInput} from '../../src/stage/define.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
-import {cellLabel, spell} from './theme.ts';
+import {cellWords, valueWord, type Words} from '../words.ts';
 
 export interface Axes {
   /** The axis whose values are replicates. */
   readonly over: string;
   /** The axis whose values are told apart by colour. */
   readonly compare: string;
+  readonly words: Words;
 }
 
 export interface Row {
@@ -29,18 +30,27 @@ export interface SeriesRun {
   readonly input: StageInput;
 }
 
+/** The axis that tells series apart where none is named: the optimizer if it varies, else the first that does. */
+export function comparedAxis(inputs: readonly StageInput[], over: string): string {
+  const axes = [...new Set(inputs.flatMap(({cell}) => Object.keys(cell)))].filter(axis => axis !== over);
+  const varies = (axis: string): boolean =>
+    new Set(inputs.map(({cell}) => JSON.stringify(axisValue(cell, axis)))).size > 1;
+  const varying = axes.filter(varies);
+  return varying.includes('optimizer') ? 'optimizer' : (varying[0] ?? axes[0] ?? 'optimizer');
+}
+
 /** In the order in which cells first occur. */
-export function rowsOf(inputs: readonly StageInput[], {over, compare}: Axes): readonly Row[] {
+export function rowsOf(inputs: readonly StageInput[], {over, compare, words}: Axes): readonly Row[] {
   const rows = [...groupBy(inputs, ({cell}) => cellKey(without(cell, [over, compare]))).values()];
   return rows.map(row => {
     const cell = without(row[0]?.cell ?? {}, [over, compare]);
     const arms = groupBy(row, input => JSON.stringify(axisValue(input.cell, compare)));
     return {
-      label: rows.length === 1 || Object.keys(cell).length === 0 ? '' : cellLabel(cell),
+      label: rows.length === 1 || Object.keys(cell).length === 0 ? '' : cellWords(cell, words),
       series: [...arms.values()].map(runs => {
         const arm = runs[0]?.cell[compare];
         return {
-          label: arm === undefined ? 'all runs' : spell(arm),
+          label: arm === undefined ? 'all runs' : valueWord(arm, words),
           runs: runs.map(input => ({over: axisValue(input.cell, over), input})),
         };
       }),

@@ -1,8 +1,6 @@
 // How all plots look: on white, in one font, with colours that colour-blind readers can tell apart and that differ
 // in lightness, so that they survive a grey printer.
 
-import type {Cell, Scalar} from '../../src/stage/define.ts';
-
 /**
  * Okabe and Ito's colours, those of most contrast first, without their yellow, which is too light for lines; then
  * three of Tol's, for studies with many arms.
@@ -88,32 +86,6 @@ export const titled = (text: string, notes: readonly string[]): Readonly<Record<
   text,
   subtitle: notes,
 });
-
-const spelt: Readonly<Record<string, string>> = {
-  sgd: 'SGD',
-  sam: 'SAM',
-  asam: 'ASAM',
-  msam: 'm-SAM',
-  gsam: 'GSAM',
-  esam: 'ESAM',
-  looksam: 'LookSAM',
-  fsam: 'Friendly-SAM',
-  gnp: 'GNP',
-  adam: 'Adam',
-  adamw: 'AdamW',
-  lr: 'learning rate',
-  rho: 'ρ',
-};
-
-export const spell = (value: Scalar): string => spelt[String(value)] ?? String(value);
-
-/** `SAM`, `SAM, ρ 0.1`, `all runs`: a cell in a legend. */
-export function cellLabel(cell: Cell): string {
-  const parts = Object.entries(cell).map(([axis, value]) =>
-    axis === 'optimizer' || typeof value === 'string' ? spell(value) : `${spell(axis)} ${String(value)}`,
-  );
-  return parts.join(', ') || 'all runs';
-}
 
 /** A scale for series by their labels, in the order given. */
 export const seriesScale = <T>(

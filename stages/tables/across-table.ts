@@ -1,11 +1,13 @@
 // Several data sets together: a row per arm and baseline, and the mean ranks of all arms as a remark.
 
 import type {Summary} from '../statistics/summary.ts';
+import type {Words} from '../words.ts';
 import {boundsText} from './differences-table.ts';
 import {
   axesOf,
   type MetricSummary,
   metricText,
+  namedColumn,
   percentOf,
   type TableOptions,
   unitOf,
@@ -21,28 +23,29 @@ export function acrossTable(summary: Summary, one: MetricSummary, options: Table
   if (across === null || compare === null) return null;
   const unit = unitOf(one);
   const axes = axesOf(across.comparisons).filter(axis => axis !== compare);
-  const right = (text: string): Column => ({text, align: 'right'});
+  const {words} = options;
+  const right = (id: string, text: string): Column => ({id, text, align: 'right'});
   const hasBetter = across.comparisons.some(({improvement}) => improvement !== null);
   return {
     title: `${options.title}: ${metricText(one.metric)} over all values of ${across.axis}`,
     columns: [
-      ...axes.map((axis): Column => ({text: axis, align: 'left'})),
-      {text: compare, align: 'left'},
-      {text: 'against', align: 'left'},
-      right(`${across.axis}s`),
-      right('better, worse'),
-      right(`mean difference${unit.suffix === '' ? '' : ' (points)'}`),
-      right(`${percentOf(summary)} bootstrap`),
-      right('p, Wilcoxon'),
-      ...(hasBetter ? [right('P(better)')] : []),
+      ...axes.map(axis => namedColumn(axis, 'left', words)),
+      namedColumn(compare, 'left', words),
+      {id: 'against', text: 'against', align: 'left'},
+      right('datasets', `${across.axis}s`),
+      right('wins', 'better, worse'),
+      right('difference', `mean difference${unit.suffix === '' ? '' : ' (points)'}`),
+      right('bootstrap', `${percentOf(summary)} bootstrap`),
+      right('wilcoxon', 'p, Wilcoxon'),
+      ...(hasBetter ? [right('better', 'P(better)')] : []),
     ],
     rows: across.comparisons.map((each): TableCell[] => {
       const width = each.interval === null ? null : (each.interval.high - each.interval.low) / 2;
       const decimals = width === null || width === 0 ? 2 : decimalsFor(width * unit.scale, unit);
       return [
-        ...axes.map(axis => cell(valueText(each.cell[axis]))),
-        cell(valueText(each.cell[compare])),
-        cell(valueText(each.baseline[compare])),
+        ...axes.map(axis => cell(valueText(each.cell[axis], words))),
+        cell(valueText(each.cell[compare], words)),
+        cell(valueText(each.baseline[compare], words)),
         cell(String(each.datasets.length)),
         cell(`${each.better}, ${each.worse}`),
         cell(signed(each.difference * unit.scale, decimals)),
@@ -53,11 +56,15 @@ export function acrossTable(summary: Summary, one: MetricSummary, options: Table
           : []),
       ];
     }),
-    remarks: remarksOf(across, one),
+    remarks: remarksOf(across, one, words),
   };
 }
 
-function remarksOf(across: NonNullable<MetricSummary['across']>, {better}: MetricSummary): readonly string[] {
+function remarksOf(
+  across: NonNullable<MetricSummary['across']>,
+  {better}: MetricSummary,
+  words: Words,
+): readonly string[] {
   const least = Math.min(...across.comparisons.map(({datasets}) => datasets.length));
   const {ranks} = across;
   return [
@@ -69,7 +76,7 @@ function remarksOf(across: NonNullable<MetricSummary['across']>, {better}: Metri
       : [
           `Mean ranks over ${ranks.datasets} ${across.axis}s, 1 is best: ${[...ranks.arms]
             .sort((a, b) => a.rank - b.rank)
-            .map(({arm, rank}) => `${valueText(arm)} ${fixed(rank, 2)}`)
+            .map(({arm, rank}) => `${valueText(arm, words)} ${fixed(rank, 2)}`)
             .join(
               ', ',
             )}. Friedman's test that all arms are alike: p ${pText(ranks.p)} (ranks shuffled 10,000 times).`,

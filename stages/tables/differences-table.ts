@@ -2,12 +2,14 @@
 
 import {cellText} from '../statistics/runs.ts';
 import type {Comparison, Row, Scalar, Summary} from '../statistics/summary.ts';
+import type {Words} from '../words.ts';
 import {
   axesOf,
   axisText,
   intervalName,
   type MetricSummary,
   metricText,
+  namedColumn,
   type TableOptions,
   unitOf,
   valueText,
@@ -23,24 +25,25 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
   const axes = axesOf(one.comparisons).filter(axis => axis !== compare);
   const hasMany = one.comparisons.filter(({p}) => p !== null).length > 1;
   const hasMcNemar = one.comparisons.some(({mcnemar}) => mcnemar.length > 0);
-  const right = (name: string): Column => ({text: name, align: 'right'});
+  const {words} = options;
+  const right = (id: string, text: string): Column => ({id, text, align: 'right'});
   const columns: Column[] = [
-    ...axes.map((axis): Column => ({text: axis, align: 'left'})),
-    {text: compare, align: 'left'},
-    {text: 'against', align: 'left'},
-    right('pairs'),
-    right(`difference${unit.suffix === '' ? '' : ' (points)'}`),
-    right(intervalName(summary)),
-    right('p, t test'),
-    ...(hasMany ? [right('p, Holm')] : []),
-    right('p, sign flip'),
-    right('effect'),
-    ...(hasMcNemar ? [right('p, McNemar per seed')] : []),
+    ...axes.map(axis => namedColumn(axis, 'left', words)),
+    namedColumn(compare, 'left', words),
+    {id: 'against', text: 'against', align: 'left'},
+    right('pairs', 'pairs'),
+    right('difference', `difference${unit.suffix === '' ? '' : ' (points)'}`),
+    right('interval', intervalName(summary)),
+    right('p', 'p, t test'),
+    ...(hasMany ? [right('p_holm', 'p, Holm')] : []),
+    right('p_sign_flip', 'p, sign flip'),
+    right('effect', 'effect'),
+    ...(hasMcNemar ? [right('mcnemar', 'p, McNemar per seed')] : []),
   ];
   const rows = one.comparisons.map((each): TableCell[] => [
-    ...axes.map(axis => cell(axisText(rowOf(one, each), axis))),
-    cell(valueText(each.cell[compare])),
-    cell(againstText(each, compare)),
+    ...axes.map(axis => cell(axisText(rowOf(one, each), axis, words))),
+    cell(valueText(each.cell[compare], words)),
+    cell(againstText(each, compare, words)),
     cell(each.kind === 'paired' ? String(each.differences.length) : 'unpaired'),
     cell(differenceText(each, unit), [
       ...each.notes,
@@ -87,8 +90,8 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
 export const rowOf = ({rows}: MetricSummary, {cell: wanted}: Comparison): Pick<Row, 'cell' | 'settings'> =>
   rows.find(row => cellText(row.cell) === cellText(wanted)) ?? {cell: wanted, settings: {}};
 
-export function againstText(each: Comparison, compare: string): string {
-  const name = valueText(each.baseline[compare]);
+export function againstText(each: Comparison, compare: string, words: Words): string {
+  const name = valueText(each.baseline[compare], words);
   if (each.budget === 'same') return name;
   const different = Object.entries(each.baseline).filter(
     ([axis, value]) => axis !== compare && each.cell[axis] !== value,
@@ -111,7 +114,9 @@ function missingNotes(each: Comparison, {over, compare}: Summary, unit: Unit): r
   const lacks = (cell: Comparison['cell'], overs: readonly Scalar[]): readonly string[] =>
     overs.length === 0
       ? []
-      : [`${valueText(cell[compare ?? ''])} has no value at ${over} ${overs.map(valueText).join(', ')}`];
+      : [
+          `${valueText(cell[compare ?? ''])} has no value at ${over} ${overs.map(over => valueText(over)).join(', ')}`,
+        ];
   const gaps = [...lacks(each.cell, baseline), ...lacks(each.baseline, arm)].join('; ');
   const all = signed(each.difference_of_all * unit.scale, decimalsOf(each, unit));
   return [

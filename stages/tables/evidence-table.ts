@@ -8,6 +8,7 @@ import {
   axisText,
   type MetricSummary,
   metricText,
+  namedColumn,
   percentOf,
   type TableOptions,
   unitOf,
@@ -17,6 +18,7 @@ import {fixed, pText, type Unit} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
 interface EvidenceColumn {
+  readonly id: string;
   readonly head: string;
   readonly isShown: boolean;
   readonly text: (each: Comparison) => string;
@@ -27,6 +29,7 @@ interface EvidenceColumn {
 export function evidenceTable(summary: Summary, one: MetricSummary, options: TableOptions): Table | null {
   const shown = one.comparisons.filter(({power}) => power !== null);
   const {compare} = summary;
+  const {words} = options;
   if (shown.length === 0 || compare === null) return null;
   const unit = unitOf(one);
   const axes = axesOf(shown).filter(axis => axis !== compare);
@@ -34,15 +37,15 @@ export function evidenceTable(summary: Summary, one: MetricSummary, options: Tab
   return {
     title: `${options.title}: what these runs can show of ${metricText(one.metric)}`,
     columns: [
-      ...axes.map((axis): Column => ({text: axis, align: 'left'})),
-      {text: compare, align: 'left'},
-      {text: 'against', align: 'left'},
-      ...columns.map(({head}): Column => ({text: head, align: 'right'})),
+      ...axes.map(axis => namedColumn(axis, 'left', words)),
+      namedColumn(compare, 'left', words),
+      {id: 'against', text: 'against', align: 'left'},
+      ...columns.map(({id, head}): Column => ({id, text: head, align: 'right'})),
     ],
     rows: shown.map((each): TableCell[] => [
-      ...axes.map(axis => cell(axisText(rowOf(one, each), axis))),
-      cell(valueText(each.cell[compare])),
-      cell(againstText(each, compare)),
+      ...axes.map(axis => cell(axisText(rowOf(one, each), axis, words))),
+      cell(valueText(each.cell[compare], words)),
+      cell(againstText(each, compare, words)),
       ...columns.map(({text, notes}) => cell(text(each), notes?.(each) ?? [])),
     ]),
     remarks: remarksOf(summary, shown, unit),
@@ -56,16 +59,19 @@ function columnsOf(summary: Summary, shown: readonly Comparison[], unit: Unit): 
     fixed(value * unit.scale, decimalsOf(each, unit));
   return [
     {
+      id: 'wilcoxon',
       head: 'p, Wilcoxon',
       isShown: has(({wilcoxon}) => wilcoxon),
       text: ({wilcoxon}) => pText(wilcoxon?.p ?? null),
     },
     {
+      id: 'bootstrap',
       head: `${percentOf(summary)} bootstrap`,
       isShown: has(({bootstrap}) => bootstrap),
       text: each => boundsText(each.bootstrap, decimalsOf(each, unit), unit),
     },
     {
+      id: 'better',
       head: 'P(better)',
       isShown: has(({improvement}) => improvement),
       text: ({improvement}) =>
@@ -74,37 +80,44 @@ function columnsOf(summary: Summary, shown: readonly Comparison[], unit: Unit): 
           : `${fixed(improvement.probability, 2)}${improvement.interval === null ? '' : ` (${fixed(improvement.interval.low, 2)} to ${fixed(improvement.interval.high, 2)})`}`,
     },
     {
+      id: 'detectable',
       head: 'could be found',
       isShown: true,
       text: each => (each.power === null ? '–' : `±${inUnit(each.power.detectable, each)}`),
     },
     {
+      id: 'p_equivalence',
       head: 'p, equivalence',
       isShown: hasMargin,
       text: ({equivalence}) => pText(equivalence?.p ?? null),
     },
     {
+      id: 'pairs_to_find',
       head: 'pairs to find the margin',
       isShown: hasMargin && has(({power}) => power?.pairs_for_margin ?? null),
       text: ({power}) => countText(power?.pairs_for_margin),
       notes: planNotes,
     },
     {
+      id: 'pairs_to_show',
       head: 'pairs to show equivalence',
       isShown: hasMargin && has(({power}) => power?.pairs_for_equivalence ?? null),
       text: ({power}) => countText(power?.pairs_for_equivalence),
     },
     {
+      id: 'e',
       head: 'e-value',
       isShown: summary.sequential,
       text: ({sequential}) => (sequential === null ? '–' : eText(sequential.e)),
     },
     {
+      id: 'any_time',
       head: `${percentOf(summary)}, any time`,
       isShown: summary.sequential,
       text: each => boundsText(each.sequential?.interval ?? null, decimalsOf(each, unit), unit),
     },
     {
+      id: 'decided',
       head: 'decided',
       isShown: summary.sequential,
       text: ({sequential}) => sequential?.verdict ?? '–',

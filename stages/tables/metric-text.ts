@@ -1,8 +1,10 @@
 // What the tables of one metric have in common: its unit, its axes, and how their values are written.
 
 import type {Row, Scalar, Summary} from '../statistics/summary.ts';
+import type {Words} from '../words.ts';
 import {plain, type Unit} from './number-text.ts';
 import type {Published} from './published.ts';
+import type {Column} from './table.ts';
 
 export type MetricSummary = Summary['metrics'][number];
 
@@ -12,10 +14,11 @@ export interface TableOptions {
   /** Parameters to show beside the axes, such as the chosen `lr` and `rho`. */
   readonly show: readonly string[];
   readonly published: Published;
+  readonly words: Words;
 }
 
-export const valueText = (value: Scalar | undefined): string =>
-  value === undefined || value === null ? '–' : String(value);
+export const valueText = (value: Scalar | undefined, words: Words = name => name): string =>
+  value === undefined || value === null ? '–' : words(String(value));
 
 /** Shares in 0..1 that are called accuracy or error are shown in percent. */
 export function unitOf({metric, rows}: MetricSummary): Unit {
@@ -25,8 +28,15 @@ export function unitOf({metric, rows}: MetricSummary): Unit {
 }
 
 /** A row that lacks an axis of others may still have the parameter of that name. */
-export const axisText = (row: Pick<Row, 'cell' | 'settings'>, axis: string): string =>
-  valueText(row.cell[axis] ?? row.settings[axis]);
+export const axisText = (row: Pick<Row, 'cell' | 'settings'>, axis: string, words: Words): string =>
+  valueText(row.cell[axis] ?? row.settings[axis], words);
+
+/** A column of an axis or a parameter. */
+export const namedColumn = (name: string, align: Column['align'], words: Words): Column => ({
+  id: name,
+  text: words(name),
+  align,
+});
 
 export const axesOf = (rows: readonly {readonly cell: Row['cell']}[]): readonly string[] => [
   ...new Set(rows.flatMap(row => Object.keys(row.cell))),

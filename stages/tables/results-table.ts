@@ -1,5 +1,6 @@
 // The results of one metric: a row per cell with mean, spread and published numbers beside it.
 
+import {cellKey, groupBy, without} from '../statistics/runs.ts';
 import type {Row, Summary} from '../statistics/summary.ts';
 import {
   axesOf,
@@ -8,6 +9,7 @@ import {
   isReplicated,
   type MetricSummary,
   metricText,
+  namedColumn,
   percentOf,
   type TableOptions,
   unitOf,
@@ -19,22 +21,23 @@ import {type Column, cell, type Table} from './table.ts';
 
 /** One row per cell; published rows follow the cells that they belong to, the others come last. */
 export function resultsTable(summary: Summary, one: MetricSummary, options: TableOptions): Table {
-  const {show, spread, published} = options;
+  const {show, spread, published, words} = options;
   const unit = unitOf(one);
   const axes = axesOf(one.rows);
   const theirs = comparablePublished(published, summary);
   const decimals = columnDecimals(one.rows, spread, unit);
   const columns: Column[] = [
-    ...axes.map((axis): Column => ({text: axis, align: 'left'})),
-    ...show.map((name): Column => ({text: name, align: 'right'})),
-    {text: 'runs', align: 'right'},
-    {text: `${metricText(one.metric)}${unit.suffix}`, align: 'right'},
+    ...axes.map(axis => namedColumn(axis, 'left', words)),
+    ...show.map(name => namedColumn(name, 'right', words)),
+    {id: 'runs', text: 'runs', align: 'right'},
+    {id: 'mean', text: `${metricText(one.metric)}${unit.suffix}`, align: 'right'},
     ...(isReplicated(one)
-      ? [{text: spread === 'sd' ? intervalName(summary) : 'SD', align: 'right'} as const]
+      ? [{id: 'spread', text: spread === 'sd' ? intervalName(summary) : 'SD', align: 'right'} as const]
       : []),
-    ...(theirs.length > 0 ? [{text: 'published', align: 'left'} as const] : []),
+    ...(theirs.length > 0 ? [{id: 'published', text: 'published', align: 'left'} as const] : []),
   ];
   const left = new Set(theirs);
+  const best = bestRows(summary, one);
   const rows = one.rows.map(row => {
     const found = theirs.filter(other => belongs(other, row));
     for (const other of found) left.delete(other);
@@ -42,10 +45,10 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
       other => `${publishedText(other, one.metric)} (${other.source}, ${other.setting})`,
     );
     return [
-      ...axes.map(axis => cell(axisText(row, axis))),
-      ...show.map(name => cell(valueText(row.settings[name]))),
+      ...axes.map(axis => cell(axisText(row, axis, words))),
+      ...show.map(name => cell(valueText(row.settings[name], words))),
       cell(String(row.n)),
-      cell(meanText(row, spread, unit, decimals), row.notes),
+      cell(meanText(row, spread, unit, decimals), row.notes, best.has(row)),
       ...(isReplicated(one)
         ? [cell(spread === 'sd' ? meanInterval(row, unit, decimals) : sdText(row, unit, decimals))]
         : []),
@@ -53,7 +56,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     ];
   });
   const others = [...left].map(other => [
-    ...axes.map(axis => cell(valueText(other.cell[axis]))),
+    ...axes.map(axis => cell(valueText(other.cell[axis], words))),
     ...show.map(() => cell('')),
     cell(''),
     cell(''),
@@ -64,8 +67,24 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     title: `${options.title}: ${metricText(one.metric)}`,
     columns,
     rows: [...rows, ...others],
-    remarks: [...remarksOf(summary, one, spread), ...publishedRemarks(published, theirs)],
+    remarks: [...remarksOf(summary, one, options), ...publishedRemarks(published, theirs)],
   };
+}
+
+/** Of each set of arms that are compared, the row with the best mean; none where it is alone or nobody knows. */
+function bestRows({compare}: Summary, {rows, better}: MetricSummary): ReadonlySet<Row> {
+  if (compare === null || better === null) return new Set();
+  const isBefore = (a: Row, b: Row): boolean =>
+    better === 'higher' ? (a.mean ?? 0) > (b.mean ?? 0) : (a.mean ?? 0) < (b.mean ?? 0);
+  const best = new Set<Row>();
+  for (const group of groupBy(rows, row => cellKey(without(row.cell, [compare]))).values()) {
+    const known = group.filter(({mean}) => mean !== null);
+    const [first, ...others] = known;
+    if (first === undefined || others.length === 0) continue;
+    const top = others.reduce((winner, row) => (isBefore(row, winner) ? row : winner), first);
+    for (const row of known) if (row.mean === top.mean) best.add(row);
+  }
+  return best;
 }
 
 const sdText = ({sd, status}: Row, {scale}: Unit, decimals: number): string =>
@@ -76,9 +95,11 @@ const meanInterval = ({interval}: Row, {scale}: Unit, decimals: number): string 
     ? '–'
     : `${fixed(interval.low * scale, decimals)} to ${fixed(interval.high * scale, decimals)}`;
 
-function remarksOf(summary: Summary, one: MetricSummary, spread: 'interval' | 'sd'): readonly string[] {
-  const names = [...new Set(summary.datasets.map(({name}) => name))];
-  const subsets = [...new Set(summary.datasets.filter(({is_subset}) => is_subset).map(({name}) => name))];
+function remarksOf(summary: Summary, one: MetricSummary, {spread, words}: TableOptions): readonly string[] {
+  const names = [...new Set(summary.datasets.map(({name}) => words(name)))];
+  const subsets = [
+    ...new Set(summary.datasets.filter(({is_subset}) => is_subset).map(({name}) => words(name))),
+  ];
   return [
     ...(names.length > 0 ? [`Data: ${names.join(', ')}.`] : []),
     ...(one.better === null ? [] : [`${one.better === 'higher' ? 'Higher' : 'Lower'} is better.`]),

@@ -6,6 +6,7 @@ import {
   axisText,
   type MetricSummary,
   metricText,
+  namedColumn,
   type TableOptions,
   unitOf,
   valueText,
@@ -16,6 +17,7 @@ import {type Column, cell, type Table, type TableCell} from './table.ts';
 /** Every run: one row per cell, one column per repetition; runs with the weights of another are marked. */
 export function runsTable(summary: Summary, one: MetricSummary, options: TableOptions): Table {
   const unit = unitOf(one);
+  const {words} = options;
   const axes = axesOf(one.rows);
   // One digit more than the means have.
   const decimals = unit.scale === 100 ? 2 : columnDecimals(one.rows, 'sd', unit) + 1;
@@ -23,7 +25,7 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
   const rows = one.rows.map((row): TableCell[] => {
     const byOver = new Map(row.runs.map(run => [run.over, run]));
     return [
-      ...axes.map(axis => cell(axisText(row, axis))),
+      ...axes.map(axis => cell(axisText(row, axis, words))),
       ...overs.map(over => {
         const run = byOver.get(over);
         if (run === undefined) return cell('');
@@ -40,8 +42,14 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
   return {
     title: `${options.title}: every run, ${metricText(one.metric)}${unit.suffix}`,
     columns: [
-      ...axes.map((axis): Column => ({text: axis, align: 'left'})),
-      ...overs.map((over): Column => ({text: `${summary.over} ${valueText(over)}`, align: 'right'})),
+      ...axes.map(axis => namedColumn(axis, 'left', words)),
+      ...overs.map(
+        (over): Column => ({
+          id: `${summary.over} ${valueText(over)}`,
+          text: `${summary.over} ${valueText(over)}`,
+          align: 'right',
+        }),
+      ),
     ],
     rows,
     remarks: [],

@@ -1,6 +1,8 @@
 // A table as a value: columns, rows of text, footnotes. Formats (Markdown, LaTeX) render it and decide nothing.
 
 export interface Column {
+  /** What a pipeline calls the column when it chooses some; axes and parameters by their names. */
+  readonly id: string;
   readonly text: string;
   readonly align: 'left' | 'right';
 }
@@ -9,6 +11,8 @@ export interface TableCell {
   readonly text: string;
   /** Whole sentences; the table numbers them and shows each one once. */
   readonly notes: readonly string[];
+  /** Whether this is the best value among those that it is compared with. */
+  readonly isBest: boolean;
 }
 
 export interface Table {
@@ -19,7 +23,21 @@ export interface Table {
   readonly remarks: readonly string[];
 }
 
-export const cell = (text: string, notes: readonly string[] = []): TableCell => ({text, notes});
+export const cell = (text: string, notes: readonly string[] = [], isBest = false): TableCell => ({
+  text,
+  notes,
+  isBest,
+});
+
+/** The table with these columns alone, in its own order; those in `always` stay. */
+export function withColumns(table: Table, chosen: readonly string[], always: ReadonlySet<string>): Table {
+  const isKept = table.columns.map(({id}) => always.has(id) || chosen.includes(id));
+  return {
+    ...table,
+    columns: table.columns.filter((_, at) => isKept[at]),
+    rows: table.rows.map(row => row.filter((_, at) => isKept[at])),
+  };
+}
 
 /** The footnotes of a table in the order of their first mark. */
 export function footnotesOf(table: Table): readonly string[] {
