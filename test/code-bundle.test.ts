@@ -36,12 +36,12 @@ const valueAt = async (entry: string): Promise<unknown> =>
 test('a bundle that was edited on the disk is made anew before it is used', async () => {
   const {rig, workspace, module, code} = await openProject();
   await using _ = rig;
-  const first = await workspace.code.entryOf(code, module);
+  const first = await workspace.code.entryOfModule(code, module);
   assert.ok(first.ok);
   const {size} = statSync(first.value);
   chmodSync(first.value, 0o644);
   writeFileSync(first.value, 'x'.repeat(size));
-  const second = await workspace.code.entryOf(code, module);
+  const second = await workspace.code.entryOfModule(code, module);
   assert.deepEqual(second, first);
   assert.equal(await valueAt(first.value), 1);
   // A link that leads elsewhere is as bad as an edit.
@@ -50,7 +50,7 @@ test('a bundle that was edited on the disk is made anew before it is used', asyn
   const link = join(first.value, '../node_modules/dependency');
   rmSync(link);
   cpSync(rig.path('other'), link, {recursive: true});
-  assert.deepEqual(await workspace.code.entryOf(code, module), first);
+  assert.deepEqual(await workspace.code.entryOfModule(code, module), first);
   assert.equal(realpathSync(link), rig.path('node_modules/dependency'));
 });
 
@@ -60,7 +60,7 @@ test('a bundle whose blobs a sweep removed meanwhile is made again', async () =>
   for (const folder of readdirSync(rig.path('cache/blobs'))) {
     rmSync(rig.path(`cache/blobs/${folder}`), {recursive: true});
   }
-  const entry = await workspace.code.entryOf(code, module);
+  const entry = await workspace.code.entryOfModule(code, module);
   assert.ok(entry.ok, JSON.stringify(entry));
   assert.equal(await valueAt(entry.value), 1);
 
@@ -69,7 +69,7 @@ test('a bundle whose blobs a sweep removed meanwhile is made again', async () =>
   }
   rmSync(rig.path('cache/code'), {recursive: true});
   rig.write('stages/work.ts', STAGE.replace('value}', 'value: value + 1}'));
-  const changed = await workspace.code.entryOf(code, module);
+  const changed = await workspace.code.entryOfModule(code, module);
   assert.ok(!changed.ok && changed.error.reason === 'mistake');
   assert.match(changed.error.message, /stages\/work\.ts was edited/);
 });

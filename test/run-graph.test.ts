@@ -36,13 +36,13 @@ const graphs = fc
     ),
   );
 
-/** Each stage notes its start and its end in one file; appends of one short line are atomic. */
+/** Each stage notes its start and its end in one file of the project; appends of one short line are atomic. */
 function graphText(nodes: readonly Node[]): string {
   const stages = nodes.map(({needs, isBad, cpus}, index) => {
     const inputs = needs.map(need => `i${need}: s${need}`).join(', ');
     const end = `echo "- s${index}" >> trace`;
     const command = `echo "+ s${index}" >> trace; ${isBad ? `${end}; exit 1` : `echo ${index} > "$out_x"; ${end}`}`;
-    return `  s${index}: {run: '${command}', in: {${inputs}}, out: {x: x}, resources: {cpus: ${cpus}}}`;
+    return `  s${index}: {run: '${command}', in: {${inputs}}, out: {x: x}, resources: {cpus: ${cpus}}, sandbox: project}`;
   });
   return `pipeline: p\nstages:\n${stages.join('\n')}\n`.replaceAll(', in: {}', '');
 }
@@ -119,11 +119,12 @@ const edits: fc.Arbitrary<Edit> = fc.oneof(
   fc.constant({what: 'nothing' as const}),
 );
 
-function studyText({params}: Study): string {
+/** `ran`: absolute path of a file in which each stage notes that it ran. */
+function studyText({params}: Study, ran: string): string {
   const stages = shape.map((needs, index) => {
     const inputs = needs.map(need => `i${need}: s${need}`).join(', ');
     const sum = [`$(cat f${index})`, '$k', ...needs.map(need => `$(cat $in_i${need}/x)`)].join(' + ');
-    const command = `echo ${index} >> ran; echo $(( (${sum}) / 2 )) > "$out_x"`;
+    const command = `echo ${index} >> ${ran}; echo $(( (${sum}) / 2 )) > "$out_x"`;
     return `  s${index}: {run: '${command}', with: {k: ${params[index]}}, files: [f${index}], in: {${inputs}}, out: {x: x}}`;
   });
   return `pipeline: p\nstages:\n${stages.join('\n')}\n`.replaceAll(', in: {}', '');
@@ -179,7 +180,7 @@ test('the cache does what a small model says, under random edits, and gives what
         const forced = step.what === 'lose' ? [idOf(step.at)] : [];
         if (step.what === 'lose') model.forget(study, step.at);
         const expected = model.run(study);
-        last = await session.run(studyText(study), {forced, machine: {cpus: 2}});
+        last = await session.run(studyText(study, rig.path('ran')), {forced, machine: {cpus: 2}});
         const ran = (readOr(rig.path('ran')) ?? '').split('\n').filter(Boolean).map(Number);
         assert.deepEqual(ran.sort(), expected.ran);
         assert.deepEqual(last.ids('executed'), expected.ran.map(idOf));
@@ -187,7 +188,7 @@ test('the cache does what a small model says, under random edits, and gives what
       const kept = last?.digests();
       await session.close();
       rmSync(rig.path('cache'), {recursive: true});
-      assert.deepEqual((await rig.run(studyText(study))).digests(), kept);
+      assert.deepEqual((await rig.run(studyText(study, rig.path('ran')))).digests(), kept);
     }),
     {numRuns: 25, ...seed},
   );

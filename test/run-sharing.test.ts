@@ -65,8 +65,8 @@ test('two instances with the same action are made once within a run', async () =
   await using rig = new ProjectRig();
   const ended = await rig.run(`pipeline: p
 stages:
-  a: {run: 'echo once >> ran; echo x > "$out_x"', out: {x: x}}
-  b: {run: 'echo once >> ran; echo x > "$out_x"', out: {x: x}}
+  a: {run: 'echo once >> ran; echo x > "$out_x"', out: {x: x}, sandbox: project}
+  b: {run: 'echo once >> ran; echo x > "$out_x"', out: {x: x}, sandbox: project}
 `);
   assert.equal(rig.read('ran'), 'once\n');
   assert.deepEqual([ended.ids('executed').length, ended.ids('cached').length], [1, 1]);
@@ -113,6 +113,7 @@ stages:
       cat "$checkpoint/step" > "$out_x"
     out: {x: x}
     checkpoint: true
+    sandbox: project
 `;
   await using session = await rig.open({graceMs: 50});
   const first = await session.start(text);

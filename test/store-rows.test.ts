@@ -6,7 +6,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {test} from 'node:test';
 import fc from 'fast-check';
-import {type Action, type Fingerprint, fingerprintOf} from '../src/action/action.ts';
+import {type Action, digestOfVariable, type Fingerprint, fingerprintOf} from '../src/action/action.ts';
 import type {Json} from '../src/core/json.ts';
 import {openIndex} from '../src/store/index/index-server.ts';
 import {decodeRow} from '../src/store/index/row-schema.ts';
@@ -124,6 +124,7 @@ test('whatever stands in a place of a row, what comes out is a row that we could
   using rig = new StoreRig();
   const producer = {
     cell: {seed: 1},
+    isWhole: true,
     outputs: {x: {path: 'x', artifact: rig.put('x')}},
     metrics: {accuracy: 0.5},
   };
@@ -131,7 +132,8 @@ test('whatever stands in a place of a row, what comes out is a row that we could
     ...shellAction('x'),
     params: {lr: [0.1, {a: null}]},
     inputs: {one: {kind: 'one', content: producer}, each: {kind: 'each', contents: [producer]}},
-    env: {A: null, B: 'b'},
+    files: {'a/b c.txt': {digest: rig.put('file').digest, isExecutable: true}},
+    env: {A: null, B: digestOfVariable('b')},
   };
   const row = JSON.parse(JSON.stringify({format: 1, action, results: [rig.result('a'), rig.result('b')]}));
   const places = [...placesOf(row)];

@@ -1,5 +1,6 @@
 // The action: everything that determines an instance's result, as self-contained JSON. Its digest is the
-// fingerprint. The instance's id is not in it, so renaming a stage is free.
+// fingerprint. It is closed: it names every byte that its task may read by digest, so that whoever holds those
+// bytes can run it. The instance's id is not in it, so renaming a stage is free.
 
 import {type Digest, digestJson} from '../core/digest.ts';
 import type {Json, JsonObject} from '../core/json.ts';
@@ -19,6 +20,8 @@ export type Artifact =
 export interface ProducerContent {
   /** Empty for a single input: two cells that made equal bytes are one action. */
   readonly cell: Cell;
+  /** True for all outputs of a producer together, false where one of them was asked for. */
+  readonly isWhole: boolean;
   readonly outputs: Readonly<Record<string, {readonly path: string; readonly artifact: Artifact}>>;
   /** Empty where one output was asked for. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -32,23 +35,43 @@ export type ActionInput =
 export type ActionWork =
   /** `code` is the digest of the bundle; `packages` the versions of the packages that the bundle imports. */
   | {readonly kind: 'module'; readonly code: Digest; readonly packages: Readonly<Record<string, string>>}
-  /** `code` maps each file that the command depends on to its digest. */
-  | {readonly kind: 'shell'; readonly command: string; readonly code: Readonly<Record<string, Digest>>};
+  /** `code`: the files that the command depends on. */
+  | {readonly kind: 'shell'; readonly command: string; readonly code: TrackedFiles};
+
+/** A file of the project as a task sees it. */
+export interface TrackedFile {
+  readonly digest: Digest;
+  readonly isExecutable: boolean;
+}
+
+/** By path relative to the project, with `/`. */
+export type TrackedFiles = Readonly<Record<string, TrackedFile>>;
+
+/** `project`: the stage works in the project's folder, and so may read what its action does not name. */
+export type SandboxKind = 'closed' | 'project';
 
 export interface Action {
-  readonly format: 1;
+  readonly format: 2;
   readonly work: ActionWork;
   readonly params: JsonObject;
   readonly inputs: Readonly<Record<string, ActionInput>>;
-  /** Declared files of the project by path. */
-  readonly files: Readonly<Record<string, Digest>>;
+  /** Declared files of the project. Their bytes are in the blob store before the action is run. */
+  readonly files: TrackedFiles;
   readonly outputs: Readonly<Record<string, OutputPlan>>;
-  /** Declared environment: `null` where a variable is not set. */
-  readonly env: Readonly<Record<string, string | null>>;
+  /** Declared environment: digests of the values, as an action is no place for secrets; `null` where unset. */
+  readonly env: Readonly<Record<string, Digest | null>>;
   /** The device where it can change bits, else `null`. */
   readonly device: string | null;
+  readonly sandbox: SandboxKind;
   readonly salt: string | null;
 }
+
+/** The digest that stands for the value of a declared variable. */
+export const digestOfVariable = (value: string): Digest => digestJson('variable', value);
+
+/** Every file of the project that an action names, code included. */
+export const trackedFilesOf = ({work, files}: Action): TrackedFiles =>
+  work.kind === 'shell' ? {...files, ...work.code} : files;
 
 export const fingerprintOf = (action: Action): Fingerprint =>
   digestJson('action', action as unknown as Json) as Fingerprint;
@@ -68,6 +91,10 @@ export interface Provenance {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly durationMs: number;
+  /** How long it waited for its turn where it ran. */
+  readonly queuedMs: number;
+  /** The executor that ran it: `local`, `slurm`, … */
+  readonly executor: string;
   readonly host: string;
   /** Such as `linux x64, node 20.20.2`. */
   readonly platform: string;

@@ -43,6 +43,8 @@ export type StageFailure =
   | {readonly reason: 'wrong-output'; readonly output: string; readonly message: string}
   | {readonly reason: 'non-finite-metric'; readonly metric: string; readonly value: string}
   | {readonly reason: 'changed-input'; readonly path: string}
+  /** The infrastructure failed again and again: nodes that are gone, connections that were cut. */
+  | {readonly reason: 'lost'; readonly message: string}
   /** The store could not take the result: disk full, no permission. */
   | {readonly reason: 'store'; readonly message: string};
 
@@ -70,6 +72,8 @@ export type Outcome =
       readonly attempts: number;
       /** The last lines of its log. */
       readonly logTail: readonly string[];
+      /** What was found out about the failure that its user can act on. */
+      readonly advice: string | null;
     }
   | {readonly status: 'skipped'; readonly because: InstanceId}
   | {readonly status: 'cancelled'};

@@ -1,11 +1,13 @@
 // The code of stage modules, as the runner and the catalogue ask for it: bundled when it is new, recalled otherwise.
 
-import {relative} from 'node:path';
+import {join, relative} from 'node:path';
 import {CodeDigester} from '../action/code-digest.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
+import {type Digest, shortDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import type {CodeStore} from '../exec/content-store.ts';
 import type {CodeSource} from '../run/stores.ts';
 import {CodeShelf} from '../store/blobs/code-shelf.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
@@ -20,18 +22,19 @@ export interface CodeOptions {
   readonly blobs: BlobStore;
 }
 
-export interface Code extends CodeSource {
+export interface Code extends CodeSource, CodeStore {
   readonly shelf: CodeShelf;
   /** The code of a module with its sources, or its mistakes with their places. `module`: absolute path. */
   digest(module: string): Promise<Result<StageCode, readonly Diagnostic[]>>;
   /** The absolute path of the bundle's entry, ready to be imported. `module`: absolute path. */
-  entryOf(code: StageCode, module: string): Promise<Result<string, StageFailure>>;
+  entryOfModule(code: StageCode, module: string): Promise<Result<string, StageFailure>>;
 }
 
 export function openCode({project, store, packageRoot, files, blobs}: CodeOptions): Code {
   const shelf = new CodeShelf(store, blobs, files);
+  const bundled = new Map<Digest, StageCode>();
   const digester = new CodeDigester(project, packageRoot, shelf);
-  const entryOf = async (code: StageCode, module: string): Promise<Result<string, StageFailure>> => {
+  const entryOfModule = async (code: StageCode, module: string): Promise<Result<string, StageFailure>> => {
     const entry = shelf.materialise(code);
     if (entry.ok) return entry;
     // A sweep that began before this bundle was known removed it, or it was damaged: make it again.
@@ -46,7 +49,15 @@ export function openCode({project, store, packageRoot, files, blobs}: CodeOption
   return {
     shelf,
     digest: module => digester.digest(module),
-    entryOf,
+    entryOfModule,
+    async entryOf({code}) {
+      // Bundled by this process, or by the one that sent the action.
+      const known = bundled.get(code) ?? findBundle(shelf, code);
+      if (known === undefined) {
+        return err({reason: 'store', message: `the bundle ${shortDigest(code)} is not in this store`});
+      }
+      return entryOfModule(known, join(project, known.module));
+    },
     async codeOf(path) {
       const code = await digester.digest(path);
       if (!code.ok) {
@@ -58,11 +69,13 @@ export function openCode({project, store, packageRoot, files, blobs}: CodeOption
         });
       }
       const {value} = code;
-      return ok({
-        code: value.code,
-        packages: value.packages,
-        entry: () => entryOf(value, path),
-      });
+      bundled.set(value.code, value);
+      return ok({code: value.code, packages: value.packages});
     },
   };
+}
+
+function findBundle(shelf: CodeShelf, code: Digest): StageCode | undefined {
+  for (const each of shelf.modules()) if (each.code === code) return each;
+  return undefined;
 }

@@ -17,6 +17,8 @@ export interface Config {
   /** Where downloads look first, relative to the project. */
   readonly mirror: string | null;
   readonly device: string | null;
+  /** Bytes of declared files that an instance may bring into the store before it is said. */
+  readonly largeCopy: number | null;
 }
 
 /** What `--device` takes. */
@@ -29,7 +31,7 @@ function nearDevice(value: unknown): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-const KEYS = ['cache', 'jobs', 'mirror', 'device'] as const;
+const KEYS = ['cache', 'jobs', 'mirror', 'device', 'large_copy'] as const;
 type Key = (typeof KEYS)[number];
 const isKey = (text: string): text is Key => KEYS.some(key => key === text);
 
@@ -40,10 +42,14 @@ export async function readConfig(project: string, {env}: Surroundings): Promise<
   return cache === undefined || cache === '' ? read : {...read, cache};
 }
 
-const NOTHING: Config = {cache: null, jobs: null, mirror: null, device: null};
+const NOTHING: Config = {cache: null, jobs: null, mirror: null, device: null, largeCopy: null};
 
 async function parse(text: string): Promise<Config> {
-  const [{parseYaml}, {describe}] = await Promise.all([import('../spec/yaml.ts'), import('../spec/tree.ts')]);
+  const [{parseYaml}, {describe}, {parseSize, SIZE_EXAMPLES}] = await Promise.all([
+    import('../spec/yaml.ts'),
+    import('../spec/tree.ts'),
+    import('../spec/quantity.ts'),
+  ]);
   const file = {path: CONFIG, text};
   const {tree: root, mistakes: unreadable} = parseYaml(file);
   if (root === null || unreadable.length > 0) throw new UserMistakes(unreadable);
@@ -68,6 +74,10 @@ async function parse(text: string): Promise<Config> {
     } else if (name === 'device') {
       if (typeof scalar === 'string' && isDevice(scalar)) config.device = scalar;
       else wrong(`one of ${DEVICES.join(', ')}`, describe(value), value.span, nearDevice(scalar));
+    } else if (name === 'large_copy') {
+      const bytes = typeof scalar === 'string' ? parseSize(scalar) : null;
+      if (bytes !== null) config.largeCopy = bytes;
+      else wrong(SIZE_EXAMPLES, describe(value), value.span);
     } else if (typeof scalar === 'string') config[name] = scalar;
     else wrong('text', describe(value), value.span);
   }

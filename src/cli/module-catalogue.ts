@@ -27,7 +27,7 @@ export class ModuleCatalogue implements Catalogue {
     this.found.set(uses, path);
     const code = await this.#code.digest(path);
     if (!code.ok) return err(brokenModule(uses, span, code.error));
-    const entry = await this.#code.entryOf(code.value, path);
+    const entry = await this.#code.entryOfModule(code.value, path);
     if (!entry.ok) return err(mistake('broken-module', `${uses} cannot be loaded`, span));
     let module: unknown;
     try {

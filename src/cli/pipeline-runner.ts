@@ -8,9 +8,11 @@ import {ok} from '../core/result.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector, selectInstances} from '../plan/selection.ts';
+import {DEFAULT_LARGE_COPY} from '../run/file-keeper.ts';
 import type {Machine, Replan} from '../run/request.ts';
 import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
+import {localExecutorOf} from './executors.ts';
 import {UserMistakes} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
 import {listPipelines, shortPipelineName} from './project.ts';
@@ -29,7 +31,8 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
   const {outside} = shell;
   const {project, store, config} = workspace;
   const machine = machineOf(shell, options.jobs ?? config.jobs ?? undefined);
-  const executor = new ProcessExecutor({env: outside.env, cwd: project});
+  const processes = new ProcessExecutor({env: outside.env, cwd: project});
+  const executor = localExecutorOf(workspace, processes, machine, outside.clock.now);
   const stores: Stores = {
     blobs: workspace.blobs,
     files: workspace.files,
@@ -57,6 +60,7 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
       project,
       cache: store,
       machine,
+      largeCopy: config.largeCopy ?? DEFAULT_LARGE_COPY,
       env: outside.env,
       now: outside.clock.now,
       random: outside.random,

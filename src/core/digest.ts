@@ -15,7 +15,8 @@ export type DigestTag =
   | 'outputs'
   | 'plan'
   | 'project'
-  | 'publication';
+  | 'publication'
+  | 'variable';
 
 export const digestBytes = (bytes: string | Uint8Array): Digest => hash('sha256', bytes, 'hex') as Digest;
 

@@ -3,17 +3,6 @@
 
 const INHERITED = [
   'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'SHELL',
-  'LANG',
-  'LC_ALL',
-  'LC_CTYPE',
-  'TZ',
-  'TMPDIR',
-  'TMP',
-  'TEMP',
   // Where libraries and drivers are.
   'LD_LIBRARY_PATH',
   'DYLD_LIBRARY_PATH',
@@ -33,6 +22,15 @@ const INHERITED = [
   'NODE_EXTRA_CA_CERTS',
 ] as const;
 
+/** What is the same for every task of every user; `HOME` and `TMPDIR` are each task's own. */
+const FIXED: Readonly<Record<string, string>> = {
+  TZ: 'UTC',
+  LANG: 'C.UTF-8',
+  LC_ALL: 'C.UTF-8',
+  // Prints come when they are made.
+  PYTHONUNBUFFERED: '1',
+};
+
 /** The variable by which processes of a runner are found again when it died: its label. */
 export const OWNER_VARIABLE = 'PIPE_OWNER';
 /** The variable by which the processes of one worker are found, those too that left its process group. */
@@ -40,9 +38,9 @@ export const WORKER_VARIABLE = 'PIPE_WORKER';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The inherited part of a task's environment. */
+/** What every process of a task finds beside what is declared. */
 export function baseEnvironment(env: Environment): Record<string, string> {
-  const base: Record<string, string> = {};
+  const base: Record<string, string> = {...FIXED};
   for (const name of INHERITED) {
     const value = env[name];
     if (value !== undefined) base[name] = value;

@@ -1,72 +1,93 @@
-// The executor port: runs one task in isolation. It knows neither the store nor the plan, and what it is given
-// is plain data, so that an executor may just as well be a queue or a cluster.
+// The executor port: runs an action that is closed, wherever that may be, and signs what it gave. Sandbox, inputs,
+// admission of outputs and the log are the executor's own; it gets at bytes through a content store and knows nothing
+// of plans, caches or runs. What it is given and what it answers is plain data.
 
+import type {Action, ActionResult, Fingerprint} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
-import type {JsonObject} from '../core/json.ts';
-import type {Result} from '../core/result.ts';
-import type {OutputKind, Progress, StageInput} from '../stage/define.ts';
+import type {TaskListener} from './task.ts';
 
-export type TaskWork =
-  /** `entry`: absolute path of a JavaScript module whose default export is a stage definition. */
-  {readonly kind: 'module'; readonly entry: string} | {readonly kind: 'shell'; readonly command: string};
-
-export type TaskInput =
-  | {readonly kind: 'one'; readonly input: StageInput}
-  /** `path` is a folder with one entry per producer and an `index.json` that says which cell is which. */
-  | {readonly kind: 'each'; readonly path: string; readonly inputs: readonly StageInput[]};
-
-/** One action, with its inputs in place and a folder to write to. All paths are absolute. */
-export interface Task {
-  /** The instance's id, for messages. */
-  readonly label: string;
-  readonly work: TaskWork;
-  readonly params: JsonObject;
-  readonly inputs: Readonly<Record<string, TaskInput>>;
-  readonly outputs: Readonly<Record<string, {readonly kind: OutputKind; readonly path: string}>>;
-  readonly files: Readonly<Record<string, string>>;
-  /** The folder that holds the outputs: private to this task, empty at the start. */
-  readonly outputFolder: string;
-  /** What the task prints is appended here, both streams in the order of writing; made when there is something. */
-  readonly logFile: string;
-  /** Where a shell command may write its metrics: one JSON object of names and finite numbers. */
-  readonly metricsFile: string;
-  /** The working directory of a shell command: the project. */
-  readonly cwd: string;
-  /** Declared variables only; the executor adds what every process needs (PATH, HOME, LANG, TMPDIR). */
-  readonly env: Readonly<Record<string, string>>;
+/** What an action may occupy. */
+export interface Limits {
   readonly cpus: number;
-  readonly gpus: readonly number[];
-  readonly device: string;
-  readonly mirror: string | null;
-  readonly checkpoint: string | null;
+  /** Bytes, 0 where nothing is said. */
+  readonly memory: number;
+  readonly gpus: number;
   readonly timeoutMs: number | null;
 }
 
-export interface TaskListener {
-  /** What came into the log file since the last call; everything has been told before the task settles. */
-  readonly onLog: (stream: 'stdout' | 'stderr', text: string) => void;
-  readonly onProgress: (progress: Progress) => void;
+/** An action to run, with what is no part of its key. */
+export interface Assignment {
+  readonly action: Action;
+  readonly fingerprint: Fingerprint;
+  /** The instance's id, for messages. */
+  readonly label: string;
+  /** The run's id, for the provenance. */
+  readonly run: string;
+  readonly limits: Limits;
+  /** Values of the declared variables; the action has their digests. */
+  readonly env: Readonly<Record<string, string>>;
+  /** True for a stage that keeps a folder from one try to the next. */
+  readonly keepsCheckpoint: boolean;
+  /** Where `download` looks before the network. */
+  readonly mirror: string | null;
 }
 
-/** What a task gave, beside the files in its output folder. */
-export interface Execution {
-  readonly metrics: Readonly<Record<string, number>>;
-  /** The device that did the work, where the stage reported one. */
-  readonly device: string;
+export interface ExecutionListener extends TaskListener {
+  /** Nothing of it runs any more and its limits are free again; what follows is admission. At most once. */
+  readonly onFree: () => void;
+}
+
+/** How an execution ended. */
+export type Ending =
+  | {
+      readonly status: 'done';
+      /** Every blob that it names is in the content store. */
+      readonly result: ActionResult;
+      /** What people should know of it, such as an output that nobody declared. */
+      readonly notices: readonly string[];
+    }
+  | {
+      readonly status: 'failed';
+      readonly failure: StageFailure;
+      /** The last lines of its log. */
+      readonly logTail: readonly string[];
+      /** What was found out about the failure that its user can act on. */
+      readonly advice: string | null;
+    }
+  | {readonly status: 'cancelled'}
+  /** The infrastructure failed, not the stage: a node that is gone, a connection that was cut. Tried again for free. */
+  | {readonly status: 'lost'; readonly message: string};
+
+/** What there is to give. */
+export interface Capabilities {
+  /** Such as `local`, `slurm`. */
+  readonly name: string;
+  /** CPU slots to hand out at once; for an elastic executor, how many actions it takes at once. */
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly gpus: number;
+  /** True where demands are passed on as they are: somebody else finds room for them. */
+  readonly isElastic: boolean;
 }
 
 export interface Executor {
+  capabilities(): Capabilities;
   /**
    * Settles only when nothing of the task runs any more: after success, failure, time-out or abort.
    * An abort through `signal` gives `cancelled`. Never rejects for what a stage does.
    */
-  execute(
-    task: Task,
-    listener: TaskListener,
+  execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending>;
+  /** Goes on with what an earlier coordinator started and what still runs; `undefined` where there is nothing. */
+  attach(
+    assignment: Assignment,
+    listener: ExecutionListener,
     signal: AbortSignal,
-  ): Promise<Result<Execution, StageFailure | {readonly reason: 'cancelled'}>>;
-  /** Ends what runners that have died left running. */
+  ): Promise<Ending | undefined>;
+  /** Ends what coordinators that have died left running here, and removes what they left behind. */
   sweep(): Promise<void>;
-  /** Ends idle workers. */
+  /** A run is over: gives up what was kept for its next task, but not what is warm. */
+  rest(): Promise<void>;
+  /** Ends what is kept warm. */
   close(): Promise<void>;
 }

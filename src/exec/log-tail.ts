@@ -1,12 +1,15 @@
 // Follows the log files of running tasks and tells what came in. One timer serves all of them; a task that ends
 // between two ticks costs one look at the file's size.
 
-import {closeSync, openSync, readSync, statSync} from 'node:fs';
+import {closeSync, fstatSync, openSync, readSync, statSync} from 'node:fs';
 import {StringDecoder} from 'node:string_decoder';
 
 const TICK_MS = 100;
 /** A task that prints faster than this is told in excerpts; the file holds everything. Bytes per tick. */
 const MOST_PER_TICK = 256 * 1024;
+
+const TAIL_LINES = 20;
+const TAIL_BYTES = 16 * 1024;
 
 export interface Followed {
   readonly path: string;
@@ -58,4 +61,23 @@ function readNews(followed: Followed): void {
   followed.offset += skipped + count;
   const text = followed.decoder.write(bytes.subarray(0, count));
   if (text !== '') followed.onText(skipped > 0 ? `[… ${skipped} bytes]\n${text}` : text);
+}
+
+/** The last lines of a log, however long it is. */
+export function readTail(path: string): string[] {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const {size} = fstatSync(file);
+      const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+      readSync(file, bytes, 0, bytes.length, size - bytes.length);
+      const lines = bytes.toString('utf8').trimEnd().split('\n');
+      if (size > bytes.length) lines.shift();
+      return lines.length === 1 && lines[0] === '' ? [] : lines.slice(-TAIL_LINES);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return [];
+  }
 }

@@ -4,12 +4,11 @@
 import {existsSync} from 'node:fs';
 import {err, ok} from '../core/result.ts';
 import {baseEnvironment, OWNER_VARIABLE, threadEnvironment} from './environment.ts';
-import type {Executor, Task, TaskListener} from './executor.ts';
 import {LogTail} from './log-tail.ts';
 import {killAll, orphans, ownerMark} from './process-group.ts';
 import {readShellMetrics} from './shell-metrics.ts';
 import {ShellServer} from './shell-server.ts';
-import type {TaskAnswer} from './stopper.ts';
+import type {Task, TaskAnswer, TaskListener} from './task.ts';
 import {WorkerProcess} from './worker-process.ts';
 
 export interface ProcessExecutorOptions {
@@ -62,10 +61,6 @@ class Pool<P extends Warm> {
     else idle.push(process);
   }
 
-  async sweep(): Promise<void> {
-    await killAll(orphans);
-  }
-
   async close(): Promise<void> {
     const all = [...this.#all];
     this.#all.clear();
@@ -74,7 +69,7 @@ class Pool<P extends Warm> {
   }
 }
 
-export class ProcessExecutor implements Executor {
+export class ProcessExecutor {
   readonly #logs = new LogTail();
   readonly #workers: Pool<WorkerProcess>;
   readonly #shells: Pool<ShellServer>;
@@ -102,6 +97,10 @@ export class ProcessExecutor implements Executor {
     );
   }
 
+  /**
+   * Settles only when nothing of the task runs any more: after success, failure, time-out or abort, which gives
+   * `cancelled`. Never rejects for what a stage does.
+   */
   async execute(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {
     if (signal.aborted) return err({reason: 'cancelled'});
     const log = this.#logs.follow(task.logFile, text => listener.onLog('stdout', text));
@@ -114,10 +113,12 @@ export class ProcessExecutor implements Executor {
     }
   }
 
+  /** Ends what runners that have died left running. */
   async sweep(): Promise<void> {
     await killAll(orphans);
   }
 
+  /** Ends idle workers. */
   async close(): Promise<void> {
     await Promise.all([this.#workers.close(), this.#shells.close()]);
   }

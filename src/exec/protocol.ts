@@ -3,7 +3,7 @@
 import type {StageFailure} from '../action/outcome.ts';
 import type {Result} from '../core/result.ts';
 import type {Progress} from '../stage/define.ts';
-import type {Execution, Task} from './executor.ts';
+import type {Task, TaskGain} from './task.ts';
 
 /** To a worker: the next task. One at a time; stopping is a signal (TERM, then KILL), not a message. */
 export interface TaskMessage {
@@ -16,7 +16,7 @@ export type WorkerMessage =
   | {readonly type: 'progress'; readonly progress: Progress}
   | {
       readonly type: 'done';
-      readonly result: Result<Execution, StageFailure>;
+      readonly result: Result<TaskGain, StageFailure>;
       /** False where the stage left something behind: timers, sockets, children, a broken global state. */
       readonly isReusable: boolean;
     };

@@ -2,7 +2,7 @@
 // nothing in a parameter can become a command.
 
 import type {Json} from '../core/json.ts';
-import type {Task} from './executor.ts';
+import type {Task} from './task.ts';
 
 /** Variables that the shell itself gives a meaning to, or that `pipe` sets: a parameter so called is `param_NAME`. */
 const RESERVED = new Set(

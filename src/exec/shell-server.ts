@@ -6,10 +6,10 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {WORKER_VARIABLE} from './environment.ts';
-import type {Task} from './executor.ts';
 import {childrenOf, killGroup, killMarked, signalProcess} from './process-group.ts';
 import {shellScript} from './shell-script.ts';
-import {Stopper, type TaskAnswer} from './stopper.ts';
+import {Stopper} from './stopper.ts';
+import type {Task, TaskAnswer} from './task.ts';
 
 // Answers `code leader left`: how the command ended, its process group, and whether anything of the group was left.
 const PROLOGUE =

@@ -1,7 +1,7 @@
 // One call of a stage's `run` inside a worker: builds its context from the task, collects its metrics.
 
 import type {InputArity, Progress, StageContext, StageDefinition, StageInput} from '../stage/define.ts';
-import type {Execution, Task} from './executor.ts';
+import type {Task, TaskGain} from './task.ts';
 
 /** Progress is told at most so often, and always when it is complete. Milliseconds. */
 const PROGRESS_EVERY_MS = 100;
@@ -50,7 +50,7 @@ export class StageCall {
     this.#controller.abort();
   }
 
-  async run(definition: StageDefinition): Promise<Execution> {
+  async run(definition: StageDefinition): Promise<TaskGain> {
     try {
       await definition.run(this.#context());
     } finally {

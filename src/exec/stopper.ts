@@ -1,11 +1,8 @@
 // Watches over one running task: calls `stop` once, when its time is over or its signal is aborted, and says
 // afterwards which of the two it was.
 
-import type {StageFailure} from '../action/outcome.ts';
-import {err, type Result} from '../core/result.ts';
-import type {Execution} from './executor.ts';
-
-export type TaskAnswer = Result<Execution, StageFailure | {readonly reason: 'cancelled'}>;
+import {err} from '../core/result.ts';
+import type {TaskAnswer} from './task.ts';
 
 /** The longest time that a timer takes; beyond that a timeout is no timeout. Milliseconds. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -6,10 +6,10 @@ import {appendFileSync, existsSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {err, type Result} from '../core/result.ts';
 import {WORKER_VARIABLE} from './environment.ts';
-import type {Execution, Task, TaskListener} from './executor.ts';
 import {killGroup, killMarked, signalProcess} from './process-group.ts';
 import {isWorkerMessage, type TaskMessage} from './protocol.ts';
-import {Stopper, type TaskAnswer} from './stopper.ts';
+import {Stopper} from './stopper.ts';
+import type {Task, TaskAnswer, TaskGain, TaskListener} from './task.ts';
 
 export interface WorkerOptions {
   /** Absolute path of the worker's entry. */
@@ -81,7 +81,7 @@ export class WorkerProcess {
     this.#hold('ref');
     this.#logFile = task.logFile;
     let isClean = false;
-    const done = new Promise<Result<Execution, Exclude<TaskAnswer, {ok: true}>['error']>>(resolve => {
+    const done = new Promise<Result<TaskGain, Exclude<TaskAnswer, {ok: true}>['error']>>(resolve => {
       this.#onMessage = message => {
         if (!isWorkerMessage(message)) return;
         if (message.type === 'progress') return listener.onProgress(message.progress);

@@ -5,9 +5,9 @@ import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {Execution, Task} from './executor.ts';
 import {isTaskMessage, type WorkerMessage} from './protocol.ts';
 import {isStageDefinition, StageCall} from './stage-call.ts';
+import type {Task, TaskGain} from './task.ts';
 import {TaskOutput} from './task-output.ts';
 
 /** A worker that has grown beyond this is not used again. Bytes. */
@@ -47,7 +47,7 @@ async function take(task: Task): Promise<void> {
     log: line => output.line(line),
     progress: progress => send({type: 'progress', progress}),
   });
-  const broken = new Promise<Result<Execution, StageFailure>>(resolve => {
+  const broken = new Promise<Result<TaskGain, StageFailure>>(resolve => {
     running = {call, fail: failure => resolve(err(failure))};
   });
   const result = await Promise.race([execute(task, call), broken]).catch(thrown => err(failureOf(thrown)));
@@ -60,7 +60,7 @@ async function take(task: Task): Promise<void> {
   send({type: 'done', result, isReusable});
 }
 
-async function execute(task: Task, call: StageCall): Promise<Result<Execution, StageFailure>> {
+async function execute(task: Task, call: StageCall): Promise<Result<TaskGain, StageFailure>> {
   if (task.work.kind !== 'module') throw new Error('Internal error: expected a module');
   process.chdir(task.cwd);
   for (const [name, value] of Object.entries(task.env)) process.env[name] = value;

@@ -298,6 +298,7 @@ const fixedParts = ({spec, work, outputs}: BoundStage) => ({
   timeoutMs: spec.timeoutMs,
   retries: spec.retries,
   checkpoint: spec.checkpoint,
+  sandbox: spec.sandbox,
   isVolatile: spec.isVolatile,
   salt: spec.salt,
 });

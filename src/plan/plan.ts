@@ -84,6 +84,8 @@ export interface Instance {
   readonly timeoutMs: number | null;
   readonly retries: {readonly times: number; readonly backoffMs: number};
   readonly checkpoint: boolean;
+  /** `project`: it works in the project's folder, and so may read what it does not declare. */
+  readonly sandbox: 'closed' | 'project';
   /** Where copies of the outputs go, relative to the project. */
   readonly publish: string | null;
   /** Never served from the cache. */

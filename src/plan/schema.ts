@@ -144,6 +144,10 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
       ],
     },
     checkpoint: orReference({type: 'boolean'}),
+    sandbox: {
+      enum: ['closed', 'project'],
+      description: 'project: works in the folder of the project, and so may read what it does not declare.',
+    },
     publish: {type: 'string', description: 'A folder of the project that gets copies of the outputs.'},
     volatile: orReference({type: 'boolean'}),
     salt: {type: ['string', 'number'], description: 'Changes the key and nothing else.'},

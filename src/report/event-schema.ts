@@ -67,6 +67,7 @@ const failure = z.discriminatedUnion('reason', [
   z.object({reason: z.literal('wrong-output'), output: z.string(), message: z.string()}),
   z.object({reason: z.literal('non-finite-metric'), metric: z.string(), value: z.string()}),
   z.object({reason: z.literal('changed-input'), path: z.string()}),
+  z.object({reason: z.literal('lost'), message: z.string()}),
   z.object({reason: z.literal('store'), message: z.string()}),
 ]);
 
@@ -91,6 +92,7 @@ const outcome = z.discriminatedUnion('status', [
     failure,
     attempts: z.number().int(),
     logTail: z.array(z.string()),
+    advice: z.string().nullable().describe('What was found out about the failure that its user can act on'),
   }),
   z.object({status: z.literal('skipped'), because: instanceId}),
   z.object({status: z.literal('cancelled')}),

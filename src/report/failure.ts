@@ -11,6 +11,7 @@ export function describeFailure(failure: StageFailure): string {
   switch (failure.reason) {
     case 'mistake':
     case 'threw':
+    case 'lost':
     case 'store':
       return failure.message;
     case 'exited':
@@ -26,7 +27,7 @@ export function describeFailure(failure: StageFailure): string {
     case 'non-finite-metric':
       return `metric \`${failure.metric}\`: expected a finite number, got ${failure.value}`;
     case 'changed-input':
-      return `${failure.path} changed while the stage ran, so its result could not be trusted`;
+      return `the stage changed its input ${failure.path}, so its result cannot be trusted`;
     default:
       return assertNever(failure);
   }
@@ -50,7 +51,7 @@ export function renderFailure(failed: Failed, tookMs: number | undefined, palett
     `  ${bar} ${palette.strong(headline)}`,
     ...detail.map(line => `  ${bar} ${line}`),
   ];
-  const hint = hintOf(failure);
+  const hint = hintOf(failure) ?? failed.advice;
   if (hint !== null) lines.push(...hint.split('\n').map(line => `  ${bar} ${palette.dim('help:')} ${line}`));
   if (failure.reason === 'threw') {
     const frames = failure.stack.split('\n').filter(line => line.trimStart().startsWith('at '));

@@ -23,6 +23,7 @@ export interface Failed {
   readonly failure: StageFailure;
   readonly attempts: number;
   readonly logTail: readonly string[];
+  readonly advice: string | null;
 }
 
 export interface StageTally {
@@ -155,8 +156,8 @@ export class RunState {
       if (outcome.sameBytes) this.unchanged.push(id);
     } else if (outcome.status === 'failed') {
       if (running) this.tookMs.set(id, at - running.startedAt);
-      const {failure, attempts, logTail} = outcome;
-      this.failed.push({id, failure, attempts, logTail});
+      const {failure, attempts, logTail, advice} = outcome;
+      this.failed.push({id, failure, attempts, logTail, advice});
     }
   }
 

@@ -1,9 +1,16 @@
 // Builds the action of an instance from the plan, the contents of its producers, and the state of code and files.
 // Contents of artifacts are known by digest and never read here.
 
-import type {Action, ActionInput, ActionResult, ActionWork, ProducerContent} from '../action/action.ts';
+import {
+  type Action,
+  type ActionInput,
+  type ActionResult,
+  type ActionWork,
+  digestOfVariable,
+  type ProducerContent,
+  type TrackedFiles,
+} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
-import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
 import type {FileProblem} from '../store/store.ts';
@@ -11,7 +18,6 @@ import {describeStoreError} from '../store/store-error.ts';
 import type {Surroundings} from './request.ts';
 import type {ModuleCode, Stores} from './stores.ts';
 
-type Digests = Readonly<Record<string, Digest>>;
 type Failed<T> = Result<T, StageFailure>;
 
 /** What is known of an instance that has a result. */
@@ -20,19 +26,13 @@ export interface Made {
   readonly result: ActionResult;
 }
 
-export interface BuiltAction {
-  readonly action: Action;
-  /** For a module: the code to run. */
-  readonly code: ModuleCode | null;
-}
-
-const NO_DIGESTS: Digests = {};
+const NO_FILES: TrackedFiles = {};
 
 export class ActionBuilder {
   readonly #stores: Stores;
   readonly #surroundings: Surroundings;
   readonly #device: string;
-  readonly #digests = new Map<string, Failed<Digests>>();
+  readonly #tracked = new Map<string, Failed<TrackedFiles>>();
   readonly #code = new Map<string, Promise<Failed<ModuleCode>>>();
 
   constructor(stores: Stores, surroundings: Surroundings, device: string) {
@@ -42,25 +42,26 @@ export class ActionBuilder {
   }
 
   /** `madeBy` answers for every producer. Fails for what the plan names and the disk does not have. */
-  async build(instance: Instance, madeBy: (id: InstanceId) => Made): Promise<Failed<BuiltAction>> {
-    const files = this.#digestsOf(instance.files);
+  async build(instance: Instance, madeBy: (id: InstanceId) => Made): Promise<Failed<Action>> {
+    const files = this.#track(instance.files);
     if (!files.ok) return files;
     const work = await this.#workOf(instance);
     if (!work.ok) return work;
     const inputs: Record<string, ActionInput> = {};
     for (const [name, edge] of Object.entries(instance.inputs)) inputs[name] = inputOf(edge, madeBy);
     const action: Action = {
-      format: 1,
-      work: work.value.work,
+      format: 2,
+      work: work.value,
       params: instance.params,
       inputs,
       files: files.value,
       outputs: instance.outputs,
       env: this.#environmentOf(instance),
       device: instance.work.kind === 'module' && instance.work.usesDevice ? this.deviceOf(instance) : null,
+      sandbox: instance.sandbox,
       salt: instance.salt,
     };
-    return ok({action, code: work.value.code});
+    return ok(action);
   }
 
   /** The device that an instance gets: what was asked for, where `auto` means the CPU for one that gets no GPU. */
@@ -71,29 +72,16 @@ export class ActionBuilder {
     return gets > 0 ? 'auto' : 'cpu';
   }
 
-  /** The first declared file that is no longer what the action says, or `undefined`. */
-  findChange(instance: Instance, action: Action): string | undefined {
-    this.forgetFiles();
-    const now = this.#digestsOf(instance.files);
-    const changed = now.ok ? firstDifference(action.files, now.value) : Object.keys(action.files)[0];
-    if (changed !== undefined) return changed;
-    if (instance.work.kind !== 'shell' || action.work.kind !== 'shell') return undefined;
-    const code = this.#digestsOf(instance.work.code);
-    return code.ok ? firstDifference(action.work.code, code.value) : instance.work.code[0];
-  }
-
   /** Looks at files anew from now on: to be called when time has passed. */
   forgetFiles(): void {
-    this.#digests.clear();
+    this.#tracked.clear();
   }
 
-  async #workOf({
-    work,
-  }: Instance): Promise<Failed<{readonly work: ActionWork; readonly code: ModuleCode | null}>> {
+  async #workOf({work}: Instance): Promise<Failed<ActionWork>> {
     if (work.kind === 'shell') {
-      const code = this.#digestsOf(work.code);
+      const code = this.#track(work.code);
       if (!code.ok) return code;
-      return ok({work: {kind: 'shell', command: work.command, code: code.value}, code: null});
+      return ok({kind: 'shell', command: work.command, code: code.value});
     }
     // One bundle for all cells of a stage, and one state of the code for the whole run.
     let loading = this.#code.get(work.path);
@@ -103,28 +91,28 @@ export class ActionBuilder {
     }
     const code = await loading;
     if (!code.ok) return code;
-    return ok({
-      work: {kind: 'module', code: code.value.code, packages: code.value.packages},
-      code: code.value,
-    });
+    return ok({kind: 'module', code: code.value.code, packages: code.value.packages});
   }
 
-  #digestsOf(patterns: readonly string[]): Failed<Digests> {
-    if (patterns.length === 0) return ok(NO_DIGESTS);
+  #track(patterns: readonly string[]): Failed<TrackedFiles> {
+    if (patterns.length === 0) return ok(NO_FILES);
     const key = patterns.join('\0');
-    let digests = this.#digests.get(key);
-    if (digests === undefined) {
+    let tracked = this.#tracked.get(key);
+    if (tracked === undefined) {
       const found = this.#stores.files.digestFiles(this.#surroundings.project, patterns);
-      digests = found.ok ? found : err(fileMistake(found.error));
-      this.#digests.set(key, digests);
+      tracked = found.ok ? found : err(fileMistake(found.error));
+      this.#tracked.set(key, tracked);
     }
-    return digests;
+    return tracked;
   }
 
-  #environmentOf(instance: Instance): Record<string, string | null> {
-    const env: Record<string, string | null> = {};
-    for (const name of instance.env) env[name] = this.#surroundings.env[name] ?? null;
-    return env;
+  #environmentOf(instance: Instance): Action['env'] {
+    return Object.fromEntries(
+      instance.env.map(name => {
+        const value = this.#surroundings.env[name];
+        return [name, value === undefined ? null : digestOfVariable(value)];
+      }),
+    );
   }
 }
 
@@ -143,6 +131,7 @@ function contentOf(from: Producer, {instance, result}: Made, isGathered: boolean
   }
   return {
     cell: isGathered ? instance.cell : {},
+    isWhole: from.output === null,
     outputs,
     metrics: from.output === null ? result.metrics : {},
   };
@@ -153,9 +142,4 @@ function fileMistake(problems: readonly FileProblem[]): StageFailure {
     error.reason === 'no-match' ? `expected files at ${pattern}, found none` : describeStoreError(error),
   );
   return {reason: 'mistake', message: sentences.join('; '), hint: 'see `files` and `code` of the stage'};
-}
-
-function firstDifference(before: Digests, after: Digests): string | undefined {
-  for (const path of Object.keys(before)) if (before[path] !== after[path]) return path;
-  return Object.keys(after).find(path => before[path] === undefined);
 }

@@ -4,16 +4,26 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
+import {assertNever} from '../core/result.ts';
+import type {TaskListener} from '../exec/task.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import {isSameResult} from '../store/index/action-row.ts';
-import {Attempt, type AttemptServices, type Concluded} from './attempt.ts';
+import {type AttemptEnding, type AttemptServices, startAttempt} from './attempt.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
-import type {Demand, Grant, ResourcePool} from './resources.ts';
+import type {Demand, ResourcePool} from './resources.ts';
 import type {RunNews} from './run-news.ts';
 import type {Stop} from './stop.ts';
 
 /** The longest pause between two tries. Milliseconds. */
 const LONGEST_BACKOFF_MS = 3_600_000;
+/** Losses in a row, after which it is said that the infrastructure cannot run this. */
+const MOST_LOSSES = 10;
+/** Pauses after a loss. Milliseconds. */
+const FIRST_LOSS_BACKOFF_MS = 500;
+const LONGEST_LOSS_BACKOFF_MS = 60_000;
+
+type Recording = Extract<AttemptEnding, {status: 'recorded'}>;
+type Failing = Extract<AttemptEnding, {status: 'failed'}>;
 
 /** An instance on its way through the queue. */
 export interface Job {
@@ -21,6 +31,8 @@ export interface Job {
   readonly due: Due;
   readonly demand: Demand;
   readonly attempt: number;
+  /** How often the infrastructure has failed it, which counts as no attempt. */
+  readonly losses: number;
 }
 
 export interface LauncherServices extends AttemptServices {
@@ -63,7 +75,7 @@ export class Launcher {
       void other.then(() => this.#takeFromElsewhere(job, false)).catch(error => this.#jobs.onBug(error));
       return;
     }
-    const grant = this.#pool.take(demand);
+    this.#pool.take(demand);
     let land = this.#takeOff(due.fingerprint);
     try {
       const claim = await stores.claims.acquire(due.fingerprint);
@@ -72,7 +84,9 @@ export class Launcher {
         const failure = storeFailure(claim.error);
         const {fingerprint} = due;
         const attempts = job.attempt - 1;
-        void this.#jobs.finish(job, {status: 'failed', fingerprint, failure, attempts, logTail: []});
+        const logTail: string[] = [];
+        const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts, logTail, advice: null};
+        void this.#jobs.finish(job, outcome);
         return;
       }
       if (claim.status === 'taken') {
@@ -99,10 +113,10 @@ export class Launcher {
       }
       news.emit({type: 'started', id, fingerprint: due.fingerprint, stale: due.stale, attempt: job.attempt});
       request.recorder.started(id, due.fingerprint, surroundings.now());
-      await this.#try(job, grant, claim.isHeld, land);
+      await this.#try(job, claim.isHeld, land);
     } finally {
       // Before this function's promise resolves, which is when p-queue looks for what fits.
-      this.#pool.give(grant);
+      this.#pool.give(demand);
     }
   }
 
@@ -123,64 +137,102 @@ export class Launcher {
     return stale.why !== 'forced' && stale.why !== 'volatile';
   }
 
-  async #try(job: Job, grant: Grant, isHeld: () => boolean, land: () => void): Promise<void> {
-    const {id} = job;
+  /** Resolves when its slots are free: the next stage may start while this one's outputs are admitted. */
+  async #try(job: Job, isHeld: () => boolean, land: () => void): Promise<void> {
+    const {id, due, demand} = job;
     const {news} = this.#services;
-    const attempt = new Attempt(this.#services, this.#jobs.instance(id), job.due, grant);
-    const executed = await attempt.execute(
-      {
-        onLog: (stream, text) => news.emit({type: 'log', id, stream, text}),
-        onProgress: progress => news.emit({type: 'progress', id, progress}),
-      },
-      this.#stop.kill,
-    );
-    const conclude = async (): Promise<void> => {
-      if (!isHeld()) {
-        // Somebody elsewhere took us for dead and makes the result: ours counts for nothing, nor does a failure.
-        attempt.close();
-        land();
-        news.notice(`${id} was taken over by another run while this one was stopped`, id);
-        return this.#takeFromElsewhere(job, true);
-      }
-      const concluded = executed.ok ? await attempt.conclude(executed.value) : executed;
-      const logTail = concluded.ok ? [] : attempt.logTail();
-      attempt.close();
-      if (!concluded.ok) void (await this.#services.stores.cache.note(job.due.action));
-      land();
-      if (concluded.ok) return this.#jobs.finish(job, this.#executed(job, concluded.value));
-      if (concluded.error.reason === 'cancelled') return this.#jobs.finish(job, {status: 'cancelled'});
-      return this.#fail(job, concluded.error, logTail);
+    const listener: TaskListener = {
+      onLog: (stream, text) => news.emit({type: 'log', id, stream, text}),
+      onProgress: progress => news.emit({type: 'progress', id, progress}),
     };
-    // Not awaited: the next stage may start while this one's outputs are admitted.
-    conclude().catch(error => this.#jobs.onBug(error));
+    const instance = this.#jobs.instance(id);
+    const trial = {instance, due, demand, isHeld};
+    const {free, ended} = startAttempt(this.#services, trial, listener, this.#stop.kill);
+    ended.then(ending => this.#conclude(job, ending, land)).catch(error => this.#jobs.onBug(error));
+    await free;
   }
 
-  #executed({id, due, attempt}: Job, concluded: Concluded): Outcome {
-    const {differsFrom} = concluded.recorded;
-    if (differsFrom !== undefined && this.#jobs.instance(id).isVolatile === false) {
-      const message = `${id} is not deterministic: the same action gave other results before`;
-      this.#services.news.notice(message, id);
+  async #conclude(job: Job, ending: AttemptEnding, land: () => void): Promise<void> {
+    const {stores, news} = this.#services;
+    if (ending.status !== 'recorded' && ending.status !== 'overtaken')
+      await stores.cache.note(job.due.action);
+    land();
+    switch (ending.status) {
+      case 'recorded':
+        return this.#jobs.finish(job, this.#executed(job, ending));
+      case 'cancelled':
+        return this.#jobs.finish(job, {status: 'cancelled'});
+      case 'failed':
+        return this.#fail(job, ending);
+      case 'overtaken':
+        news.notice(`${job.id} was taken over by another run while this one was stopped`, job.id);
+        return this.#takeFromElsewhere(job, true);
+      case 'lost':
+        return this.#tryAgainForFree(job, ending.message);
+      default:
+        return assertNever(ending);
     }
-    return executedOutcome(due, attempt, concluded);
   }
 
-  async #fail(job: Job, failure: StageFailure, logTail: readonly string[]): Promise<void> {
+  #executed({id, due, attempt}: Job, ending: Recording): Outcome {
+    const {news} = this.#services;
+    if (ending.recorded.differsFrom !== undefined && this.#jobs.instance(id).isVolatile === false) {
+      news.notice(`${id} is not deterministic: the same action gave other results before`, id);
+    }
+    for (const stray of ending.notices) {
+      news.notice(`${id} wrote ${stray}, which is none of its outputs: it is not kept`, id);
+    }
+    const {fingerprint, stale, previous} = due;
+    const {result} = ending;
+    const sameBytes = previous !== undefined && isSameResult(previous, result);
+    return {status: 'executed', fingerprint, result, stale, attempts: attempt, sameBytes};
+  }
+
+  async #fail(job: Job, {failure, logTail, advice}: Failing): Promise<void> {
     const {id, due, attempt} = job;
     const {retries} = this.#jobs.instance(id);
-    const {news, surroundings} = this.#services;
-    if (attempt > retries.times || failure.reason === 'store' || this.#stop.isStopping) {
-      const {fingerprint} = due;
-      return this.#jobs.finish(job, {status: 'failed', fingerprint, failure, attempts: attempt, logTail});
-    }
-    const longest = Math.min(retries.backoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
-    const inMs = Math.round(longest * (0.5 + surroundings.random() / 2));
+    const {news} = this.#services;
+    const {fingerprint} = due;
+    const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts: attempt, logTail, advice};
+    // What its user has to mend, no further try mends.
+    const isHopeless = failure.reason === 'store' || failure.reason === 'mistake' || advice !== null;
+    if (attempt > retries.times || isHopeless || this.#stop.isStopping)
+      return this.#jobs.finish(job, outcome);
+    const inMs = this.#backoff(retries.backoffMs, attempt, LONGEST_BACKOFF_MS);
     news.emit({type: 'retrying', id, failure, attempt, inMs});
     await sleep(inMs, undefined, {signal: this.#stop.drain}).catch(() => {});
-    if (this.#stop.isStopping) {
-      const {fingerprint} = due;
-      return this.#jobs.finish(job, {status: 'failed', fingerprint, failure, attempts: attempt, logTail});
-    }
+    if (this.#stop.isStopping) return this.#jobs.finish(job, outcome);
     this.#jobs.enqueue({...job, attempt: attempt + 1});
+  }
+
+  /** A failure of the infrastructure is none of the stage's: it costs no attempt. */
+  async #tryAgainForFree(job: Job, message: string): Promise<void> {
+    const {id, due, attempt} = job;
+    const losses = job.losses + 1;
+    if (losses > MOST_LOSSES || this.#stop.isStopping) {
+      const failure: StageFailure = {reason: 'lost', message};
+      const {fingerprint} = due;
+      const outcome = {
+        status: 'failed',
+        fingerprint,
+        failure,
+        attempts: attempt,
+        logTail: [],
+        advice: null,
+      } as const;
+      return this.#jobs.finish(job, this.#stop.isStopping ? {status: 'cancelled'} : outcome);
+    }
+    this.#services.news.notice(`${id} was lost and is tried again: ${message}`, id);
+    const inMs = this.#backoff(FIRST_LOSS_BACKOFF_MS, losses, LONGEST_LOSS_BACKOFF_MS);
+    await sleep(inMs, undefined, {signal: this.#stop.drain}).catch(() => {});
+    if (this.#stop.isStopping) return this.#jobs.finish(job, {status: 'cancelled'});
+    this.#jobs.enqueue({...job, losses});
+  }
+
+  /** Doubles from try to try, with jitter, so that many that failed together do not come back together. */
+  #backoff(firstMs: number, times: number, longestMs: number): number {
+    const longest = Math.min(firstMs * 2 ** (times - 1), longestMs);
+    return Math.round(longest * (0.5 + this.#services.surroundings.random() / 2));
   }
 
   /** Another run, or another instance of this one, was making the same result: take it, or make it after all. */
@@ -201,13 +253,4 @@ export class Launcher {
     if (isOtherRun) await executor.sweep();
     this.#jobs.enqueue(job);
   }
-}
-
-function executedOutcome(
-  {fingerprint, stale, previous}: Due,
-  attempts: number,
-  {result}: Concluded,
-): Outcome {
-  const sameBytes = previous !== undefined && isSameResult(previous, result);
-  return {status: 'executed', fingerprint, result, stale, attempts, sameBytes};
 }

@@ -8,14 +8,13 @@ import {hasOutputs} from '../store/index/action-row.ts';
 import type {LastState} from '../store/store.ts';
 import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
-import type {ModuleCode, Stores} from './stores.ts';
+import type {Stores} from './stores.ts';
 
 /** An instance that has to run, with all that it takes. */
 export interface Due {
   readonly will: 'execute';
   readonly action: Action;
   readonly fingerprint: Fingerprint;
-  readonly code: ModuleCode | null;
   readonly stale: Staleness;
   /** What the instance gave the last time, whatever the action was then. */
   readonly previous: ActionResult | undefined;
@@ -39,11 +38,11 @@ export class Rebuilder {
   async decide(instance: Instance, madeBy: (id: InstanceId) => Made, isForced: boolean): Promise<Decision> {
     const built = await this.#actions.build(instance, madeBy);
     if (!built.ok) return {will: 'fail', fingerprint: null, failure: built.error};
-    const {action, code} = built.value;
+    const action = built.value;
     const fingerprint = fingerprintOf(action);
     const last = this.#stores.lastStateOf(instance.id);
     const previous = last?.result;
-    const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, code, stale, previous});
+    const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, stale, previous});
     if (isForced) return due({why: 'forced'});
     if (instance.isVolatile) return due({why: 'volatile'});
     const isLast = last?.resultOf === fingerprint && previous !== undefined;

@@ -28,6 +28,8 @@ export interface Surroundings {
   /** The folder of the store (`cache/`), absolute: sandboxes and checkpoints live below it. */
   readonly cache: string;
   readonly machine: Machine;
+  /** Bytes of declared files that an instance may bring into the store before it is said. */
+  readonly largeCopy: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

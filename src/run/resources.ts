@@ -1,15 +1,9 @@
 // CPU slots, memory and GPUs: what an instance is granted out of what the machine has.
 
+import type {Capabilities} from '../exec/executor.ts';
 import type {Resources} from '../plan/plan.ts';
-import type {Machine} from './request.ts';
 
-export interface Grant {
-  readonly cpus: number;
-  readonly memory: number;
-  readonly gpus: readonly number[];
-}
-
-/** What an instance will be granted on this machine, before it is known which GPUs. */
+/** What an instance will be granted. */
 export interface Demand {
   readonly cpus: number;
   readonly memory: number;
@@ -23,34 +17,42 @@ export type DemandAnswer =
   /** It asks for more GPUs than there are, and has no use for fewer. */
   | {readonly isMet: false; readonly message: string; readonly hint: string};
 
-/** CPU slots and memory beyond the machine's are cut to what there is; missing GPUs are a mistake. */
-export function demandOf(wanted: Resources, machine: Machine): DemandAnswer {
-  const gpus = wanted.gpu === 'optional' ? Math.min(1, machine.gpus.length) : wanted.gpu;
-  if (gpus > machine.gpus.length) {
+/**
+ * What an instance gets of what there is. CPU slots and memory beyond one machine's are cut to it, missing GPUs are a
+ * mistake; an executor that finds its own machines gets demands as they are.
+ */
+export function demandOf(wanted: Resources, capabilities: Capabilities): DemandAnswer {
+  const gpus = wanted.gpu === 'optional' ? Math.min(1, capabilities.gpus) : wanted.gpu;
+  if (capabilities.isElastic) {
+    return {isMet: true, demand: {cpus: wanted.cpus, memory: wanted.memory, gpus, notice: undefined}};
+  }
+  if (gpus > capabilities.gpus) {
     return {
       isMet: false,
-      message: `expected ${count(gpus, 'GPU')}, but this machine has ${machine.gpus.length}`,
+      message: `expected ${count(gpus, 'GPU')}, but this machine has ${capabilities.gpus}`,
       hint: 'say `gpu: optional` where the stage can do without',
     };
   }
-  const cpus = Math.max(1, Math.min(wanted.cpus, machine.cpus));
-  const memory = Math.min(wanted.memory, machine.memory);
+  const cpus = Math.max(1, Math.min(wanted.cpus, capabilities.cpus));
+  const memory = Math.min(wanted.memory, capabilities.memory);
   const cuts: string[] = [];
   if (cpus < wanted.cpus) cuts.push(`${count(wanted.cpus, 'CPU slot')}, gets ${cpus}`);
   if (memory < wanted.memory) cuts.push(`${gibibytes(wanted.memory)} of memory, gets ${gibibytes(memory)}`);
   return {isMet: true, demand: {cpus, memory, gpus, notice: cuts.length === 0 ? undefined : cuts.join('; ')}};
 }
 
-/** What is free at the moment. */
+/** What is free at the moment. An elastic executor counts its jobs in flight as CPU slots, one each. */
 export class ResourcePool {
+  readonly #isElastic: boolean;
   #cpus: number;
   #memory: number;
-  readonly #gpus: number[];
+  #gpus: number;
 
-  constructor(machine: Machine) {
-    this.#cpus = machine.cpus;
-    this.#memory = machine.memory;
-    this.#gpus = [...machine.gpus];
+  constructor({cpus, memory, gpus, isElastic}: Capabilities) {
+    this.#isElastic = isElastic;
+    this.#cpus = cpus;
+    this.#memory = memory;
+    this.#gpus = gpus;
   }
 
   /** True when not even the smallest demand fits. */
@@ -59,21 +61,28 @@ export class ResourcePool {
   }
 
   fits(demand: Demand): boolean {
-    return demand.cpus <= this.#cpus && demand.memory <= this.#memory && demand.gpus <= this.#gpus.length;
+    const {cpus, memory, gpus} = this.#weigh(demand);
+    return cpus <= this.#cpus && memory <= this.#memory && gpus <= this.#gpus;
   }
 
-  take(demand: Demand): Grant {
+  take(demand: Demand): void {
     if (!this.fits(demand)) throw new Error('Internal error: took what is not free');
-    this.#cpus -= demand.cpus;
-    this.#memory -= demand.memory;
-    return {cpus: demand.cpus, memory: demand.memory, gpus: this.#gpus.splice(0, demand.gpus)};
+    this.#move(demand, -1);
   }
 
-  give(grant: Grant): void {
-    this.#cpus += grant.cpus;
-    this.#memory += grant.memory;
-    this.#gpus.push(...grant.gpus);
-    this.#gpus.sort((a, b) => a - b);
+  give(demand: Demand): void {
+    this.#move(demand, 1);
+  }
+
+  #move(demand: Demand, sign: 1 | -1): void {
+    const {cpus, memory, gpus} = this.#weigh(demand);
+    this.#cpus += sign * cpus;
+    this.#memory += sign * memory;
+    this.#gpus += sign * gpus;
+  }
+
+  #weigh({cpus, memory, gpus}: Demand): {cpus: number; memory: number; gpus: number} {
+    return this.#isElastic ? {cpus: 1, memory: 0, gpus: 0} : {cpus, memory, gpus};
   }
 }
 

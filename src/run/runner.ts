@@ -1,17 +1,16 @@
 // Runs plans: puts scheduler, rebuilder and stores together for one run after another. The executor stays warm between
 // them.
 
-import {join} from 'node:path';
 import type {Outcome} from '../action/outcome.ts';
 import type {Executor} from '../exec/executor.ts';
 import {ActionBuilder} from './action-builder.ts';
 import type {OutcomeCounts, RunEvent} from './event.ts';
+import {FileKeeper} from './file-keeper.ts';
 import {type Forecast, Forecaster, type ForecastRequest} from './forecast.ts';
 import {Publisher} from './publication.ts';
 import {Rebuilder} from './rebuilder.ts';
 import type {Run, RunRequest, RunSummary, Surroundings} from './request.ts';
 import {RunNews} from './run-news.ts';
-import {Sandboxes, sweepSandboxes} from './sandbox.ts';
 import {Scheduler} from './scheduler.ts';
 import type {Stores} from './stores.ts';
 
@@ -50,7 +49,18 @@ export class Runner {
       replayLogs: request.replayLogs,
     });
     const rebuilder = new Rebuilder(stores, actions);
-    const sandboxes = new Sandboxes(join(cache, 'sandboxes'));
+    const keeper = new FileKeeper({
+      project,
+      blobs: stores.blobs,
+      rebuilder,
+      actions,
+      largeCopy: surroundings.largeCopy,
+      onLargeCopy: ({id}, bytes) =>
+        news.notice(
+          `${Math.round(bytes / 1e6)} MB of files that ${id} declares were copied into the store`,
+          id,
+        ),
+    });
     const scheduler = new Scheduler({
       stores,
       executor,
@@ -59,10 +69,10 @@ export class Runner {
       rebuilder,
       news,
       request,
-      sandboxes,
+      keeper,
     });
     return {
-      finished: this.#finish(request, scheduler, news, sandboxes, publisher),
+      finished: this.#finish(request, scheduler, news, publisher),
       stop: () => scheduler.stop(),
     };
   }
@@ -71,7 +81,6 @@ export class Runner {
     request: RunRequest,
     scheduler: Scheduler,
     news: RunNews,
-    sandboxes: Sandboxes,
     publisher: Publisher,
   ): Promise<RunSummary> {
     const {stores, executor, surroundings} = this.#options;
@@ -82,11 +91,11 @@ export class Runner {
     news.emit({type: 'planned', run, plan, selected: [...selected]});
     const pass = await stores.gate.enterRun(new AbortController().signal);
     try {
-      await sweepSandboxes(join(surroundings.cache, 'sandboxes'), startedAt, () => executor.sweep());
+      await executor.sweep();
       await scheduler.run();
       await takeAway(scheduler, publisher, news);
     } finally {
-      await sandboxes.clear();
+      await executor.rest();
       stores.files.save();
       pass?.leave();
     }

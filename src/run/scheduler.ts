@@ -3,11 +3,13 @@
 
 import {setImmediate as turn} from 'node:timers/promises';
 import PQueue from 'p-queue';
+import type {Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import {type InstanceId, isOpen, type Plan} from '../plan/plan.ts';
 import {PlanGraph} from '../plan/plan-graph.ts';
-import type {Made} from './action-builder.ts';
+import type {ActionBuilder, Made} from './action-builder.ts';
+import type {FileKeeper} from './file-keeper.ts';
 import {type Job, Launcher, type LauncherServices} from './launcher.ts';
 import {PlanReader} from './plan-reader.ts';
 import type {Due, Rebuilder} from './rebuilder.ts';
@@ -23,6 +25,8 @@ const WALK_MS = 30;
 
 export interface SchedulerServices extends LauncherServices {
   readonly rebuilder: Rebuilder;
+  readonly keeper: FileKeeper;
+  readonly actions: ActionBuilder;
 }
 
 export class Scheduler {
@@ -58,14 +62,15 @@ export class Scheduler {
   #onBug: (error: unknown) => void = () => {};
 
   constructor(services: SchedulerServices) {
-    const {request, surroundings} = services;
+    const {request, executor} = services;
     this.#services = services;
-    const pool = new ResourcePool(surroundings.machine);
+    const capabilities = executor.capabilities();
+    const pool = new ResourcePool(capabilities);
     this.#queue = new PQueue({
       autoStart: false,
       queueClass: class extends ResourceQueue {
         constructor() {
-          super(pool, surroundings.machine.cpus);
+          super(pool, capabilities.cpus);
         }
       },
     });
@@ -175,7 +180,7 @@ export class Scheduler {
   }
 
   async #consider(id: InstanceId): Promise<void> {
-    const {rebuilder, request} = this.#services;
+    const {rebuilder, keeper, request} = this.#services;
     for (const producer of this.#graph.producers(id)) {
       const because = this.#blame.get(producer);
       if (because !== undefined) return this.#settle(id, {status: 'skipped', because});
@@ -185,7 +190,8 @@ export class Scheduler {
     const instance = this.#graph.instance(id);
     if (isOpen(instance)) return void this.#unchosen.push(id);
     const isSelected = this.#selected.has(id);
-    const decision = await rebuilder.decide(instance, this.#madeBy, isSelected && request.forced.has(id));
+    const isForced = isSelected && request.forced.has(id);
+    const decision = await (isSelected ? keeper : rebuilder).decide(instance, this.#madeBy, isForced);
     switch (decision.will) {
       case 'reuse': {
         const {fingerprint, result} = decision;
@@ -193,7 +199,7 @@ export class Scheduler {
       }
       case 'fail': {
         const {fingerprint, failure} = decision;
-        return this.#settle(id, {status: 'failed', fingerprint, failure, attempts: 0, logTail: []});
+        return this.#settle(id, failedBefore(fingerprint, failure));
       }
       case 'execute':
         if (isSelected) return this.#plan(id, decision);
@@ -211,17 +217,16 @@ export class Scheduler {
   };
 
   async #plan(id: InstanceId, due: Due): Promise<void> {
-    const {machine} = this.#services.surroundings;
-    const answer = demandOf(this.#graph.instance(id).resources, machine);
+    const capabilities = this.#services.executor.capabilities();
+    const answer = demandOf(this.#graph.instance(id).resources, capabilities);
     if (!answer.isMet) {
       const failure: StageFailure = {reason: 'mistake', message: answer.message, hint: answer.hint};
-      const {fingerprint} = due;
-      return this.#settle(id, {status: 'failed', fingerprint, failure, attempts: 0, logTail: []});
+      return this.#settle(id, failedBefore(due.fingerprint, failure));
     }
     const {demand} = answer;
     if (demand.notice !== undefined) this.#services.news.notice(`${id} wants ${demand.notice}`, id);
     this.#open++;
-    this.#enqueue({id, due, demand, attempt: 1});
+    this.#enqueue({id, due, demand, attempt: 1, losses: 0});
   }
 
   #enqueue(job: Job): void {
@@ -323,3 +328,13 @@ export class Scheduler {
     for (const instance of plan.instances) this.#enter(instance.id);
   }
 }
+
+/** It could not even start. */
+const failedBefore = (fingerprint: Fingerprint | null, failure: StageFailure): Outcome => ({
+  status: 'failed',
+  fingerprint,
+  failure,
+  attempts: 0,
+  logTail: [],
+  advice: null,
+});

@@ -14,8 +14,6 @@ export interface ModuleCode {
   readonly code: Digest;
   /** Versions of the packages that the bundle imports. */
   readonly packages: Readonly<Record<string, string>>;
-  /** Brings the bundle to the disk; answers the absolute path of the module to import. */
-  entry(): Promise<Result<string, StageFailure>>;
 }
 
 export interface CodeSource {

@@ -40,6 +40,7 @@ export const STAGE_KEYS = [
   'timeout',
   'retries',
   'checkpoint',
+  'sandbox',
   'publish',
   'volatile',
   'salt',
@@ -77,6 +78,7 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     timeoutMs: read('timeout', null, (node, to) => readDuration(node, to)),
     retries: read('retries', {times: 0, backoffMs: DEFAULT_BACKOFF_MS}, readRetries),
     checkpoint: read('checkpoint', false, asBoolean),
+    sandbox: read<StageSpec['sandbox']>('sandbox', 'closed', readSandbox),
     publish: read('publish', null, readPublish),
     isVolatile: read('volatile', false, asBoolean),
     salt: read('salt', null, readSalt),
@@ -197,6 +199,11 @@ function readRetries(node: Node, report: Report): StageSpec['retries'] | null {
     times: (times && asInteger(times.value, 0, what, report)) ?? 0,
     backoffMs: (backoff && readDuration(backoff.value, report)) ?? DEFAULT_BACKOFF_MS,
   };
+}
+
+function readSandbox(node: Node, report: Report): StageSpec['sandbox'] | null {
+  if (node.kind === 'scalar' && (node.value === 'closed' || node.value === 'project')) return node.value;
+  return expected('`closed` (the default) or `project`', node, report);
 }
 
 function readSalt(node: Node, report: Report): string | null {

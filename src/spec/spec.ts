@@ -39,6 +39,8 @@ export interface StageSpec {
   readonly timeoutMs: number | null;
   readonly retries: {readonly times: number; readonly backoffMs: number};
   readonly checkpoint: boolean;
+  /** `project`: works in the project's folder instead of an input root of its own. */
+  readonly sandbox: 'closed' | 'project';
   readonly publish: Located<string> | null;
   readonly isVolatile: boolean;
   readonly salt: string | null;

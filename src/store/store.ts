@@ -1,7 +1,7 @@
 // The contracts of the store: what the runner and the command line may ask of it. Everything durable goes through here.
 // Failures of the disk are values (`StoreError`); nothing here knows of plans, executors or events.
 
-import type {Action, ActionResult, Artifact, Fingerprint} from '../action/action.ts';
+import type {Action, ActionResult, Artifact, Fingerprint, TrackedFiles} from '../action/action.ts';
 import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {JsonObject} from '../core/json.ts';
@@ -42,12 +42,19 @@ export interface BlobStore {
    * is possible, so that the source is gone afterwards; else they are copied.
    */
   admit(path: string, kind: OutputKind, how: 'take' | 'copy'): Promise<Result<Artifact, StoreError>>;
+  /**
+   * Copies a file of the work tree in, unless the store has these bytes: how many bytes were copied, or `undefined`
+   * where the file no longer holds what the digest says. Links are followed.
+   */
+  keep(path: string, digest: Digest): Promise<Result<number | undefined, StoreError>>;
   /** The bytes of a blob, checked against its digest. */
   read(digest: Digest): Result<Buffer, StoreError>;
   /** Streams a blob, unchecked. */
   open(digest: Digest): Result<NodeJS.ReadableStream, StoreError>;
   /** All files of an artifact, sorted by path. */
   filesOf(artifact: Artifact): Result<readonly ArtifactFile[], StoreError>;
+  /** All folders below an artifact, parents first. */
+  foldersOf(artifact: Artifact): Result<readonly string[], StoreError>;
   /**
    * What is wrong with an artifact, or `undefined` if every blob of it is in place: one stat per blob. A blob that
    * looks touched is read; if its bytes are wrong, it is set aside. Answers are remembered; `fresh` looks again.
@@ -75,13 +82,10 @@ export interface FileProblem {
 export interface FileStates {
   digestFile(path: string): Result<Digest, StoreError>;
   /**
-   * Digests of what `patterns` (files, folders, globs, `!exclusions`; relative to `root`) name, by path relative
+   * Digest and executable bit of what `patterns` (files, folders, globs, `!exclusions`; relative to `root`) name, by path relative
    * to `root` with `/`, sorted by code unit. A folder is every file below it.
    */
-  digestFiles(
-    root: string,
-    patterns: readonly string[],
-  ): Result<Readonly<Record<string, Digest>>, readonly FileProblem[]>;
+  digestFiles(root: string, patterns: readonly string[]): Result<TrackedFiles, readonly FileProblem[]>;
   /** Notes the digest of a file whose bytes are known, such as one just restored. */
   remember(path: string, digest: Digest): void;
   /** Writes what was learnt. */

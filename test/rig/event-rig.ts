@@ -33,6 +33,7 @@ export function instance(
     timeoutMs: null,
     retries: {times: 0, backoffMs: 0},
     checkpoint: false,
+    sandbox: 'closed',
     publish: null,
     isVolatile: false,
     salt: null,
@@ -53,7 +54,17 @@ export const resultOf = (durationMs: number): ActionResult => ({
   outputs: {},
   metrics: {accuracy: 0.9},
   log: digestBytes(''),
-  made: {run: 'r1', startedAt: 0, durationMs, host: 'h', platform: 'linux x64', device: '', cpus: 1},
+  made: {
+    run: 'r1',
+    startedAt: 0,
+    durationMs,
+    queuedMs: 0,
+    executor: 'local',
+    host: 'h',
+    platform: 'linux x64',
+    device: '',
+    cpus: 1,
+  },
 });
 
 export const executed = (
@@ -77,6 +88,7 @@ export const failed = (message: string): Outcome => ({
   failure: {reason: 'mistake', message, hint: 'look at the labels'},
   attempts: 1,
   logTail: ['epoch 1', 'epoch 2'],
+  advice: null,
 });
 
 export const countsOf = (counts: Partial<OutcomeCounts>): OutcomeCounts => ({

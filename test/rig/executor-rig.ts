@@ -4,9 +4,8 @@ import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {buildSync} from 'esbuild';
-import type {Task, TaskListener} from '../../src/exec/executor.ts';
 import {ProcessExecutor} from '../../src/exec/process-executor.ts';
-import type {TaskAnswer} from '../../src/exec/stopper.ts';
+import type {Task, TaskAnswer, TaskListener} from '../../src/exec/task.ts';
 import type {Progress} from '../../src/stage/define.ts';
 
 /** The worker's entry, built from the sources as `dist/worker.js` is. */

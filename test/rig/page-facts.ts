@@ -1,6 +1,6 @@
 // Facts of a small study for tests of the report page: real types, made up numbers, no store needed.
 
-import type {Action} from '../../src/action/action.ts';
+import {type Action, digestOfVariable} from '../../src/action/action.ts';
 import {type Digest, digestBytes} from '../../src/core/digest.ts';
 import type {JsonObject} from '../../src/core/json.ts';
 import {type InputEdge, type Instance, type InstanceId, instanceId, type Plan} from '../../src/plan/plan.ts';
@@ -49,19 +49,26 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     timeoutMs: null,
     retries: {times: 0, backoffMs: 0},
     checkpoint: false,
+    sandbox: 'closed',
     publish,
     isVolatile: false,
     salt: null,
   };
   const action: Action = {
-    format: 1,
+    format: 2,
     work: {kind: 'module', code: digestBytes(`code of ${stage}`), packages: {zod: '4.6.7'}},
     params: instance.params,
     inputs: {},
     files: {},
     outputs: instance.outputs,
-    env: made.env ?? {},
+    env: Object.fromEntries(
+      Object.entries(made.env ?? {}).map(([name, value]) => [
+        name,
+        value === null ? null : digestOfVariable(value),
+      ]),
+    ),
     device: null,
+    sandbox: 'closed',
     salt: null,
   };
   return {
@@ -78,6 +85,8 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
       run: '20260801-140512-x3',
       startedAt: START,
       durationMs: seconds * 1000,
+      queuedMs: 0,
+      executor: 'local',
       host: 'laptop',
       platform: 'linux x64, node 20.20.2',
       device: 'cpu',

@@ -6,6 +6,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {explainChanges} from '../../src/action/explain.ts';
 import type {Outcome} from '../../src/action/outcome.ts';
+import {localExecutorOf} from '../../src/cli/executors.ts';
 import {UserMistakes} from '../../src/cli/exit.ts';
 import {openPlanner} from '../../src/cli/pipeline-planner.ts';
 import type {Shell} from '../../src/cli/shell.ts';
@@ -40,6 +41,8 @@ export interface RigRunOptions {
   readonly selected?: readonly string[];
   readonly set?: readonly string[];
   readonly replayLogs?: boolean;
+  /** Bytes of declared files that an instance may bring into the store before it is said. */
+  readonly largeCopy?: number;
   /** Called for each event, as it happens. */
   readonly onEvent?: (event: RunEvent) => void;
 }
@@ -109,19 +112,19 @@ export class ProjectRig implements AsyncDisposable {
 
 export class Session implements AsyncDisposable {
   readonly workspace: Workspace;
-  readonly executor: ProcessExecutor;
+  readonly processes: ProcessExecutor;
   readonly #rig: ProjectRig;
   #isOpen = true;
 
   constructor(rig: ProjectRig, workspace: Workspace, graceMs: number) {
     this.#rig = rig;
     this.workspace = workspace;
-    this.executor = new ProcessExecutor({worker: rig.worker, env: process.env, cwd: rig.project, graceMs});
+    this.processes = new ProcessExecutor({worker: rig.worker, env: process.env, cwd: rig.project, graceMs});
   }
 
   /** Starts a run of a pipeline's text; fails with the mistakes drawn if it has some. */
   async start(text: string, options: RigRunOptions = {}): Promise<RigRun> {
-    const {workspace, executor} = this;
+    const {workspace, processes} = this;
     const {project, store, ledger, code, blobs} = workspace;
     const file = `pipelines/${/^pipeline: *(\S+)/m.exec(text)?.[1] ?? 'test'}.yaml`;
     const {plan, replan} = await this.#plan(file, text, options.set ?? []);
@@ -146,8 +149,16 @@ export class Session implements AsyncDisposable {
           }),
         lastStateOf: id => ledger.last(plan.pipeline, id),
       },
-      executor,
-      surroundings: {project, cache: store, machine, env: process.env, now: Date.now, random: () => 0.5},
+      executor: localExecutorOf(workspace, processes, machine, Date.now),
+      surroundings: {
+        project,
+        cache: store,
+        machine,
+        largeCopy: options.largeCopy ?? 1e9,
+        env: process.env,
+        now: Date.now,
+        random: () => 0.5,
+      },
     });
     const run = this.#rig.nextRunId();
     const select = (from: Plan): Set<Plan['instances'][number]['id']> => {
@@ -212,7 +223,7 @@ export class Session implements AsyncDisposable {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    await this.executor.close();
+    await this.processes.close();
     await Promise.all([this.workspace.cache.close(), this.workspace.claims.close()]);
   }
 

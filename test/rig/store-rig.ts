@@ -58,6 +58,8 @@ export class StoreRig implements Disposable {
         run: '20260101-000000-0000',
         startedAt: 0,
         durationMs: 1,
+        queuedMs: 0,
+        executor: 'local',
         host: 'host',
         platform: 'test',
         device: '',
@@ -74,7 +76,7 @@ export class StoreRig implements Disposable {
 
 /** An action that runs `command`. */
 export const shellAction = (command: string): Action => ({
-  format: 1,
+  format: 2,
   work: {kind: 'shell', command, code: {}},
   params: {},
   inputs: {},
@@ -82,5 +84,6 @@ export const shellAction = (command: string): Action => ({
   outputs: {x: {kind: 'file', path: 'x'}},
   env: {},
   device: null,
+  sandbox: 'closed',
   salt: null,
 });

@@ -176,7 +176,7 @@ const describeArtifact = ({kind, digest, size}: Artifact, palette: Palette): str
 function codeRows(pipeline: Pipeline, action: Action | undefined, palette: Palette): [string, string][] {
   if (action === undefined) return [];
   if (action.work.kind === 'shell') {
-    return Object.entries(action.work.code).map(([path, digest]) => [path, shortDigest(digest)]);
+    return Object.entries(action.work.code).map(([path, {digest}]) => [path, shortDigest(digest)]);
   }
   const rows: [string, string][] = [['bundle', shortDigest(action.work.code)]];
   const sources = pipeline.workspace.code.shelf.manifestOf(action.work.code) ?? {};

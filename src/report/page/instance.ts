@@ -1,6 +1,6 @@
 // One instance, whole: parameters, inputs, metrics, outputs, how it was made, code, log. Folded until it is asked for.
 
-import type {Action, ActionInput, ActionWork, Artifact} from '../../action/action.ts';
+import type {Action, ActionInput, ActionWork, Artifact, TrackedFiles} from '../../action/action.ts';
 import {shortDigest} from '../../core/digest.ts';
 import type {Json} from '../../core/json.ts';
 import type {InputEdge, Producer} from '../../plan/plan.ts';
@@ -149,25 +149,29 @@ function workRows(work: ActionWork, uses: string): (readonly [Inlay, Inlay])[] {
     const code = html`<code class="digest">${work.code}</code>`;
     return [['code', html`<a href="#${codeAnchor(work.code)}">sources of ${uses}</a> ${code}`]];
   }
-  return Object.entries(work.code).map(([path, digest]) => [
-    html`<code>${path}</code>`,
-    html`<code class="digest">${digest}</code>`,
-  ]);
+  return fileRows(work.code);
 }
 
 function declaredRows({files, env, device, salt}: Action): (readonly [Inlay, Inlay])[] {
   return [
-    ...Object.entries(files).map(
-      ([path, digest]) => [html`<code>${path}</code>`, html`<code class="digest">${digest}</code>`] as const,
-    ),
+    ...fileRows(files),
     ...Object.entries(env).map(
       ([name, value]) =>
-        [html`<code>$${name}</code>`, value === null ? 'not set' : html`<code>${value}</code>`] as const,
+        [
+          html`<code>$${name}</code>`,
+          value === null ? 'not set' : html`<code class="digest">${value}</code>`,
+        ] as const,
     ),
     ...(device === null ? [] : [['device in the key', device] as const]),
     ...(salt === null ? [] : [['salt', html`<code>${salt}</code>`] as const]),
   ];
 }
+
+const fileRows = (files: TrackedFiles): (readonly [Inlay, Inlay])[] =>
+  Object.entries(files).map(([path, {digest, isExecutable}]) => [
+    html`<code>${path}</code>${isExecutable ? ' (executable)' : ''}`,
+    html`<code class="digest">${digest}</code>`,
+  ]);
 
 const renderWork = (work: ActionWork): Html =>
   work.kind === 'module'

@@ -1,7 +1,7 @@
 // The blob store on this disk: bytes by digest, folders as Merkle trees. Puts, checks, restores and verifies;
 // the parts are the shelf (single blobs), admission (folders in) and restoration (artifacts out).
 
-import {createReadStream, openSync} from 'node:fs';
+import {createReadStream, openSync, realpathSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
@@ -40,6 +40,17 @@ export class DiskBlobStore implements BlobStore {
     return put.ok ? ok({kind: 'file', ...put.value}) : put;
   }
 
+  async keep(path: string, digest: Digest): Promise<Result<number | undefined, StoreError>> {
+    try {
+      if (this.#shelf.findLoss(digest, undefined) === undefined) return ok(0);
+      const put = await this.#shelf.putFile(realpathSync(path), 'copy');
+      if (put.ok) return ok(put.value.digest === digest ? put.value.size : undefined);
+      return put.error.reason === 'changed' ? ok(undefined) : put;
+    } catch (error) {
+      return hasCode(error, 'ENOENT', 'ENOTDIR') ? ok(undefined) : err(ioError(error, path));
+    }
+  }
+
   read(digest: Digest): Result<Buffer, StoreError> {
     return this.#shelf.read(digest);
   }
@@ -56,6 +67,11 @@ export class DiskBlobStore implements BlobStore {
   filesOf(artifact: Artifact): Result<readonly ArtifactFile[], StoreError> {
     const layout = this.#layoutOf(artifact);
     return layout.ok ? ok(layout.value.files) : layout;
+  }
+
+  foldersOf(artifact: Artifact): Result<readonly string[], StoreError> {
+    const layout = this.#layoutOf(artifact);
+    return layout.ok ? ok(layout.value.folders) : layout;
   }
 
   findLoss(artifact: Artifact, fresh?: 'fresh'): StoreError | undefined {

@@ -3,6 +3,7 @@
 // Synchronous throughout: 10,000 synchronous stats take a third of the time of promised ones.
 
 import {type BigIntStats, closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
+import type {TrackedFile, TrackedFiles} from '../../action/action.ts';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {Journal} from '../../host/journal.ts';
@@ -35,12 +36,15 @@ export class FileStateCache implements FileStates {
   }
 
   digestFile(path: string): Result<Digest, StoreError> {
-    return this.#digest(path, undefined);
+    try {
+      return this.#digest(path, statSync(path, {bigint: true}));
+    } catch (error) {
+      return err(ioError(error, path));
+    }
   }
 
-  #digest(path: string, seen: BigIntStats | undefined): Result<Digest, StoreError> {
+  #digest(path: string, state: BigIntStats): Result<Digest, StoreError> {
     try {
-      const state = seen ?? statSync(path, {bigint: true});
       if (!state.isFile()) return err({reason: 'refused', path, message: 'expected a file'});
       const key = keyOf(state);
       const known = this.#journal.get(key);
@@ -54,20 +58,35 @@ export class FileStateCache implements FileStates {
     }
   }
 
-  digestFiles(
-    root: string,
-    patterns: readonly string[],
-  ): Result<Readonly<Record<string, Digest>>, readonly FileProblem[]> {
+  digestFiles(root: string, patterns: readonly string[]): Result<TrackedFiles, readonly FileProblem[]> {
     const listed = listFiles(root, patterns);
     if (!listed.ok) return listed;
-    const digests: Array<[string, Digest]> = [];
+    const files: Array<[string, TrackedFile]> = [];
     const problems: FileProblem[] = [];
     for (const [path, {pattern, state}] of listed.value) {
-      const digest = this.#digest(`${root}/${path}`, state);
-      if (digest.ok) digests.push([path, digest.value]);
-      else problems.push({pattern, error: digest.error});
+      const file = this.#track(`${root}/${path}`, state);
+      if (file.ok) files.push([path, file.value]);
+      else problems.push({pattern, error: file.error});
     }
-    return problems.length > 0 ? err(problems) : ok(Object.fromEntries(digests));
+    return problems.length > 0 ? err(problems) : ok(Object.fromEntries(files));
+  }
+
+  #track(path: string, seen: BigIntStats | undefined): Result<TrackedFile, StoreError> {
+    // Such a name would be believed in no row, and could not be shown.
+    if (/\p{Cc}|\p{Cf}/u.test(path)) {
+      return err({
+        reason: 'refused',
+        path: JSON.stringify(path),
+        message: 'expected a name without control characters',
+      });
+    }
+    try {
+      const state = seen ?? statSync(path, {bigint: true});
+      const digest = this.#digest(path, state);
+      return digest.ok ? ok({digest: digest.value, isExecutable: (state.mode & 0o100n) !== 0n}) : digest;
+    } catch (error) {
+      return err(ioError(error, path));
+    }
   }
 
   remember(path: string, digest: Digest): void {

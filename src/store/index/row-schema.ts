@@ -8,6 +8,7 @@ import {type Digest, isDigest} from '../../core/digest.ts';
 import type {Json} from '../../core/json.ts';
 import {isName} from '../../spec/name.ts';
 import {readPath} from '../../spec/path.ts';
+import {isEntryName} from '../blobs/folder-blob.ts';
 import {type ActionRow, hasOutputs} from './action-row.ts';
 
 const digest = z.custom<Digest>(value => typeof value === 'string' && isDigest(value));
@@ -43,15 +44,20 @@ const metrics = z.record(words, z.number());
 
 const producer = z.strictObject({
   cell,
+  isWhole: z.boolean(),
   outputs: z.record(name, z.strictObject({path, artifact})),
   metrics,
 });
 
+/** A file as it was found in a project: its name is its own, but it stands in the project. */
+const tracked = words.refine(text => text.split('/').every(isEntryName));
+const files = z.record(tracked, z.strictObject({digest, isExecutable: z.boolean()}));
+
 const action = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   work: z.discriminatedUnion('kind', [
     z.strictObject({kind: z.literal('module'), code: digest, packages: z.record(words, words)}),
-    z.strictObject({kind: z.literal('shell'), command: z.string(), code: z.record(z.string(), digest)}),
+    z.strictObject({kind: z.literal('shell'), command: z.string(), code: files}),
   ]),
   params: z.record(z.string(), json),
   inputs: z.record(
@@ -61,10 +67,11 @@ const action = z.strictObject({
       z.strictObject({kind: z.literal('each'), contents: z.array(producer)}),
     ]),
   ),
-  files: z.record(z.string(), digest),
+  files,
   outputs: z.record(name, z.strictObject({kind, path})),
-  env: z.record(z.string(), z.string().nullable()),
+  env: z.record(words, digest.nullable()),
   device: words.nullable(),
+  sandbox: z.enum(['closed', 'project']),
   salt: z.string().nullable(),
 }) satisfies z.ZodType<Action>;
 
@@ -78,6 +85,8 @@ const result = z.strictObject({
       run: words,
       startedAt: z.number(),
       durationMs: z.number(),
+      queuedMs: z.number(),
+      executor: words,
       host: words,
       platform: words,
       device: words,

@@ -1,52 +1,64 @@
-// The private folder of one try: its inputs, its outputs, its log. Named after the process that made it, so that
-// what a killed run left behind is recognised and removed by the next. Folders of simple stages are emptied and used
-// again: on some file systems removing a folder takes longer than everything else about a short stage.
+// The private folder of one try: its input root, its outputs, its log, a home of its own. Named after the process that
+// made it, so that what a killed run left behind is recognised and removed by the next. Folders of simple tasks are
+// emptied and used again: on some file systems removing a folder takes longer than everything else about a short stage.
 
 import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
 import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
+import type {Action} from '../action/action.ts';
 import {removeOrphans, temporaryName} from '../host/atomic-file.ts';
-import type {Instance} from '../plan/plan.ts';
+import {INPUT_FOLDER, PROJECT_FOLDER} from './input-layout.ts';
 
 export interface Sandbox {
-  readonly folder: string;
-  readonly inputFolder: string;
+  /** The input root, absolute. */
+  readonly root: string;
+  /** The working directory of a closed task. */
+  readonly projectFolder: string;
   readonly outputFolder: string;
+  readonly homeFolder: string;
+  readonly temporaryFolder: string;
   readonly logFile: string;
   readonly metricsFile: string;
   /** Sandboxes of one shape hold the same folders; `null` for one that is not used again. */
   readonly shape: string | null;
 }
 
+const OUTPUT_FOLDER = 'out';
+/** Folders that every sandbox has, and that are empty when it is used again. */
+const EMPTY_FOLDERS = [PROJECT_FOLDER, OUTPUT_FOLDER, 'home', 'tmp'] as const;
+
 export class Sandboxes {
-  readonly #root: string;
+  readonly #folder: string;
   readonly #idle = new Map<string, Sandbox[]>();
   readonly #removals = new Set<Promise<void>>();
 
-  /** `root`: the folder of all sandboxes. */
-  constructor(root: string) {
-    this.#root = root;
+  /** `folder`: where all sandboxes are. */
+  constructor(folder: string) {
+    this.#folder = folder;
   }
 
-  /** A sandbox with the folders of the instance's outputs, and nothing else in it. Throws errors of the system. */
-  open(instance: Instance): Sandbox {
-    const shape = shapeOf(instance);
+  /** A sandbox with the folders of the action's outputs, and nothing else in it. Throws errors of the system. */
+  open(action: Action): Sandbox {
+    const shape = shapeOf(action);
     const idle = shape === null ? undefined : this.#idle.get(shape)?.pop();
     if (idle !== undefined) return idle;
-    const folder = join(this.#root, temporaryName());
-    const outputFolder = join(folder, 'out');
-    mkdirSync(outputFolder, {recursive: true});
-    for (const output of Object.values(instance.outputs)) {
+    const root = join(this.#folder, temporaryName());
+    mkdirSync(root, {recursive: true});
+    for (const name of EMPTY_FOLDERS) mkdirSync(join(root, name));
+    const outputFolder = join(root, OUTPUT_FOLDER);
+    for (const output of Object.values(action.outputs)) {
       const path = join(outputFolder, output.path);
       const below = output.kind === 'folder' ? path : dirname(path);
       if (below !== outputFolder) mkdirSync(below, {recursive: true});
     }
     return {
-      folder,
-      inputFolder: join(folder, 'in'),
+      root,
+      projectFolder: join(root, PROJECT_FOLDER),
       outputFolder,
-      logFile: join(folder, 'log'),
-      metricsFile: join(folder, 'metrics.json'),
+      homeFolder: join(root, 'home'),
+      temporaryFolder: join(root, 'tmp'),
+      logFile: join(root, 'log'),
+      metricsFile: join(root, 'metrics.json'),
       shape,
     };
   }
@@ -71,8 +83,8 @@ export class Sandboxes {
   }
 
   /** Beside the work: the runner has better things to do than to wait. What cannot be removed, the next run removes. */
-  #remove({folder}: Sandbox): void {
-    const removal: Promise<void> = rm(folder, {recursive: true, force: true})
+  #remove({root}: Sandbox): void {
+    const removal: Promise<void> = rm(root, {recursive: true, force: true})
       .catch(() => undefined)
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
@@ -80,31 +92,30 @@ export class Sandboxes {
 }
 
 /** The names of the inputs, where each is one folder of files and all outputs are files beside one another. */
-function shapeOf({inputs, outputs}: Instance): string | null {
+function shapeOf({inputs, outputs}: Action): string | null {
   const areOutputsFlat = Object.values(outputs).every(
     ({kind, path}) => kind === 'file' && !path.includes('/'),
   );
-  const areInputsWhole = Object.values(inputs).every(
-    edge => edge.kind === 'one' && edge.from.output === null,
-  );
+  const areInputsWhole = Object.values(inputs).every(input => input.kind === 'one' && input.content.isWhole);
   return areOutputsFlat && areInputsWhole ? Object.keys(inputs).join('\0') : null;
 }
 
 /** Removes the files of a sandbox and keeps its folders; false when it holds more than its shape says. */
-function isEmptied({inputFolder, outputFolder, folder}: Sandbox, shape: string): boolean {
+function isEmptied({root}: Sandbox, shape: string): boolean {
   try {
-    if (readdirSync(outputFolder).length > 0) return false;
+    for (const name of EMPTY_FOLDERS) if (readdirSync(join(root, name)).length > 0) return false;
     const inputs = shape === '' ? [] : shape.split('\0');
     for (const name of inputs) {
-      const place = join(inputFolder, name);
+      const place = join(root, INPUT_FOLDER, name);
       for (const entry of readdirSync(place, {withFileTypes: true})) {
         if (entry.isDirectory()) return false;
         unlinkSync(join(place, entry.name));
       }
     }
-    for (const entry of readdirSync(folder, {withFileTypes: true})) {
-      if (entry.isFile()) unlinkSync(join(folder, entry.name));
-      else if (entry.name !== 'in' && entry.name !== 'out') return false;
+    const folders: readonly string[] = [...EMPTY_FOLDERS, INPUT_FOLDER];
+    for (const entry of readdirSync(root, {withFileTypes: true})) {
+      if (entry.isFile()) unlinkSync(join(root, entry.name));
+      else if (!folders.includes(entry.name)) return false;
     }
     return true;
   } catch {
@@ -115,11 +126,11 @@ function isEmptied({inputFolder, outputFolder, folder}: Sandbox, shape: string):
 
 /** Removes the sandboxes of runs that are gone, after `endProcesses` has ended what those runs had started. */
 export async function sweepSandboxes(
-  root: string,
+  folder: string,
   now: number,
   endProcesses: () => Promise<void>,
 ): Promise<void> {
-  if (removeOrphans(root, now, true) === 0) return;
+  if (removeOrphans(folder, now, true) === 0) return;
   await endProcesses();
-  removeOrphans(root, now);
+  removeOrphans(folder, now);
 }

@@ -1,0 +1,42 @@
+// What an executor needs of the content store: bytes brought to a folder, looked at again, and taken in. Failures are
+// those of a stage already, since nothing else can become of them.
+
+import type {ActionWork, Artifact, Fingerprint, TrackedFile} from '../action/action.ts';
+import type {StageFailure} from '../action/outcome.ts';
+import type {Result} from '../core/result.ts';
+import type {OutputKind} from '../stage/define.ts';
+
+/** A file that was brought to a task; what is in it is the store's affair. */
+export interface Placed {
+  /** Absolute. */
+  readonly path: string;
+}
+
+export interface Placement {
+  /** Brings an artifact to `to`, where nothing is yet; checks its bytes. */
+  place(artifact: Artifact, to: string): Promise<Result<void, StageFailure>>;
+  /** Brings a file of the project to `to`, where nothing is yet; checks its bytes. */
+  placeFile(file: TrackedFile, to: string): Promise<Result<void, StageFailure>>;
+  /** The first file that was changed since it was placed; a blob that was damaged through it is set aside. */
+  findTouched(): Placed | undefined;
+  /** To be called before the task's folder is removed. */
+  release(): void;
+}
+
+export interface ContentStore {
+  /** The files of one task. */
+  placement(): Placement;
+  /** Takes a finished file or folder in; the source may be gone afterwards. */
+  admit(path: string, kind: OutputKind): Promise<Result<Artifact, StageFailure>>;
+  putText(text: string): Result<Artifact, StageFailure>;
+  /** The folder that survives from one try of an action to the next. */
+  openCheckpoint(fingerprint: Fingerprint): Result<string, StageFailure>;
+}
+
+/** Brings the code of stage modules to this disk. */
+export interface CodeStore {
+  /** The absolute path of the module to import. */
+  entryOf(work: ModuleWork): Promise<Result<string, StageFailure>>;
+}
+
+export type ModuleWork = Extract<ActionWork, {readonly kind: 'module'}>;

@@ -1,0 +1,271 @@
+// The executor of this machine: lays an action out in a sandbox, runs it in a process, takes its outputs in and signs
+// the result. It needs the action, the content store and the code store, and nothing of the run that sent it.
+
+import {mkdirSync, statSync, writeFileSync} from 'node:fs';
+import {dirname} from 'node:path';
+import type {Action, ActionResult, Provenance} from '../action/action.ts';
+import type {StageFailure} from '../action/outcome.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {CodeStore, ContentStore, Placement} from './content-store.ts';
+import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from './executor.ts';
+import {inputsBelow, layInputs, type Placing} from './input-layout.ts';
+import {readTail} from './log-tail.ts';
+import {admitOutputs, findStrays} from './outputs.ts';
+import type {ProcessExecutor} from './process-executor.ts';
+import {type Sandbox, Sandboxes, sweepSandboxes} from './sandbox.ts';
+import type {Task, TaskGain, TaskWork} from './task.ts';
+import {adviceOn} from './undeclared.ts';
+
+/** What this machine is and has. */
+export interface LocalMachine {
+  /** CPU slots. */
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Ids of the GPUs that may be used. */
+  readonly gpus: readonly number[];
+  readonly host: string;
+  /** Such as `linux x64, node 20.20.2`. */
+  readonly platform: string;
+}
+
+export interface LocalExecutorOptions {
+  readonly processes: ProcessExecutor;
+  readonly content: ContentStore;
+  readonly code: CodeStore;
+  readonly machine: LocalMachine;
+  /** The project's folder, absolute: for stages that ask for it, and to tell what was not declared. */
+  readonly project: string;
+  /** Where sandboxes are made, absolute. */
+  readonly sandboxes: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+type Failing = StageFailure | {readonly reason: 'cancelled'};
+
+/** One try, from its sandbox to its result. */
+interface Try {
+  readonly assignment: Assignment;
+  readonly sandbox: Sandbox;
+  readonly placement: Placement;
+  readonly queuedMs: number;
+  readonly startedAt: number;
+}
+
+export class LocalExecutor implements Executor {
+  readonly #options: LocalExecutorOptions;
+  readonly #sandboxes: Sandboxes;
+  readonly #gpus: number[];
+
+  constructor(options: LocalExecutorOptions) {
+    this.#options = options;
+    this.#sandboxes = new Sandboxes(options.sandboxes);
+    this.#gpus = [...options.machine.gpus];
+  }
+
+  capabilities(): Capabilities {
+    const {cpus, memory, gpus} = this.#options.machine;
+    return {name: 'local', cpus, memory, gpus: gpus.length, isElastic: false};
+  }
+
+  async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
+    const {content, now} = this.#options;
+    const askedAt = now();
+    let sandbox: Sandbox;
+    try {
+      sandbox = this.#sandboxes.open(assignment.action);
+    } catch (error) {
+      listener.onFree();
+      const message = `cannot make a sandbox: ${String(error)}`;
+      return {status: 'failed', failure: {reason: 'store', message}, logTail: [], advice: null};
+    }
+    const placement = content.placement();
+    try {
+      const startedAt = now();
+      const trial = {assignment, sandbox, placement, queuedMs: startedAt - askedAt, startedAt};
+      const gain = await this.#run(trial, listener, signal);
+      listener.onFree();
+      const result = gain.ok ? await this.#conclude(trial, gain.value) : gain;
+      if (result.ok) return {status: 'done', ...result.value};
+      return this.#failed(trial, result.error);
+    } finally {
+      placement.release();
+      this.#sandboxes.close(sandbox);
+    }
+  }
+
+  /** A task of this machine ends with whoever started it. */
+  async attach(): Promise<undefined> {
+    return undefined;
+  }
+
+  async sweep(): Promise<void> {
+    const {processes, sandboxes, now} = this.#options;
+    await sweepSandboxes(sandboxes, now(), () => processes.sweep());
+  }
+
+  async rest(): Promise<void> {
+    await this.#sandboxes.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.#options.processes.close();
+    await this.#sandboxes.clear();
+  }
+
+  async #run(
+    trial: Try,
+    listener: ExecutionListener,
+    signal: AbortSignal,
+  ): Promise<Result<TaskGain, Failing>> {
+    const {content, processes} = this.#options;
+    const {assignment, sandbox, placement} = trial;
+    const inputs = await placeInputs(placement, assignment.action, sandbox.root);
+    if (!inputs.ok) return inputs;
+    const work = await this.#workOf(assignment.action);
+    if (!work.ok) return work;
+    const checkpoint = assignment.keepsCheckpoint ? content.openCheckpoint(assignment.fingerprint) : ok(null);
+    if (!checkpoint.ok) return checkpoint;
+    const gpus = this.#gpus.splice(0, assignment.limits.gpus);
+    try {
+      const task = this.#task(trial, work.value, inputs.value, checkpoint.value, gpus);
+      return await processes.execute(task, listener, signal);
+    } finally {
+      this.#gpus.push(...gpus);
+      this.#gpus.sort((a, b) => a - b);
+    }
+  }
+
+  async #workOf({work}: Action): Promise<Result<TaskWork, StageFailure>> {
+    if (work.kind === 'shell') return ok({kind: 'shell', command: work.command});
+    const entry = await this.#options.code.entryOf(work);
+    return entry.ok ? ok({kind: 'module', entry: entry.value}) : entry;
+  }
+
+  #task(
+    {assignment, sandbox}: Try,
+    work: TaskWork,
+    inputs: Task['inputs'],
+    checkpoint: string | null,
+    gpus: readonly number[],
+  ): Task {
+    const {action, label, limits, env, mirror} = assignment;
+    const cwd = action.sandbox === 'project' ? this.#options.project : sandbox.projectFolder;
+    const outputs = Object.entries(action.outputs).map(
+      ([name, {kind, path}]): [string, Task['outputs'][string]] => [
+        name,
+        {kind, path: path === '.' ? sandbox.outputFolder : `${sandbox.outputFolder}/${path}`},
+      ],
+    );
+    return {
+      label,
+      work,
+      params: action.params,
+      inputs,
+      outputs: Object.fromEntries(outputs),
+      files: filesBelow(cwd, action),
+      outputFolder: sandbox.outputFolder,
+      logFile: sandbox.logFile,
+      metricsFile: sandbox.metricsFile,
+      cwd,
+      env: {HOME: sandbox.homeFolder, TMPDIR: sandbox.temporaryFolder, ...env},
+      cpus: limits.cpus,
+      gpus,
+      device: action.device ?? 'cpu',
+      mirror,
+      checkpoint,
+      timeoutMs: limits.timeoutMs,
+    };
+  }
+
+  /** Takes in what a task gave that ended well. */
+  async #conclude(
+    {assignment, sandbox, placement, queuedMs, startedAt}: Try,
+    gain: TaskGain,
+  ): Promise<Result<{readonly result: ActionResult; readonly notices: readonly string[]}, StageFailure>> {
+    const {content, machine, now} = this.#options;
+    const endedAt = now();
+    const {action, limits, run} = assignment;
+    const touched = placement.findTouched();
+    if (touched !== undefined) return err({reason: 'changed-input', path: shownBelow(sandbox, touched.path)});
+    const outputs = await admitOutputs(content, action, sandbox.outputFolder);
+    if (!outputs.ok) return outputs;
+    const notices = findStrays(action, sandbox.outputFolder);
+    const hasLog = (statSync(sandbox.logFile, {throwIfNoEntry: false})?.size ?? 0) > 0;
+    const log = hasLog ? await content.admit(sandbox.logFile, 'file') : content.putText('');
+    if (!log.ok) return log;
+    const made: Provenance = {
+      run,
+      startedAt,
+      durationMs: endedAt - startedAt,
+      queuedMs,
+      executor: 'local',
+      host: machine.host,
+      platform: machine.platform,
+      device: gain.device !== '' ? gain.device : (action.device ?? ''),
+      cpus: limits.cpus,
+    };
+    return ok({
+      result: {outputs: outputs.value, metrics: gain.metrics, log: log.value.digest, made},
+      notices,
+    });
+  }
+
+  #failed({assignment, sandbox}: Try, failure: Failing): Ending {
+    if (failure.reason === 'cancelled') return {status: 'cancelled'};
+    const logTail = readTail(sandbox.logFile);
+    const advice =
+      failure.reason === 'exited' || failure.reason === 'threw'
+        ? adviceOn(assignment.action, this.#options.project, [...logTail, textOf(failure)])
+        : null;
+    return {status: 'failed', failure, logTail, advice};
+  }
+}
+
+const textOf = (failure: StageFailure): string => (failure.reason === 'threw' ? failure.message : '');
+
+/** A path as its reader knows it: without the sandbox in front. */
+const shownBelow = ({root}: Sandbox, path: string): string => path.slice(root.length + 1);
+
+async function placeInputs(
+  placement: Placement,
+  action: Action,
+  root: string,
+): Promise<Result<Task['inputs'], StageFailure>> {
+  const layout = layInputs(action);
+  for (const placing of layout.placings) {
+    const placed = await placeOne(placement, placing, `${root}/${placing.to}`);
+    if (!placed.ok) return placed;
+  }
+  return ok(inputsBelow(root, layout.inputs));
+}
+
+async function placeOne(
+  placement: Placement,
+  placing: Placing,
+  to: string,
+): Promise<Result<void, StageFailure>> {
+  switch (placing.kind) {
+    case 'artifact':
+      return placement.place(placing.artifact, to);
+    case 'file':
+      return placement.placeFile(placing.file, to);
+    case 'text':
+      mkdirSync(dirname(to), {recursive: true});
+      writeFileSync(to, placing.text);
+      return ok(undefined);
+    case 'folder':
+      mkdirSync(to, {recursive: true});
+      return ok(undefined);
+  }
+}
+
+/** Declared files as a stage finds them: by their paths, and by those of the folders around them. */
+function filesBelow(cwd: string, {files}: Action): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const path of Object.keys(files)) {
+    for (let at = path; at !== '.'; at = dirname(at)) found[at] ??= `${cwd}/${at}`;
+  }
+  return found;
+}

@@ -1,0 +1,41 @@
+// Gives an executor its content store: the store of this disk behind the executor's own port, its failures as those of
+// a stage. Store and executor never meet but here.
+
+import type {StageFailure} from '../action/outcome.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {ContentStore, Placement} from '../exec/content-store.ts';
+import type {InputFiles, PlacedFile} from '../store/blobs/input-files.ts';
+import type {Checkpoints} from '../store/claims/checkpoint.ts';
+import type {BlobStore} from '../store/store.ts';
+import type {StoreError} from '../store/store-error.ts';
+import {storeFailure} from './rebuilder.ts';
+
+export interface ContentParts {
+  readonly blobs: BlobStore;
+  readonly inputs: InputFiles;
+  readonly checkpoints: Checkpoints;
+}
+
+export const contentStoreOf = ({blobs, inputs, checkpoints}: ContentParts): ContentStore => ({
+  placement: () => placementOf(inputs),
+  async admit(path, kind) {
+    const admitted = await blobs.admit(path, kind, 'take');
+    if (admitted.ok || admitted.error.reason !== 'refused') return mapped(admitted);
+    return err({reason: 'wrong-output', output: path, message: admitted.error.message});
+  },
+  putText: text => mapped(blobs.putBytes(text)),
+  openCheckpoint: fingerprint => mapped(checkpoints.open(fingerprint)),
+});
+
+function placementOf(inputs: InputFiles): Placement {
+  const placed: PlacedFile[] = [];
+  return {
+    place: async (artifact, to) => mapped(await inputs.place(artifact, to, placed)),
+    placeFile: async (file, to) => mapped(await inputs.placeFile(file, to, placed)),
+    findTouched: () => inputs.findTouched(placed),
+    release: () => inputs.release(placed),
+  };
+}
+
+const mapped = <T>(result: Result<T, StoreError>): Result<T, StageFailure> =>
+  result.ok ? ok(result.value) : err(storeFailure(result.error));
