@@ -2,6 +2,7 @@
 
 import {
   closeSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {dirname, join} from 'node:path';
+import {syncNames} from './durable.ts';
 import {Observer} from './presence.ts';
 import {identityIn, identityLabel, isAlive, ownIdentity} from './process-identity.ts';
 import {hasCode} from './system-error.ts';
@@ -25,17 +27,26 @@ export const temporaryName = (): string => `${identityLabel(ownIdentity())}-${co
 /** A hidden name beside `path`, on the same file system, so that a rename brings it into place. */
 export const temporaryBeside = (path: string): string => join(dirname(path), `.pipe-${temporaryName()}.tmp`);
 
-/** Replaces `path` in one step; makes its folder if need be. Throws errors of the system. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
+/**
+ * Replaces `path` in one step; makes its folder if need be. `durable`: it survives a power cut right afterwards, and one
+ * in between leaves the old file; else a power cut may leave an empty file. Throws errors of the system.
+ */
+export function writeAtomically(
+  path: string,
+  content: string | Uint8Array,
+  durability: 'durable' | 'fleeting' = 'fleeting',
+): void {
   const temporary = temporaryBeside(path);
   try {
     const file = openWithFolder(temporary);
     try {
       writeFileSync(file, content);
+      if (durability === 'durable') fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(temporary, path);
+    if (durability === 'durable') syncNames([path], dirname(dirname(path)));
   } catch (error) {
     rmSync(temporary, {force: true});
     throw error;

@@ -5,6 +5,7 @@
 import {existsSync, readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Artifact, Fingerprint} from '../action/action.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {namesIn, removeFile, removeOrphans, removeTree} from '../host/atomic-file.ts';
@@ -16,7 +17,7 @@ import type {ClaimTable} from './claims/claim.ts';
 import type {RunGate} from './claims/run-gate.ts';
 import type {KeyvActionCache} from './index/action-cache.ts';
 import type {Ledger} from './ledger/ledger.ts';
-import {type Lock, readLock} from './ledger/lock-file.ts';
+import {lockPathOf, readLock} from './ledger/lock-file.ts';
 import {KnownResults, type Retention, type RetentionPolicy, retain} from './retention.ts';
 import type {Holder} from './store.ts';
 import {ioError, type StoreError} from './store-error.ts';
@@ -61,8 +62,13 @@ export interface Sweep {
   readonly isOverLimit: boolean;
 }
 
-/** `busy`: a run or another sweep is under way. */
-export type SweepError = StoreError | {readonly reason: 'busy'; readonly by: Holder};
+/**
+ * `busy`: a run or another sweep is under way. `doubt`: what a lock file protects cannot be known, so nothing is removed.
+ */
+export type SweepError =
+  | StoreError
+  | {readonly reason: 'busy'; readonly by: Holder}
+  | {readonly reason: 'doubt'; readonly because: Diagnostic};
 
 /** `now`: milliseconds since the epoch. */
 export async function sweep(
@@ -91,7 +97,7 @@ async function sweepAlone(
   policy: RetentionPolicy,
   mode: SweepMode,
   now: number,
-): Promise<Result<Sweep, StoreError>> {
+): Promise<Result<Sweep, SweepError>> {
   const {shelf, cache, ledger, store} = parts;
   const rows = await cache.fingerprints();
   if (!rows.ok) return rows;
@@ -102,7 +108,9 @@ async function sweepAlone(
     if (!results.ok) return results;
     known.addRow(fingerprint, results.value);
   }
-  known.addRoots(lockedFingerprints(parts));
+  const locked = lockedFingerprints(parts);
+  if (!locked.ok) return err({reason: 'doubt', because: locked.error});
+  known.addRoots(locked.value);
   const sizes = new Map(shelf.list().map(({digest, size}) => [digest, size]));
   const bundles = bundlesOf(parts);
   const retention = retain(known.list(), bundles.artifacts, shelf, sizes, policy, now);
@@ -148,14 +156,19 @@ async function sweepAlone(
 const countResults = (known: Retention['kept']): number =>
   known.filter(({results}) => results.length > 0).length;
 
-/** A lock file that cannot be read protects nothing: what it named can be made again. */
-function* lockedFingerprints({project}: SweepParts): Generator<Fingerprint, void> {
-  for (const name of namesIn(join(project, 'pipelines'))) {
-    if (!name.endsWith('.lock.json')) continue;
-    const read = readLock(join(project, 'pipelines', name), name);
-    const lock: Lock = read.ok ? read.value : new Map();
-    for (const {fingerprint} of lock.values()) yield fingerprint;
+/** Of all lock files: those in `pipelines/`, and those beside the files that were ever run. */
+function lockedFingerprints({project, ledger}: SweepParts): Result<ReadonlySet<Fingerprint>, Diagnostic> {
+  const inPipelines = namesIn(join(project, 'pipelines'))
+    .filter(name => name.endsWith('.lock.json'))
+    .map(name => `pipelines/${name}`);
+  const ran = [...ledger.runs()].map(({header}) => lockPathOf(header.file));
+  const locked = new Set<Fingerprint>();
+  for (const path of new Set([...inPipelines, ...ran])) {
+    const read = readLock(join(project, path), path);
+    if (!read.ok) return read;
+    for (const {fingerprint} of read.value.values()) locked.add(fingerprint);
   }
+  return ok(locked);
 }
 
 interface Bundles {

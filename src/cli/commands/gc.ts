@@ -1,5 +1,6 @@
 // `pipe gc`: frees space in the store. Tells what it would do; does it with --force.
 
+import {mistake} from '../../core/diagnostic.ts';
 import type {Json} from '../../core/json.ts';
 import {formatBytes, formatTime, plural} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
@@ -7,7 +8,7 @@ import {type Column, renderTable} from '../../report/table.ts';
 import {parseSize, SIZE_EXAMPLES} from '../../spec/quantity.ts';
 import {describeStoreError} from '../../store/store-error.ts';
 import {type Sweep, type SweepError, sweep} from '../../store/sweep.ts';
-import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {findProject} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
@@ -39,6 +40,14 @@ function sizeOf(text: string): number {
 }
 
 function cannot(error: SweepError): never {
+  if (error.reason === 'doubt') {
+    const hint =
+      'nothing was removed, as it may be needed; run the pipeline, or delete the file, and try again';
+    throw new UserMistakes([
+      error.because,
+      mistake('in-doubt', 'expected lock files that can be read', undefined, {hint}),
+    ]);
+  }
   if (error.reason !== 'busy') return refuse('cannot-sweep', describeStoreError(error));
   const {pid, where} = error.by;
   const who = `process ${pid}${where === 'here' ? '' : ' of another container or machine'}`;

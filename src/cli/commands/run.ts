@@ -2,7 +2,7 @@
 
 import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
-import type {InstanceId, Plan} from '../../plan/plan.ts';
+import type {InstanceId} from '../../plan/plan.ts';
 import type {RecordedDuration} from '../../report/estimate.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
@@ -11,17 +11,10 @@ import {JsonLines} from '../../report/wire.ts';
 import {Publisher} from '../../run/publication.ts';
 import type {RunSummary} from '../../run/request.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
-import {
-  type Lock,
-  lockEntry,
-  lockPathOf,
-  mergeLock,
-  readLock,
-  writeLock,
-} from '../../store/ledger/lock-file.ts';
+import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
-import {describeStoreError} from '../../store/store-error.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
+import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
 import {publishedTables} from '../published-tables.ts';
@@ -185,25 +178,3 @@ function mirrorOf({outside}: Shell, {workspace}: Pipeline, options: Options): st
   }
   return path;
 }
-
-/** Writes what each instance gave into the lock file; one that cannot be read or written is said and left alone. */
-function lockResults({outside}: Shell, {workspace, chosen}: Pipeline, summary: RunSummary): void {
-  const path = resolve(workspace.project, lockPathOf(chosen.file));
-  const warn = (text: string): void =>
-    outside.stderr.screen.write(`${paletteOf(outside.stderr.colors).warning('!')} ${text}\n`);
-  const before = readLock(path, lockPathOf(chosen.file));
-  if (!before.ok) {
-    const {message, hint} = before.error;
-    warn(`${lockPathOf(chosen.file)} is left as it is: ${message}${hint === undefined ? '' : `; ${hint}`}`);
-    return;
-  }
-  const fresh = new Map<InstanceId, ReturnType<typeof lockEntry>>();
-  for (const [id, outcome] of summary.outcomes) {
-    if (outcome.status !== 'executed' && outcome.status !== 'cached') continue;
-    fresh.set(id, lockEntry(outcome.fingerprint, outcome.result));
-  }
-  const written = writeLock(path, mergeLock(before.value, idsOf(summary.plan), fresh));
-  if (!written.ok) warn(`the lock file could not be written: ${describeStoreError(written.error)}`);
-}
-
-const idsOf = (plan: Plan): InstanceId[] => plan.instances.map(({id}) => id);

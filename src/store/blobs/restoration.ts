@@ -23,6 +23,7 @@ import type {Artifact} from '../../action/action.ts';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeStaleSiblings, removeTree, temporaryBeside} from '../../host/atomic-file.ts';
+import {syncFile, syncNames} from '../../host/durable.ts';
 import {hasCode} from '../../host/system-error.ts';
 import type {ArtifactFile, FileStates, Restored, RestoreMode} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
@@ -72,6 +73,8 @@ class Restoration {
   readonly #states: FileStates;
   readonly #to: string;
   readonly #mode: RestoreMode;
+  /** The first folder that had to be made. */
+  #top: string | undefined;
   /** Temporary path → final path. */
   readonly #staged = new Map<string, string>();
 
@@ -84,7 +87,7 @@ class Restoration {
 
   async restore(layout: Layout): Promise<Result<Restored, StoreError>> {
     if (layout.kind === 'folder') this.#makeFolder(this.#to);
-    else mkdirSync(dirname(this.#to), {recursive: true});
+    else this.#top = mkdirSync(dirname(this.#to), {recursive: true});
     for (const folder of layout.folders) this.#makeFolder(join(this.#to, folder));
     const targets = layout.files.map(file => ({file, path: join(this.#to, file.path)}));
     const wrong = targets.filter(({file, path}) => !this.#isRight(file, path));
@@ -93,11 +96,19 @@ class Restoration {
       const failure = await this.#stage(file, path);
       if (failure !== undefined) return err(failure);
     }
+    // A copy is the user's, who may commit it: it is whole on the disk before its name is.
+    if (this.#mode === 'copy') for (const temporary of this.#staged.keys()) syncFile(temporary);
     for (const [temporary, path] of this.#staged) {
       this.#renameOver(temporary, path);
       this.#staged.delete(temporary);
     }
-    if (this.#mode === 'copy') for (const {file, path} of wrong) this.#states.remember(path, file.digest);
+    if (this.#mode === 'copy' && wrong.length > 0) {
+      syncNames(
+        wrong.map(({path}) => path),
+        dirname(this.#top ?? this.#to),
+      );
+      for (const {file, path} of wrong) this.#states.remember(path, file.digest);
+    }
     const extras = layout.kind === 'folder' && this.#mode === 'link' ? this.#removeExtras(layout) : 0;
     return ok({files: layout.files.length, changed: wrong.length + extras});
   }
@@ -110,7 +121,8 @@ class Restoration {
     const state = lstatSync(path, {throwIfNoEntry: false});
     if (state?.isDirectory()) return;
     if (state !== undefined) this.#clear(path, state);
-    mkdirSync(path, {recursive: true});
+    const made = mkdirSync(path, {recursive: true});
+    this.#top ??= made;
   }
 
   #isRight(file: ArtifactFile, path: string): boolean {

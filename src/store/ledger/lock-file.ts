@@ -1,7 +1,7 @@
 // `pipelines/NAME.lock.json`: what each instance of a pipeline last gave, one line per instance, sorted, to be committed
 // by the user. A partial run keeps the lines of the others; an instance that is gone from the pipeline loses its line.
 
-import {readFileSync} from 'node:fs';
+import {existsSync, readFileSync, renameSync} from 'node:fs';
 import type {ActionResult, Artifact, Fingerprint} from '../../action/action.ts';
 import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
 import {type Digest, isDigest} from '../../core/digest.ts';
@@ -75,17 +75,44 @@ export function parseLock(file: SourceFile): Result<Lock, Diagnostic> {
     );
   }
   const value = parseJson(file.text);
-  if (!isJsonObject(value) || value.format !== 1 || !isJsonObject(value.instances)) {
-    const span = {file, start: 0, end: 1};
-    const hint = 'delete the file: the next run writes it again from the cache';
-    return err(mistake('lock-file', 'Expected a lock file of format 1', span, {hint}));
+  const span = {file, start: 0, end: 1};
+  if (isJsonObject(value) && typeof value.format === 'number' && value.format !== 1) {
+    const hint = 'use the version of pipe that wrote it, or delete the file: the next run writes it again';
+    return err(mistake('lock-format', `Expected a lock file of format 1, got ${value.format}`, span, {hint}));
   }
+  const damaged = err(
+    mistake(DAMAGED, 'Expected a whole lock file, got a part of one, or something else', span, {
+      hint: 'the next run writes it again from what it knows, and keeps this one beside it',
+    }),
+  );
+  if (!isJsonObject(value) || value.format !== 1 || !isJsonObject(value.instances)) return damaged;
   const lock = new Map<InstanceId, LockEntry>();
   for (const [id, text] of Object.entries(value.instances)) {
     const entry = decode(text);
-    if (entry !== undefined) lock.set(id as InstanceId, entry);
+    // A line less would protect less from the sweep, and nobody would know.
+    if (entry === undefined) return damaged;
+    lock.set(id as InstanceId, entry);
   }
   return ok(lock);
+}
+
+const DAMAGED = 'lock-damaged';
+
+/** True for what `readLock` says of a file that a power cut or an editor left in pieces: nobody's work, to be replaced. */
+export const isDamaged = ({code}: Diagnostic): boolean => code === DAMAGED;
+
+/** Moves a damaged lock file out of the way of a new one, and answers its path from then on. */
+export function setLockAside(path: string): Result<string, StoreError> {
+  try {
+    for (let n = 1; ; n++) {
+      const aside = `${path}.damaged${n === 1 ? '' : `-${n}`}`;
+      if (existsSync(aside)) continue;
+      renameSync(path, aside);
+      return ok(aside);
+    }
+  } catch (error) {
+    return err(ioError(error, path));
+  }
 }
 
 /** Replaces the file in one step, and only when its text changes; true if it did. */
@@ -93,7 +120,7 @@ export function writeLock(path: string, lock: Lock): Result<boolean, StoreError>
   try {
     const text = formatLock(lock);
     if (readIfThere(path) === text) return ok(false);
-    writeAtomically(path, text);
+    writeAtomically(path, text, 'durable');
     return ok(true);
   } catch (error) {
     return err(ioError(error, path));

@@ -84,6 +84,7 @@ export class Publications {
     writeAtomically(
       path,
       `${JSON.stringify({format: 1, pipeline: this.#file, folders: Object.fromEntries(folders)})}\n`,
+      'durable',
     );
   }
 
