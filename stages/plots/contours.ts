@@ -61,3 +61,28 @@ function crossSquare(corners: readonly [Corner, Corner, Corner, Corner]): readon
     ? [segment(first, second), segment(third, fourth)]
     : [segment(fourth, first), segment(second, third)];
 }
+
+export interface ContourLabel {
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+}
+
+/** One label on each line that is there, at its highest place; those that would meet an earlier one are left out. */
+export function contourLabels(
+  contours: readonly {readonly level: number; readonly lines: readonly Segment[]}[],
+): readonly ContourLabel[] {
+  const all = contours.flatMap(({lines}) => lines.flatMap(({y1, y2}) => [y1, y2]));
+  const room = (Math.max(...all) - Math.min(...all)) * 0.06;
+  const labels: ContourLabel[] = [];
+  for (const {level, lines} of contours) {
+    const places = lines
+      .map(({x1, y1, x2, y2}) => ({x: (x1 + x2) / 2, y: (y1 + y2) / 2}))
+      .filter(({y}) => labels.every(label => Math.abs(label.y - y) > room));
+    const [first, ...others] = places;
+    if (first === undefined) continue;
+    const top = others.reduce((highest, place) => (place.y > highest.y ? place : highest), first);
+    labels.push({...top, text: String(level)});
+  }
+  return labels;
+}

@@ -16,6 +16,9 @@ export interface CurvesOptions extends Axes {
   readonly confidence: number;
 }
 
+/** A band needs as many runs. */
+const fewestForBand = 3;
+
 /** With more series than this, the lines of single runs would hide everything. */
 const mostWithRuns = 4;
 
@@ -50,7 +53,7 @@ export async function curvesSpec(
   const count = countText(rows, options.over);
   const notes = hasReplicates(rows)
     ? [
-        `Thick: mean of ${count}; band: ${percent} t interval of the mean${labels.length > mostWithRuns ? '' : '; thin: every run'}.` +
+        `Thick: mean of ${count}; band, from three runs on: ${percent} t interval of the mean; thin: every run.` +
           (isAnyLog ? ' On logarithmic axes, of the logarithms.' : ''),
       ]
     : [`One run (${count}): nothing is known of the spread.`];
@@ -96,17 +99,18 @@ function panel(
     return [...new Set(own.map(({epoch}) => epoch))].map(epoch => {
       const values = own.filter(point => point.epoch === epoch).map(({value}) => inward(value));
       const {mean, interval} = describe(values, confidence, distributions);
+      // Of two runs the interval is twelve SDs wide: it would say nothing and flatten everything.
+      const isKnown = interval !== null && values.length >= fewestForBand;
       return {
         series,
         epoch,
         mean: outward(mean),
-        low: outward(interval?.low ?? mean),
-        high: outward(interval?.high ?? mean),
+        low: outward(isKnown ? interval.low : mean),
+        high: outward(isKnown ? interval.high : mean),
       };
     });
   });
-  // The bands of first epochs may be far wider than the data; the axis follows the runs.
-  const values = points.map(({value}) => value);
+  const values = [...points.map(({value}) => value), ...bands.flatMap(({low, high}) => [low, high])];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = isLog ? 1.08 : 0.04 * (high - low || 1);
   const domain = isLog ? [low / pad, high * pad] : [low - pad, high + pad];
@@ -117,6 +121,7 @@ function panel(
   const y = (field: string): Spec => ({field, type: 'quantitative', title: metric.title, scale, axis});
   const epochs = points.map(({epoch}) => epoch);
   const [first, last] = [Math.min(...epochs), Math.max(...epochs)];
+  const isSparse = new Set(epochs).size <= 3;
   const x = {
     field: 'epoch',
     type: 'quantitative',
@@ -151,17 +156,23 @@ function panel(
     layer: [
       {
         data: {values: bands},
-        mark: {type: 'area', opacity: isCrowded ? 0.07 : 0.18, clip: true},
+        mark: {type: 'area', opacity: isCrowded ? 0.07 : 0.18},
         encoding: {x, y: y('low'), y2: {field: 'high'}, color: colour},
       },
       {
         data: {values: points},
-        mark: {type: 'line', strokeWidth: 0.7, opacity: isSingle || isCrowded ? 0 : 0.45},
+        mark: {
+          type: 'line',
+          strokeWidth: 0.7,
+          opacity: isSingle ? 0 : isCrowded ? 0.2 : 0.45,
+          // A line through one epoch is no line.
+          point: isSparse ? {size: 22, opacity: 0.6} : false,
+        },
         encoding: {x, y: y('value'), color: colour, detail: {field: 'run'}},
       },
       {
         data: {values: bands},
-        mark: {type: 'line', strokeWidth: 2.2, point: first === last},
+        mark: {type: 'line', strokeWidth: 2.2, point: isSparse},
         encoding: {x, y: y('mean'), color: colour, strokeDash: dash},
       },
     ],

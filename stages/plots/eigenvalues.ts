@@ -23,6 +23,9 @@ const sharpnessSchema = z.object({
   eigenvalues: z.object({power: z.array(valueSchema), lanczos: z.array(valueSchema)}),
 });
 
+/** Means stand beside the runs, in pixels, so that they hide none. */
+const beside = 9;
+
 interface Point {
   readonly series: string;
   /** From 1, shifted so that series stand side by side. */
@@ -63,7 +66,7 @@ export async function eigenvaluesSpec(
   const notes = [
     ...abouts,
     hasReplicates(rows)
-      ? `Small: every run (${count}); large: geometric mean with its ${Math.round(100 * options.confidence)} % t interval.`
+      ? `Small: every run (${count}); large: geometric mean with its ${Math.round(100 * options.confidence)} % t interval, from three runs on.`
       : `One run (${count}): nothing is known of the spread.`,
     ...(below > 0 ? [`${below} eigenvalues at or below 0 are not shown.`] : []),
   ];
@@ -82,12 +85,13 @@ function panel(
     return [...new Set(own.map(({rank}) => rank))].map(rank => {
       const logs = own.filter(point => point.rank === rank).map(({value}) => Math.log(value));
       const {mean, interval} = describe(logs, confidence, distributions);
-      const [low, high] = [Math.exp(interval?.low ?? mean), Math.exp(interval?.high ?? mean)];
+      // Of two runs the interval goes over decades and says nothing.
+      const isKnown = interval !== null && logs.length >= 3;
+      const [low, high] = [Math.exp(isKnown ? interval.low : mean), Math.exp(isKnown ? interval.high : mean)];
       return {series: label, rank, mean: Math.exp(mean), low, high};
     });
   });
-  // Two runs give intervals over many decades: the axis follows the runs, and bars that leave it are cut.
-  const values = points.map(({value}) => value);
+  const values = [...points.map(({value}) => value), ...means.flatMap(({low, high}) => [low, high])];
   const domain = [Math.min(...values) / 1.6, Math.max(...values) * 1.6];
   const [low = 0, high = 1] = domain;
   const ranks = Math.round(Math.max(...points.map(({rank}) => rank)));
@@ -114,22 +118,22 @@ function panel(
     layer: [
       {
         data: {values: means},
-        mark: {type: 'rule', strokeWidth: 2, clip: true},
+        mark: {type: 'rule', strokeWidth: 2, xOffset: beside},
         encoding: {x, y: y('low'), y2: {field: 'high'}, color},
       },
       {
         data: {values: means},
-        mark: {type: 'line', strokeWidth: 1.4},
+        mark: {type: 'line', strokeWidth: 1.4, xOffset: beside},
         encoding: {x, y: y('mean'), color},
       },
       {
         data: {values: points},
-        mark: {type: 'point', filled: true, size: 26, opacity: 0.5},
+        mark: {type: 'point', filled: true, size: 26, opacity: 0.6},
         encoding: {x, y: y('value'), color, shape},
       },
       {
         data: {values: means},
-        mark: {type: 'point', filled: true, size: 90, opacity: 1},
+        mark: {type: 'point', filled: true, size: 90, opacity: 1, xOffset: beside},
         encoding: {x, y: y('mean'), color, shape},
       },
     ],

@@ -92,7 +92,7 @@ export function gridSpec(inputs: readonly StageInput[], options: GridOptions): S
             scale: {scheme: 'viridis', domain, clamp: true, nice: false},
             legend: {
               gradientLength: Math.max(90, Math.min(200, ys.length * 38)),
-              format: '~g',
+              format: '~r',
               tickCount: 4,
             },
           },

@@ -1,9 +1,9 @@
 // The loss landscape around trained weights in a plane of two filter-normalised directions: a panel per series, that
-// of its first run, with lines of equal loss. All panels have the same colours, and directions of the same draws, so
-// that they can be compared.
+// of its first run, with labelled lines of equal loss. What is shown is the loss above the lowest one of all panels;
+// these have the same colours, and directions of the same draws, so that they can be compared.
 
 import {StageError, type StageInput} from '../../src/stage/define.ts';
-import {contourLines} from './contours.ts';
+import {contourLabels, contourLines} from './contours.ts';
 import {readNumbers} from './csv.ts';
 import {type Axes, rowsOf, type Series, stacked} from './series.ts';
 import {ink, logTicks, titled} from './theme.ts';
@@ -34,24 +34,25 @@ export async function landscapeSpec(
     }
     planes.push(row);
   }
-  const losses = planes
-    .flat()
-    .flatMap(({points}) => points.flatMap(({loss}) => (loss !== null && loss > 0 ? [loss] : [])));
-  if (losses.length === 0) throw new StageError('expected losses above 0, got none');
+  const losses = planes.flat().flatMap(({points}) => points.flatMap(({loss}) => loss ?? []));
+  if (losses.length === 0) throw new StageError('expected losses that are numbers, got none');
   const [low, high] = [Math.min(...losses), Math.max(...losses)];
-  const levels = logTicks(low, high);
+  const levels = logTicks((high - low) / 300, high - low);
   const specs = planes.map(row => ({
     columns: 3,
-    concat: row.map(({one, points}) => panel(one, points, [low, high], levels)),
+    concat: row.map(({one, points}) => panel(one, aboveLowest(points, low), [0, high - low], levels)),
     spacing: 30,
   }));
   const which = new Set(rows.flatMap(({series}) => series.map(({runs}) => String(runs[0]?.over))));
   const notes = [
-    `Loss; ${axes.over} ${[...which].join(', ')}. Axes: steps along two directions, 1 being as long as the weights, filter by filter.`,
-    `Lines of equal loss at ${levels.join(', ')}; all panels have the same colours and draws.`,
+    `Loss above the lowest of all panels, ${Number(low.toPrecision(3))}; ${axes.over} ${[...which].join(', ')}. Axes: steps along two directions, 1 being as long as the weights, filter by filter.`,
+    'Lines of equal loss are labelled; all panels have the same colours (even in the square root) and draws.',
   ];
   return {...stacked(rows, specs), title: titled(title, notes)};
 }
+
+const aboveLowest = (points: readonly SlicePoint[], lowest: number): readonly SlicePoint[] =>
+  points.map(point => ({...point, loss: point.loss === null ? null : point.loss - lowest}));
 
 function panel(
   {label}: Series,
@@ -74,18 +75,16 @@ function panel(
             right: x + lap * dx,
             bottom: y - lap * dy,
             top: y + lap * dy,
-            loss: Math.max(loss, domain[0] ?? 0),
+            loss,
           },
         ],
   );
   const losses = new Map(points.map(({x, y, loss}) => [`${x} ${y}`, loss]));
-  const logs = ys.map(y =>
-    xs.map(x => {
-      const loss = losses.get(`${x} ${y}`) ?? null;
-      return loss === null ? Number.NaN : Math.log(Math.max(loss, domain[0] ?? 0));
-    }),
-  );
-  const lines = levels.flatMap(level => contourLines(xs, ys, logs, Math.log(level)));
+  // A bowl's root is a cone, along which lines are found between grid points without a bend.
+  const roots = ys.map(y => xs.map(x => Math.sqrt(losses.get(`${x} ${y}`) ?? Number.NaN)));
+  const contours = levels.map(level => ({level, lines: contourLines(xs, ys, roots, Math.sqrt(level))}));
+  const lines = contours.flatMap(one => one.lines);
+  const labels = contourLabels(contours);
   const scale = (axis: readonly number[], d: number): Spec => ({
     domain: [(axis[0] ?? 0) - d, (axis.at(-1) ?? 0) + d],
     nice: false,
@@ -127,6 +126,11 @@ function panel(
         mark: {type: 'rule', stroke: 'white', strokeWidth: 1, opacity: 0.85, strokeCap: 'round'},
         encoding: {x: x('x1'), x2: {field: 'x2'}, y: y('y1'), y2: {field: 'y2'}},
       },
+      ...[{stroke: ink, strokeWidth: 3, strokeOpacity: 0.55}, {}].map(halo => ({
+        data: {values: labels},
+        mark: {type: 'text', fontSize: 11, color: 'white', ...halo},
+        encoding: {x: x('x'), y: y('y'), text: {field: 'text', type: 'nominal'}},
+      })),
       {
         data: {values: [{x: 0, y: 0}]},
         mark: {type: 'point', shape: 'cross', filled: true, fill: 'white', stroke: ink, size: 90, opacity: 1},
@@ -137,10 +141,10 @@ function panel(
 }
 
 function colours(domain: readonly number[]): Spec {
-  const [low = 0, high = 1] = domain;
-  const scale = {type: 'log', scheme: 'viridis', domain, nice: false};
-  const legend = {gradientLength: 250, values: logTicks(low, high), format: '~g'};
-  const field = {field: 'loss', type: 'quantitative', title: 'loss', scale, legend};
+  const [, high = 1] = domain;
+  const scale = {type: 'sqrt', scheme: 'viridis', domain, nice: false};
+  const legend = {gradientLength: 250, values: [0, ...logTicks(high / 60, high)], format: '~r'};
+  const field = {field: 'loss', type: 'quantitative', title: ['loss above', 'the lowest'], scale, legend};
   return {color: field};
 }
 

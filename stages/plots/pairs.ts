@@ -67,6 +67,19 @@ export function pairsSpec(
   return {title: titled(options.title, notes), vconcat: rows, spacing: 24};
 }
 
+/** Pixels from arm to arm. */
+const stepOf = (arms: readonly string[]): number => Math.max(70, Math.min(130, 420 / arms.length));
+
+/** Pixels to the side for values that others of their arm equal or nearly do, so that no point hides another. */
+function sideBySide<T extends Value>(values: readonly T[]): readonly (T & {readonly nudge: number})[] {
+  const all = values.map(({value}) => value);
+  const near = 0.012 * (Math.max(...all) - Math.min(...all));
+  return values.map(one => {
+    const beside = values.filter(other => other.arm === one.arm && Math.abs(other.value - one.value) <= near);
+    return {...one, nudge: 10 * (beside.indexOf(one) - (beside.length - 1) / 2)};
+  });
+}
+
 function rowOf(
   values: readonly Value[],
   arms: readonly string[],
@@ -84,6 +97,12 @@ function rowOf(
         : [];
     }),
   );
+  const step = stepOf(arms);
+  const placedAt = <T extends {readonly arm: string}>(labels: readonly string[], one: T, pixels: number) => ({
+    ...one,
+    place: labels.indexOf(one.arm) + pixels / step,
+  });
+  const placed = sideBySide(values).map(one => placedAt(arms, one, one.nudge));
   const means = arms.flatMap(arm => {
     const own = values.filter(value => value.arm === arm).map(({value}) => value);
     return own.length === 0 ? [] : [{arm, value: meanOf(own)}];
@@ -106,12 +125,18 @@ function rowOf(
     ticks: false,
     labelPadding: 8,
   };
-  const x = (domain: readonly string[]): Spec => ({
-    field: 'arm',
-    type: 'nominal',
+  // Arms at whole numbers, so that points can stand beside each other.
+  const x = (labels: readonly string[]): Spec => ({
+    field: 'place',
+    type: 'quantitative',
     title: null,
-    scale: {domain},
-    axis,
+    scale: {domain: [-0.5, labels.length - 0.5], nice: false, zero: false},
+    axis: {
+      ...axis,
+      grid: false,
+      values: labels.map((_, place) => place),
+      labelExpr: `${JSON.stringify(labels)}[datum.value]`,
+    },
   });
   const y = {
     field: 'value',
@@ -121,22 +146,22 @@ function rowOf(
   };
   const unit = metric.isShare ? 'percentage points' : metric.title;
   const left = {
-    width: {step: Math.max(70, Math.min(130, 420 / arms.length))},
+    width: step * arms.length,
     height: 260,
     encoding: {x: x(arms)},
     layer: [
       {
-        data: {values},
+        data: {values: placed},
         mark: {type: 'line', stroke: faint, strokeWidth: 0.9, opacity: 0.7},
         encoding: {y, detail: {field: 'over'}},
       },
       {
-        data: {values: means},
-        mark: {type: 'tick', thickness: 3, width: 36, fill: ink, stroke: null},
+        data: {values: means.map(one => placedAt(arms, one, 0))},
+        mark: {type: 'tick', orient: 'horizontal', thickness: 3, size: 36, fill: ink, stroke: null},
         encoding: {y},
       },
       {
-        data: {values},
+        data: {values: placed},
         mark: {type: 'point', filled: true, size: 75, opacity: 1},
         encoding: {y, color: colour, shape},
       },
@@ -157,7 +182,7 @@ function rowOf(
     axis: {labelExpr: "datum.value === 0 ? '0' : format(datum.value, '+~g')"},
   });
   const right = {
-    width: {step: Math.max(70, Math.min(130, 420 / arms.length))},
+    width: step * (arms.length - 1),
     height: 260,
     layer: [
       {
@@ -166,18 +191,20 @@ function rowOf(
         encoding: {y: ofDifference('zero')},
       },
       {
-        data: {values: differences},
-        mark: {type: 'point', filled: true, size: 45, opacity: 0.65, xOffset: -16},
+        data: {values: sideBySide(differences).map(one => placedAt(arms.slice(1), one, one.nudge - 16))},
+        mark: {type: 'point', filled: true, size: 45, opacity: 0.65},
         encoding: {x: x(arms.slice(1)), y: ofDifference('value'), color: colour, shape},
       },
       {
-        data: {values: intervals.filter(({isKnown}) => isKnown)},
-        mark: {type: 'rule', stroke: ink, strokeWidth: 2, xOffset: 10},
+        data: {
+          values: intervals.filter(({isKnown}) => isKnown).map(one => placedAt(arms.slice(1), one, 10)),
+        },
+        mark: {type: 'rule', stroke: ink, strokeWidth: 2},
         encoding: {x: x(arms.slice(1)), y: ofDifference('low'), y2: {field: 'high'}},
       },
       {
-        data: {values: intervals},
-        mark: {type: 'point', filled: true, shape: 'square', size: 80, color: ink, opacity: 1, xOffset: 10},
+        data: {values: intervals.map(one => placedAt(arms.slice(1), one, 10))},
+        mark: {type: 'point', filled: true, shape: 'square', size: 80, color: ink, opacity: 1},
         encoding: {x: x(arms.slice(1)), y: ofDifference('mean')},
       },
     ],

@@ -3,7 +3,7 @@
 
 import type {Scalar, StageInput} from '../../src/stage/define.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
-import {cellWords, valueWord, type Words} from '../words.ts';
+import {cellWords, type Words} from '../words.ts';
 
 export interface Axes {
   /** The axis whose values are replicates. */
@@ -50,7 +50,7 @@ export function rowsOf(inputs: readonly StageInput[], {over, compare, words}: Ax
       series: [...arms.values()].map(runs => {
         const arm = runs[0]?.cell[compare];
         return {
-          label: arm === undefined ? 'all runs' : valueWord(arm, words),
+          label: arm === undefined ? 'all runs' : cellWords({[compare]: arm}, words),
           runs: runs.map(input => ({over: axisValue(input.cell, over), input})),
         };
       }),

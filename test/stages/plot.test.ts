@@ -193,3 +193,69 @@ test('labels of a logarithmic axis lie inside it and are round', () => {
   assert.deepEqual(logTicks(0.02, 0.3), [0.02, 0.05, 0.1, 0.2]);
   assert.deepEqual(logTicks(0.0002, 2), [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]);
 });
+
+test('pairs: points of equal value stand side by side, and the lines follow them', async () => {
+  const inputs = ['sgd', 'sam'].flatMap(optimizer =>
+    [0.9, 0.9, 0.9, 0.95].map((value, seed) => withMetrics({optimizer, seed}, {test_accuracy: value})),
+  );
+  const spec = JSON.parse(read(await draw({kind: 'pairs'}, inputs), 'spec').toString());
+  const [lines, , points] = spec.vconcat[0].hconcat[0].layer;
+  const places: readonly number[] = points.data.values.map(({place}: {place: number}) => place);
+  assert.equal(new Set(places.slice(0, 3)).size, 3);
+  assert.equal(places[3], 0, 'alone, a point stands in the middle');
+  assert.deepEqual(lines.data.values, points.data.values);
+});
+
+test('curves compare by the axis that differs, and say which it is', async () => {
+  const byRate = runs
+    .filter(({cell}) => cell.optimizer === 'sgd')
+    .map((run, at) => ({...run, cell: {optimizer: 'sgd', lr: [0.1, 0.2, 0.3][at] ?? 0, seed: 0}}));
+  const svg = read(await draw({kind: 'curves'}, byRate), 'svg').toString();
+  for (const label of ['learning rate 0.1', 'learning rate 0.3']) assert.match(svg, new RegExp(`>${label}<`));
+  const labelled = read(await draw({kind: 'curves', labels: {lr: 'step size', sam: 'Ours'}}, byRate), 'svg');
+  assert.match(labelled.toString(), />step size 0\.2</);
+});
+
+test('no band or interval leaves its axis, and no run is hidden by a mean', async () => {
+  const curves = JSON.parse(read(await draw({kind: 'curves'}, runs), 'spec').toString());
+  for (const {layer} of curves.hconcat) {
+    const [band] = layer;
+    const [low, high] = band.encoding.y.scale.domain;
+    assert.equal(band.mark.clip, undefined);
+    for (const one of band.data.values) assert.ok(one.low >= low && one.high <= high);
+  }
+  const {layer} = JSON.parse(read(await draw({kind: 'eigenvalues'}, measured), 'spec').toString());
+  const [rule, , points, means] = layer;
+  const [low, high] = rule.encoding.y.scale.domain;
+  for (const one of rule.data.values) assert.ok(one.low >= low && one.high <= high);
+  assert.notEqual(means.mark.xOffset ?? 0, points.mark.xOffset ?? 0);
+});
+
+test('a landscape shows the loss above the lowest one, and labels its lines', async () => {
+  const spec = JSON.parse(read(await draw({kind: 'landscape'}, measured), 'spec').toString());
+  const panels = spec.concat;
+  const losses: readonly number[] = panels.flatMap(
+    (panel: {layer: readonly {data: {values: {loss: number}[]}}[]}) =>
+      panel.layer[0]?.data.values.map(({loss}) => loss) ?? [],
+  );
+  assert.equal(Math.min(...losses), 0);
+  assert.deepEqual(panels[0].layer[0].encoding.color.scale.domain, [0, Math.max(...losses)]);
+  const labels = panels.flatMap(
+    (panel: {layer: readonly {data: {values: {text?: string}[]}}[]}) =>
+      panel.layer[2]?.data.values.map(({text}) => text) ?? [],
+  );
+  assert.ok(labels.length > 1);
+  for (const label of labels) assert.ok(Number(label) > 0 && Number(label) <= Math.max(...losses), label);
+});
+
+test('curves are read whatever ended their lines', async () => {
+  const crlf = runs.map(run => {
+    const curve = join(temporaryFolder(), 'curve.csv');
+    writeFileSync(curve, `\ufeff${readFileSync(run.files.curve ?? '', 'utf8').replaceAll('\n', '\r\n')}`);
+    return {...run, files: {...run.files, curve}};
+  });
+  assert.deepEqual(
+    read(await draw({kind: 'curves'}, crlf), 'svg'),
+    read(await draw({kind: 'curves'}, runs), 'svg'),
+  );
+});
