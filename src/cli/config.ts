@@ -12,6 +12,8 @@ import type {Surroundings} from './surroundings.ts';
 export interface Config {
   /** `redis://…` or `postgres://…`: where the action cache is, instead of the store on this disk. */
   readonly cache: string | null;
+  /** A store elsewhere: a folder, `http(s)://`, `s3://`, `grpc(s)://`. */
+  readonly store: string | null;
   /** CPU slots. */
   readonly jobs: number | null;
   /** Where downloads look first, relative to the project. */
@@ -31,18 +33,19 @@ function nearDevice(value: unknown): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-const KEYS = ['cache', 'jobs', 'mirror', 'device', 'large_copy'] as const;
+const KEYS = ['cache', 'store', 'jobs', 'mirror', 'device', 'large_copy'] as const;
 type Key = (typeof KEYS)[number];
 const isKey = (text: string): text is Key => KEYS.some(key => key === text);
 
 export async function readConfig(project: string, {env}: Surroundings): Promise<Config> {
   const path = join(project, CONFIG);
   const read = existsSync(path) ? await parse(readFileSync(path, 'utf8')) : NOTHING;
-  const cache = env.PIPE_CACHE;
-  return cache === undefined || cache === '' ? read : {...read, cache};
+  const said = (name: string, otherwise: string | null): string | null =>
+    env[name] === undefined || env[name] === '' ? otherwise : env[name];
+  return {...read, cache: said('PIPE_CACHE', read.cache), store: said('PIPE_STORE', read.store)};
 }
 
-const NOTHING: Config = {cache: null, jobs: null, mirror: null, device: null, largeCopy: null};
+const NOTHING: Config = {cache: null, store: null, jobs: null, mirror: null, device: null, largeCopy: null};
 
 async function parse(text: string): Promise<Config> {
   const [{parseYaml}, {describe}, {parseSize, SIZE_EXAMPLES}] = await Promise.all([

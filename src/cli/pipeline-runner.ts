@@ -36,7 +36,7 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
   const stores: Stores = {
     blobs: workspace.blobs,
     files: workspace.files,
-    cache: workspace.cache,
+    cache: workspace.results,
     claims: workspace.claims,
     checkpoints: workspace.checkpoints,
     gate: workspace.gate,
@@ -71,7 +71,7 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
     machine,
     async close() {
       await executor.close();
-      await workspace.cache.close();
+      await workspace.results.close();
     },
   };
 }

@@ -14,7 +14,10 @@ import {RunGate} from '../store/claims/run-gate.ts';
 import {KeyvActionCache} from '../store/index/action-cache.ts';
 import {parseIndexPlace} from '../store/index/index-server.ts';
 import {Ledger} from '../store/ledger/ledger.ts';
-import type {BlobStore, FileStates} from '../store/store.ts';
+import {parseRemote} from '../store/remote/open-remote.ts';
+import {RemoteTier} from '../store/remote/tier.ts';
+import {TieredActionCache} from '../store/remote/tiered-action-cache.ts';
+import type {ActionCache, BlobStore, FileStates} from '../store/store.ts';
 import {type Code, openCode} from './code.ts';
 import {type Config, readConfig} from './config.ts';
 import {refuse} from './exit.ts';
@@ -29,7 +32,11 @@ export interface Workspace {
   readonly shelf: BlobShelf;
   readonly blobs: BlobStore;
   readonly files: FileStates;
+  /** This machine's own, or the one that a team shares by a server of rows. */
   readonly cache: KeyvActionCache;
+  /** What runs and answers ask: `cache`, and the store elsewhere behind it. */
+  readonly results: ActionCache;
+  readonly tier: RemoteTier | null;
   readonly claims: ClaimTable;
   readonly checkpoints: Checkpoints;
   readonly ledger: Ledger;
@@ -54,9 +61,16 @@ export async function openWorkspace(
   if (place === undefined) {
     return refuse('bad-cache', `expected redis://… or postgres://… for the cache, got '${config.cache}'`);
   }
+  const openTier = (address: string): RemoteTier => {
+    const token = outside.env.PIPE_STORE_TOKEN ?? null;
+    const parsed = parseRemote(address, {project, packageRoot, token});
+    return parsed.ok ? new RemoteTier({address: parsed.value, shelf}) : refuse('bad-store', parsed.error);
+  };
   const files = new FileStateCache(join(store, 'files.journal'), clock.now);
   const shelf = new BlobShelf(store);
-  const blobs = new DiskBlobStore(shelf, files);
+  const tier = config.store === null || scratch !== undefined ? null : openTier(config.store);
+  const blobs = new DiskBlobStore(shelf, files, tier);
+  const cache = new KeyvActionCache(place, blobs);
   return {
     project,
     store,
@@ -64,7 +78,9 @@ export async function openWorkspace(
     shelf,
     blobs,
     files,
-    cache: new KeyvActionCache(place, blobs),
+    cache,
+    results: tier === null ? cache : new TieredActionCache(cache, tier),
+    tier,
     claims: new ClaimTable(store),
     checkpoints: new Checkpoints(store),
     ledger: new Ledger(store),

@@ -17,7 +17,7 @@ export interface ContentParts {
 }
 
 export const contentStoreOf = ({blobs, inputs, checkpoints}: ContentParts): ContentStore => ({
-  placement: () => placementOf(inputs),
+  placement: () => placementOf(blobs, inputs),
   async admit(path, kind) {
     const admitted = await blobs.admit(path, kind, 'take');
     if (admitted.ok || admitted.error.reason !== 'refused') return mapped(admitted);
@@ -27,11 +27,17 @@ export const contentStoreOf = ({blobs, inputs, checkpoints}: ContentParts): Cont
   openCheckpoint: fingerprint => mapped(checkpoints.open(fingerprint)),
 });
 
-function placementOf(inputs: InputFiles): Placement {
+function placementOf(blobs: BlobStore, inputs: InputFiles): Placement {
   const placed: PlacedFile[] = [];
   return {
-    place: async (artifact, to) => mapped(await inputs.place(artifact, to, placed)),
-    placeFile: async (file, to) => mapped(await inputs.placeFile(file, to, placed)),
+    async place(artifact, to) {
+      const brought = await blobs.bring(artifact);
+      return mapped(brought.ok ? await inputs.place(artifact, to, placed) : brought);
+    },
+    async placeFile(file, to) {
+      const brought = await blobs.bringBlob(file.digest);
+      return mapped(brought.ok ? await inputs.placeFile(file, to, placed) : brought);
+    },
     findTouched: () => inputs.findTouched(placed),
     release: () => inputs.release(placed),
   };

@@ -2,12 +2,13 @@
 // somebody else has made of the same action meanwhile. Gives its slots back when nothing of it runs any more.
 
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Fingerprint} from '../action/action.ts';
+import type {ActionResult, Fingerprint} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import {assertNever} from '../core/result.ts';
 import type {TaskListener} from '../exec/task.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import {isSameResult} from '../store/index/action-row.ts';
+import type {Lookup} from '../store/store.ts';
 import {type AttemptEnding, type AttemptServices, startAttempt} from './attempt.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
 import type {Demand, ResourcePool} from './resources.ts';
@@ -104,8 +105,10 @@ export class Launcher {
         landed();
       };
       // Another run may have made it between the first look and the claim.
-      const made = this.#canReuse(due) ? await stores.cache.lookup(due.fingerprint) : undefined;
-      if (made?.ok && made.value.status === 'hit') {
+      const made = this.#canReuse(due)
+        ? await stores.cache.lookup(due.fingerprint, undefined, due.action)
+        : undefined;
+      if (made?.ok && isFound(made.value)) {
         land();
         const {result} = made.value;
         void this.#jobs.finish(job, {status: 'cached', fingerprint: due.fingerprint, result, shared: true});
@@ -240,8 +243,10 @@ export class Launcher {
     const {stores, executor} = this.#services;
     if (this.#stop.isStopping) return this.#jobs.close();
     const {fingerprint} = job.due;
-    const lookup = this.#canReuse(job.due) ? await stores.cache.lookup(fingerprint) : undefined;
-    if (lookup?.ok && lookup.value.status === 'hit') {
+    const lookup = this.#canReuse(job.due)
+      ? await stores.cache.lookup(fingerprint, undefined, job.due.action)
+      : undefined;
+    if (lookup?.ok && isFound(lookup.value)) {
       return this.#jobs.finish(job, {
         status: 'cached',
         fingerprint,
@@ -254,3 +259,6 @@ export class Launcher {
     this.#jobs.enqueue(job);
   }
 }
+
+const isFound = (lookup: Lookup): lookup is Extract<Lookup, {readonly result: ActionResult}> =>
+  lookup.status === 'hit' || lookup.status === 'elsewhere';

@@ -44,7 +44,7 @@ export class PlanReader<P> {
     for (const [name, from] of this.#awaited) {
       const result = this.#refused.has(name) ? undefined : resultOf(from.id);
       if (result === undefined) continue;
-      const file = this.#take(name, from, result);
+      const file = await this.#take(name, from, result);
       if (file.ok) fresh.set(name, file.value);
       else mistakes.push(file.error);
     }
@@ -75,10 +75,11 @@ export class PlanReader<P> {
     return {planned: answer === undefined ? null : {answer, files}, mistakes};
   }
 
-  #take(name: string, from: Producer, result: ActionResult): Result<PlanFile, Diagnostic> {
+  async #take(name: string, from: Producer, result: ActionResult): Promise<Result<PlanFile, Diagnostic>> {
     const artifact = from.output === null ? undefined : result.outputs[from.output];
     if (artifact?.kind !== 'file') return this.#refuse(name, 'its stage gave none');
-    const bytes = this.#blobs.read(artifact.digest);
+    const brought = await this.#blobs.bring(artifact);
+    const bytes = brought.ok ? this.#blobs.read(artifact.digest) : brought;
     if (!bytes.ok) return this.#refuse(name, describeStoreError(bytes.error));
     try {
       const text = new TextDecoder('utf-8', {fatal: true}).decode(bytes.value);

@@ -88,6 +88,10 @@ export class Publisher {
     to: string,
     result: ActionResult,
   ): Promise<Result<Published, Diagnostic>> {
+    for (const {artifact} of placesOf(instance, to, result)) {
+      const brought = await this.#options.blobs.bring(artifact);
+      if (!brought.ok) return err(lostOutput(instance.id, describeStoreError(brought.error)));
+    }
     const listed = this.#list(instance, to, result);
     if (!listed.ok) return listed;
     const wanted = listed.value;
@@ -210,6 +214,11 @@ export class Publisher {
 class Refusal extends Error {
   override readonly name = 'Refusal';
 }
+
+const lostOutput = (id: InstanceId, message: string): Diagnostic =>
+  mistake('lost-output', `expected the outputs of ${id}: ${message}`, undefined, {
+    hint: 'pipe run --force makes it again',
+  });
 
 const conflict = (id: InstanceId, to: string, message: string): Diagnostic =>
   mistake('publish-conflict', `expected to publish ${id} at ${to}, but ${message}`, undefined, {

@@ -47,10 +47,11 @@ export class Rebuilder {
     if (instance.isVolatile) return due({why: 'volatile'});
     const isLast = last?.resultOf === fingerprint && previous !== undefined;
     const recalled = isLast && hasOutputs(previous, action.outputs) ? previous : undefined;
-    const lookup = await this.#stores.cache.lookup(fingerprint, recalled);
+    const lookup = await this.#stores.cache.lookup(fingerprint, recalled, action);
     if (!lookup.ok) return {will: 'fail', fingerprint, failure: storeFailure(lookup.error)};
     switch (lookup.value.status) {
       case 'hit':
+      case 'elsewhere':
         return {will: 'reuse', fingerprint, result: lookup.value.result};
       case 'lost':
         return due({why: 'lost', output: lookup.value.output});

@@ -38,7 +38,7 @@ export class RunNews {
   async finished(instance: Instance, outcome: Outcome, diagnostics: Diagnostic[]): Promise<void> {
     const {id} = instance;
     this.#options.recorder.finished(id, outcome, this.#options.now());
-    if (outcome.status === 'cached' && this.#options.replayLogs) this.#replay(id, outcome.result.log);
+    if (outcome.status === 'cached' && this.#options.replayLogs) await this.#replay(id, outcome.result.log);
     this.emit({type: 'finished', id, outcome});
     if (instance.publish === null || (outcome.status !== 'executed' && outcome.status !== 'cached')) return;
     const published = await this.#options.publisher.publish(instance, instance.publish, outcome.result);
@@ -53,7 +53,8 @@ export class RunNews {
     if (changed > 0) this.emit({type: 'published', id, to, files, restored: outcome.status === 'cached'});
   }
 
-  #replay(id: InstanceId, log: Parameters<BlobStore['read']>[0]): void {
+  async #replay(id: InstanceId, log: Parameters<BlobStore['read']>[0]): Promise<void> {
+    await this.#options.blobs.bringBlob(log);
     const text = this.#options.blobs.read(log);
     if (!text.ok) this.notice(`the log of ${id} is no longer in the store`, id);
     else if (text.value.length > 0) this.emit({type: 'replayed', id, text: text.value.toString('utf8')});

@@ -47,6 +47,10 @@ export interface BlobStore {
    * where the file no longer holds what the digest says. Links are followed.
    */
   keep(path: string, digest: Digest): Promise<Result<number | undefined, StoreError>>;
+  /** Gets what is missing of an artifact from the store elsewhere, where there is one; an error where it is nowhere. */
+  bring(artifact: Artifact): Promise<Result<void, StoreError>>;
+  /** The same for one blob, such as a log. */
+  bringBlob(digest: Digest): Promise<Result<void, StoreError>>;
   /** The bytes of a blob, checked against its digest. */
   read(digest: Digest): Result<Buffer, StoreError>;
   /** Streams a blob, unchecked. */
@@ -94,6 +98,8 @@ export interface FileStates {
 
 export type Lookup =
   | {readonly status: 'hit'; readonly result: ActionResult}
+  /** Known to a store elsewhere, with every blob of it; `BlobStore.bring` gets those that are wanted. */
+  | {readonly status: 'elsewhere'; readonly result: ActionResult}
   /** Known, but a blob is gone or damaged; the runner makes it again. */
   | {readonly status: 'lost'; readonly output: string; readonly error: StoreError}
   | {readonly status: 'miss'};
@@ -106,7 +112,11 @@ export interface Recorded {
 /** Fingerprint → action and results. A hit is believed only if every blob of it is in place. */
 export interface ActionCache {
   /** `recalled`: what the ledger knows to be the last result of this very fingerprint; spares opening the index. */
-  lookup(fingerprint: Fingerprint, recalled?: ActionResult): Promise<Result<Lookup, StoreError>>;
+  lookup(
+    fingerprint: Fingerprint,
+    recalled: ActionResult | undefined,
+    action: Action,
+  ): Promise<Result<Lookup, StoreError>>;
   /** To be called only after every blob of the result has been admitted. */
   record(action: Action, result: ActionResult): Promise<Result<Recorded, StoreError>>;
   /** Keeps an action without a result (it failed or was stopped), so that `why` can compare with it. */

@@ -20,6 +20,7 @@ import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipelin
 import {publishedTables} from '../published-tables.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
+import {settleTraffic} from '../traffic.ts';
 
 export async function run(shell: Shell, invocation: Invocation): Promise<ExitCode> {
   const {args, options} = invocation;
@@ -51,6 +52,7 @@ export async function runOnce(
   const {outside} = shell;
   const summary = await execute(shell, pipeline, runner, options, pipeline.workspace.ledger);
   lockResults(shell, pipeline, summary);
+  await settleTraffic(shell, pipeline.workspace);
   if (!options.json) {
     print(outside, publishedTables(pipeline.workspace.blobs, summary, outside.stdout));
   }

@@ -18,15 +18,34 @@ import type {BlobShelf, ShelfEntry} from './blob-shelf.ts';
 import {decodeFolder, type FolderBlob} from './folder-blob.ts';
 import {type Layout, restoreLayout} from './restoration.ts';
 
+/** Where blobs come from that are not on this disk. */
+export type BlobSource = Pick<BlobStore, 'bring' | 'bringBlob'>;
+
 export class DiskBlobStore implements BlobStore {
   readonly #shelf: BlobShelf;
   readonly #states: FileStates;
   /** Artifacts found whole by this process. */
   readonly #whole = new Set<string>();
 
-  constructor(shelf: BlobShelf, states: FileStates) {
+  readonly #elsewhere: BlobSource | null;
+
+  /** `elsewhere`: where blobs come from that are not here. */
+  constructor(shelf: BlobShelf, states: FileStates, elsewhere: BlobSource | null = null) {
     this.#shelf = shelf;
     this.#states = states;
+    this.#elsewhere = elsewhere;
+  }
+
+  async bring(artifact: Artifact): Promise<Result<void, StoreError>> {
+    const loss = this.findLoss(artifact);
+    if (loss === undefined) return ok(undefined);
+    return this.#elsewhere === null ? err(loss) : this.#elsewhere.bring(artifact);
+  }
+
+  async bringBlob(digest: Digest): Promise<Result<void, StoreError>> {
+    const loss = this.#shelf.findLoss(digest, undefined);
+    if (loss === undefined) return ok(undefined);
+    return this.#elsewhere === null ? err(loss) : this.#elsewhere.bringBlob(digest);
   }
 
   putBytes(bytes: string | Uint8Array): Result<Artifact, StoreError> {
@@ -84,6 +103,8 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async restore(artifact: Artifact, to: string, mode: RestoreMode): Promise<Result<Restored, StoreError>> {
+    const brought = await this.bring(artifact);
+    if (!brought.ok) return brought;
     const layout = this.#layoutOf(artifact);
     if (!layout.ok) return layout;
     const restored = await restoreLayout(this.#shelf, this.#states, layout.value, to, mode);

@@ -2,7 +2,7 @@
 // made by a link, which one of several writers wins on every file system that has links.
 
 import {createReadStream, createWriteStream} from 'node:fs';
-import {link, mkdir, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import {link, mkdir, open, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import type {Digest} from '../../core/digest.ts';
@@ -70,14 +70,14 @@ class FolderBlobs extends Folder implements BlobRemote {
 
   fetch({digest}: BlobName, to: string, signal?: AbortSignal): Promise<Result<boolean, RemoteError>> {
     return this.ask(async () => {
+      // Opened first: what is missing further on is not the blob.
+      const source = await open(this.pathOf('cas', digest)).catch(unlessMissing);
+      if (source === undefined) return false;
       try {
-        await pipeline(createReadStream(this.pathOf('cas', digest)), createWriteStream(to, {flags: 'wx'}), {
-          signal,
-        });
+        await pipeline(source.createReadStream(), createWriteStream(to, {flags: 'wx'}), {signal});
         return true;
       } catch (error) {
         await rm(to, {force: true});
-        if (hasCode(error, 'ENOENT')) return false;
         throw error;
       }
     });
