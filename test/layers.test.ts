@@ -16,6 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/plan': ['src/core', 'src/stage', 'src/spec'],
   'src/action': ['src/core', 'src/stage', 'src/plan'],
   'src/host': ['src/core'],
+  'src/python': ['src/core', 'src/host', 'src/stage', 'src/plan', 'src/action'],
   'src/store': ['src/core', 'src/host', 'src/stage', 'src/spec', 'src/plan', 'src/action'],
   'src/exec': ['src/core', 'src/host', 'src/stage', 'src/action'],
   'src/run': [

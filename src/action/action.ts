@@ -35,6 +35,8 @@ export type ActionInput =
 export type ActionWork =
   /** `code` is the digest of the bundle; `packages` the versions of the packages that the bundle imports. */
   | {readonly kind: 'module'; readonly code: Digest; readonly packages: Readonly<Record<string, string>>}
+  /** The same of a Python stage, whose code is every module of the project that it imports. */
+  | {readonly kind: 'python'; readonly code: Digest; readonly packages: Readonly<Record<string, string>>}
   /** `code`: the files that the command depends on. */
   | {readonly kind: 'shell'; readonly command: string; readonly code: TrackedFiles};
 

@@ -100,6 +100,7 @@ function workChanges({work: before}: Action, {work: after}: Action, {manifestOf}
     ];
   }
   if (before.kind === 'shell' || after.kind === 'shell') return [{what: 'command'}];
+  if (before.kind !== after.kind) return [{what: 'code', file: null, importedBy: null}];
   const packages = changedKeys(before.packages, after.packages).map((name): Change => {
     const of = (versions: Readonly<Record<string, string>>): string => own(versions, name) ?? 'none';
     return {what: 'package', name, before: of(before.packages), after: of(after.packages)};

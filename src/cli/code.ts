@@ -3,7 +3,7 @@
 import {join, relative} from 'node:path';
 import {CodeDigester} from '../action/code-digest.ts';
 import type {StageFailure} from '../action/outcome.ts';
-import type {StageCode} from '../action/stage-code.ts';
+import type {CodeFile, StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {type Digest, shortDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
@@ -12,6 +12,7 @@ import type {CodeSource} from '../run/stores.ts';
 import {CodeShelf} from '../store/blobs/code-shelf.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
+import {isPython, openPython, type PythonSettings, type PythonStages} from './python.ts';
 
 export interface CodeOptions {
   /** Absolute. */
@@ -20,6 +21,7 @@ export interface CodeOptions {
   readonly packageRoot: string;
   readonly files: FileStates;
   readonly blobs: BlobStore;
+  readonly python: PythonSettings;
 }
 
 export interface Code extends CodeSource, CodeStore {
@@ -28,10 +30,15 @@ export interface Code extends CodeSource, CodeStore {
   digest(module: string): Promise<Result<StageCode, readonly Diagnostic[]>>;
   /** The absolute path of the bundle's entry, ready to be imported. `module`: absolute path. */
   entryOfModule(code: StageCode, module: string): Promise<Result<string, StageFailure>>;
+  /** Stages in Python. */
+  readonly python: PythonStages;
+  /** The sources that made a code digest; `undefined` where it was made elsewhere. */
+  manifestOf(code: Digest): Readonly<Record<string, CodeFile>> | undefined;
 }
 
-export function openCode({project, store, packageRoot, files, blobs}: CodeOptions): Code {
+export function openCode({project, store, packageRoot, files, blobs, python: settings}: CodeOptions): Code {
   const shelf = new CodeShelf(store, blobs, files);
+  const python = openPython({project, store, packageRoot, shelf, blobs, settings});
   const bundled = new Map<Digest, StageCode>();
   const digester = new CodeDigester(project, packageRoot, shelf);
   const entryOfModule = async (code: StageCode, module: string): Promise<Result<string, StageFailure>> => {
@@ -48,6 +55,9 @@ export function openCode({project, store, packageRoot, files, blobs}: CodeOption
   };
   return {
     shelf,
+    python,
+    manifestOf: code => shelf.manifestOf(code) ?? python.manifestOf(code),
+    launchOf: (work, files) => python.launchOf(work, files),
     digest: module => digester.digest(module),
     entryOfModule,
     async entryOf({code}) {
@@ -59,21 +69,25 @@ export function openCode({project, store, packageRoot, files, blobs}: CodeOption
       return entryOfModule(known, join(project, known.module));
     },
     async codeOf(path) {
-      const code = await digester.digest(path);
-      if (!code.ok) {
-        const message = code.error.map(diagnostic => renderDiagnostic(diagnostic)).join('\n');
-        return err({
-          reason: 'mistake',
-          message: `${relative(project, path)} cannot be bundled\n${message}`,
-          hint: null,
-        });
+      if (isPython(path)) {
+        const code = await python.digest(path);
+        if (!code.ok) return err(unreadable(`${relative(project, path)} cannot be read`, code.error));
+        return ok({kind: 'python', code: code.value.code, packages: code.value.packages});
       }
+      const code = await digester.digest(path);
+      if (!code.ok) return err(unreadable(`${relative(project, path)} cannot be bundled`, code.error));
       const {value} = code;
       bundled.set(value.code, value);
-      return ok({code: value.code, packages: value.packages});
+      return ok({kind: 'module', code: value.code, packages: value.packages});
     },
   };
 }
+
+const unreadable = (what: string, mistakes: readonly Diagnostic[]): StageFailure => ({
+  reason: 'mistake',
+  message: [what, ...mistakes.map(diagnostic => renderDiagnostic(diagnostic))].join('\n'),
+  hint: null,
+});
 
 function findBundle(shelf: CodeShelf, code: Digest): StageCode | undefined {
   for (const each of shelf.modules()) if (each.code === code) return each;

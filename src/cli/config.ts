@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Span} from '../core/source.ts';
+import type {Node} from '../spec/tree.ts';
 import {CONFIG, UserMistakes} from './exit.ts';
 import type {Surroundings} from './surroundings.ts';
 
@@ -21,6 +22,10 @@ export interface Config {
   readonly device: string | null;
   /** Bytes of declared files that an instance may bring into the store before it is said. */
   readonly largeCopy: number | null;
+  /** The Python of Python stages: a path, or the name of a program; `null` for the one that is found. */
+  readonly python: string | null;
+  /** Further folders with Python modules, relative to the project. */
+  readonly pythonPath: readonly string[];
 }
 
 /** What `--device` takes. */
@@ -33,7 +38,7 @@ function nearDevice(value: unknown): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-const KEYS = ['cache', 'store', 'jobs', 'mirror', 'device', 'large_copy'] as const;
+const KEYS = ['cache', 'store', 'jobs', 'mirror', 'device', 'large_copy', 'python', 'python_path'] as const;
 type Key = (typeof KEYS)[number];
 const isKey = (text: string): text is Key => KEYS.some(key => key === text);
 
@@ -45,7 +50,24 @@ export async function readConfig(project: string, {env}: Surroundings): Promise<
   return {...read, cache: said('PIPE_CACHE', read.cache), store: said('PIPE_STORE', read.store)};
 }
 
-const NOTHING: Config = {cache: null, store: null, jobs: null, mirror: null, device: null, largeCopy: null};
+function textsOf(node: Node): readonly string[] | undefined {
+  const items = node.kind === 'list' ? node.items : [node];
+  const texts = items.flatMap(item =>
+    item.kind === 'scalar' && typeof item.value === 'string' ? [item.value] : [],
+  );
+  return texts.length === items.length ? texts : undefined;
+}
+
+const NOTHING: Config = {
+  cache: null,
+  store: null,
+  jobs: null,
+  mirror: null,
+  device: null,
+  largeCopy: null,
+  python: null,
+  pythonPath: [],
+};
 
 async function parse(text: string): Promise<Config> {
   const [{parseYaml}, {describe}, {parseSize, SIZE_EXAMPLES}] = await Promise.all([
@@ -81,6 +103,10 @@ async function parse(text: string): Promise<Config> {
       const bytes = typeof scalar === 'string' ? parseSize(scalar) : null;
       if (bytes !== null) config.largeCopy = bytes;
       else wrong(SIZE_EXAMPLES, describe(value), value.span);
+    } else if (name === 'python_path') {
+      const folders = textsOf(value);
+      if (folders !== undefined) config.pythonPath = folders;
+      else wrong('a folder or a list of folders', describe(value), value.span);
     } else if (typeof scalar === 'string') config[name] = scalar;
     else wrong('text', describe(value), value.span);
   }

@@ -8,6 +8,7 @@ import type {Span} from '../core/source.ts';
 import {type Catalogue, type LoadedStage, unknownStageModule} from '../plan/catalogue.ts';
 import type {StageDefinition} from '../stage/define.ts';
 import type {Code} from './code.ts';
+import {isPython} from './python.ts';
 import {findStageModule, type StageFolders, stageModuleNames} from './stage-modules.ts';
 
 export class ModuleCatalogue implements Catalogue {
@@ -25,6 +26,7 @@ export class ModuleCatalogue implements Catalogue {
     const path = findStageModule(uses, this.#folders);
     if (path === undefined) return err(this.#missing(uses, span));
     this.found.set(uses, path);
+    if (isPython(path)) return this.#loadPython(uses, path, span);
     const code = await this.#code.digest(path);
     if (!code.ok) return err(brokenModule(uses, span, code.error));
     const entry = await this.#code.entryOfModule(code.value, path);
@@ -43,6 +45,20 @@ export class ModuleCatalogue implements Catalogue {
     if (problem === undefined && isDefinition(exported)) return ok({uses, path, declaration: exported});
     const hint = 'a stage module ends in `export default defineStage({about, params, inputs, outputs, run})`';
     return err(mistake('no-declaration', `${uses}: expected ${problem}`, span, {hint}));
+  }
+
+  async #loadPython(uses: string, path: string, span: Span): Promise<Result<LoadedStage, Diagnostic>> {
+    const code = await this.#code.python.digest(path);
+    if (!code.ok) return err(unreadablePython(uses, span, code.error));
+    const {declarationOf} = await import('../python/declaration.ts');
+    try {
+      return ok({uses, path, declaration: declarationOf(code.value.declaration)});
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return err(
+        mistake('bad-module', `${uses} declares parameters that cannot be checked: ${message}`, span),
+      );
+    }
   }
 
   async names(): Promise<readonly string[]> {
@@ -65,6 +81,15 @@ function brokenModule(uses: string, span: Span, mistakes: readonly Diagnostic[])
   const [first] = mistakes;
   const said = notes.length > 0 || first === undefined ? '' : `: ${first.message}`;
   return mistake('broken-module', `${uses} cannot be bundled${said}`, span, {notes, hint: first?.hint});
+}
+
+/** What is wrong with a Python stage: in the file itself where there is a place, else where the pipeline names it. */
+function unreadablePython(uses: string, span: Span, mistakes: readonly Diagnostic[]): Diagnostic {
+  const [first] = mistakes;
+  if (first === undefined) throw new Error('Internal error: a stage without mistakes');
+  if (first.span === undefined) return {...first, span};
+  const notes = [{message: first.message, span: first.span}];
+  return mistake('broken-module', `${uses} cannot be read`, span, {notes, hint: first.hint});
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

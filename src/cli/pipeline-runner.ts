@@ -43,7 +43,7 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
     code: workspace.code,
     explain: (before, after) =>
       explainChanges(before, after, {
-        manifestOf: code => workspace.code.shelf.manifestOf(code),
+        manifestOf: code => workspace.code.manifestOf(code),
         filesOf: artifact => {
           const files = workspace.blobs.filesOf(artifact);
           return files.ok

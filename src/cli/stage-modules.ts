@@ -1,12 +1,12 @@
-// Where a stage module is: `uses: train` is the project's stages/train.ts, else the built-in stage of this package;
+// Where a stage module is: `uses: train` is the project's stages/train.ts or stages/train.py, else the built-in stage of this package;
 // anything with a slash is a path relative to the project.
 
-import {readdirSync, statSync} from 'node:fs';
+import {readdirSync, readFileSync, statSync} from 'node:fs';
 import {isAbsolute, join, resolve} from 'node:path';
 import {byCodeUnit} from '../core/json.ts';
 import {hasCode} from '../host/system-error.ts';
 
-const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'] as const;
+const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs', '.py'] as const;
 
 const isFile = (path: string): boolean => statSync(path, {throwIfNoEntry: false})?.isFile() === true;
 
@@ -34,11 +34,17 @@ export function stageModuleNames({project, packageRoot}: StageFolders): string[]
   return [...new Set(names)].sort(byCodeUnit);
 }
 
+/** Beside stages in Python there are modules that they share: those speak of no stage. */
+const mayDeclare = (path: string): boolean =>
+  !path.endsWith('.py') || readFileSync(path, 'utf8').includes('pipe_stage');
+
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder).flatMap(name => {
       const extension = EXTENSIONS.find(ending => name.endsWith(ending));
-      return extension === undefined || name.endsWith('.d.ts') ? [] : [name.slice(0, -extension.length)];
+      return extension === undefined || name.endsWith('.d.ts') || !mayDeclare(join(folder, name))
+        ? []
+        : [name.slice(0, -extension.length)];
     });
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];

@@ -85,7 +85,14 @@ export async function openWorkspace(
     checkpoints: new Checkpoints(store),
     ledger: new Ledger(store),
     gate: new RunGate(store),
-    code: openCode({project, store, packageRoot, files, blobs}),
+    code: openCode({
+      project,
+      store,
+      packageRoot,
+      files,
+      blobs,
+      python: {program: config.python, path: config.pythonPath, env: outside.env},
+    }),
   };
 }
 

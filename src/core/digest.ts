@@ -16,6 +16,7 @@ export type DigestTag =
   | 'plan'
   | 'project'
   | 'publication'
+  | 'python'
   | 'variable';
 
 export const digestBytes = (bytes: string | Uint8Array): Digest => hash('sha256', bytes, 'hex') as Digest;

@@ -1,10 +1,11 @@
 // What an executor needs of the content store: bytes brought to a folder, looked at again, and taken in. Failures are
 // those of a stage already, since nothing else can become of them.
 
-import type {ActionWork, Artifact, Fingerprint, TrackedFile} from '../action/action.ts';
+import type {ActionWork, Artifact, Fingerprint, TrackedFile, TrackedFiles} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Result} from '../core/result.ts';
 import type {OutputKind} from '../stage/define.ts';
+import type {PythonLaunch} from './python-launch.ts';
 
 /** A file that was brought to a task; what is in it is the store's affair. */
 export interface Placed {
@@ -37,6 +38,9 @@ export interface ContentStore {
 export interface CodeStore {
   /** The absolute path of the module to import. */
   entryOf(work: ModuleWork): Promise<Result<string, StageFailure>>;
+  /** How to run a Python stage; its folder holds the declared files as well. */
+  launchOf(work: PythonWork, files: TrackedFiles): Promise<Result<PythonLaunch, StageFailure>>;
 }
 
+export type PythonWork = Extract<ActionWork, {readonly kind: 'python'}>;
 export type ModuleWork = Extract<ActionWork, {readonly kind: 'module'}>;

@@ -5,7 +5,7 @@ import {mkdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
 import type {Action, ActionResult, Provenance} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
-import {err, ok, type Result} from '../core/result.ts';
+import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CodeStore, ContentStore, Placement} from './content-store.ts';
 import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from './executor.ts';
 import {inputsBelow, layInputs, type Placing} from './input-layout.ts';
@@ -137,10 +137,21 @@ export class LocalExecutor implements Executor {
     }
   }
 
-  async #workOf({work}: Action): Promise<Result<TaskWork, StageFailure>> {
-    if (work.kind === 'shell') return ok({kind: 'shell', command: work.command});
-    const entry = await this.#options.code.entryOf(work);
-    return entry.ok ? ok({kind: 'module', entry: entry.value}) : entry;
+  async #workOf({work, files}: Action): Promise<Result<TaskWork, StageFailure>> {
+    switch (work.kind) {
+      case 'shell':
+        return ok({kind: 'shell', command: work.command});
+      case 'module': {
+        const entry = await this.#options.code.entryOf(work);
+        return entry.ok ? ok({kind: 'module', entry: entry.value}) : entry;
+      }
+      case 'python': {
+        const launch = await this.#options.code.launchOf(work, files);
+        return launch.ok ? ok({kind: 'python', launch: launch.value}) : launch;
+      }
+      default:
+        return assertNever(work);
+    }
   }
 
   #task(

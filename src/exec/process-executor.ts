@@ -2,10 +2,11 @@
 // made on demand, kept by the number of CPU slots that their thread pools were made for, and used one task at a time.
 
 import {existsSync} from 'node:fs';
-import {err, ok} from '../core/result.ts';
+import {assertNever, err, ok} from '../core/result.ts';
 import {baseEnvironment, OWNER_VARIABLE, threadEnvironment} from './environment.ts';
 import {LogTail} from './log-tail.ts';
 import {killAll, orphans, ownerMark} from './process-group.ts';
+import {PythonTemplates} from './python-templates.ts';
 import {readShellMetrics} from './shell-metrics.ts';
 import {ShellServer} from './shell-server.ts';
 import type {Task, TaskAnswer, TaskListener} from './task.ts';
@@ -73,6 +74,7 @@ export class ProcessExecutor {
   readonly #logs = new LogTail();
   readonly #workers: Pool<WorkerProcess>;
   readonly #shells: Pool<ShellServer>;
+  readonly #templates: PythonTemplates;
   #made = 0;
 
   constructor(options: ProcessExecutorOptions) {
@@ -92,6 +94,11 @@ export class ProcessExecutor {
           graceMs,
         }),
     );
+    this.#templates = new PythonTemplates({
+      environment: cpus => ({...env, ...threadEnvironment(cpus)}),
+      mark,
+      graceMs,
+    });
     this.#shells = new Pool(
       cpus => new ShellServer({shell, env: {...env, ...threadEnvironment(cpus)}, mark: mark(), graceMs}),
     );
@@ -105,9 +112,16 @@ export class ProcessExecutor {
     if (signal.aborted) return err({reason: 'cancelled'});
     const log = this.#logs.follow(task.logFile, text => listener.onLog('stdout', text));
     try {
-      return task.work.kind === 'module'
-        ? await this.#runModule(task, listener, signal)
-        : await this.#runShell(task, signal);
+      switch (task.work.kind) {
+        case 'module':
+          return await this.#runModule(task, listener, signal);
+        case 'python':
+          return await this.#templates.run(task.work.launch, task, listener, signal);
+        case 'shell':
+          return await this.#runShell(task, signal);
+        default:
+          return assertNever(task.work);
+      }
     } finally {
       this.#logs.finish(log);
     }
@@ -120,7 +134,7 @@ export class ProcessExecutor {
 
   /** Ends idle workers. */
   async close(): Promise<void> {
-    await Promise.all([this.#workers.close(), this.#shells.close()]);
+    await Promise.all([this.#workers.close(), this.#shells.close(), this.#templates.close()]);
   }
 
   async #runModule(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {

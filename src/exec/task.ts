@@ -5,10 +5,13 @@ import type {StageFailure} from '../action/outcome.ts';
 import type {JsonObject} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
 import type {OutputKind, Progress, StageInput} from '../stage/define.ts';
+import type {PythonLaunch} from './python-launch.ts';
 
 export type TaskWork =
   /** `entry`: absolute path of a JavaScript module whose default export is a stage definition. */
-  {readonly kind: 'module'; readonly entry: string} | {readonly kind: 'shell'; readonly command: string};
+  | {readonly kind: 'module'; readonly entry: string}
+  | {readonly kind: 'python'; readonly launch: PythonLaunch}
+  | {readonly kind: 'shell'; readonly command: string};
 
 export type TaskInput =
   | {readonly kind: 'one'; readonly input: StageInput}

@@ -288,7 +288,7 @@ function gather(
 }
 
 /** What all instances of a stage share. */
-const fixedParts = ({spec, work, outputs}: BoundStage) => ({
+const fixedParts = ({spec, module, work, outputs}: BoundStage) => ({
   stage: spec.name.value,
   work,
   files: spec.files.map(({value}) => value),
@@ -297,7 +297,7 @@ const fixedParts = ({spec, work, outputs}: BoundStage) => ({
   resources: spec.resources,
   timeoutMs: spec.timeoutMs,
   retries: spec.retries,
-  checkpoint: spec.checkpoint,
+  checkpoint: spec.checkpoint || module?.declaration.checkpoint === true,
   sandbox: spec.sandbox,
   isVolatile: spec.isVolatile,
   salt: spec.salt,

@@ -91,7 +91,7 @@ export class ActionBuilder {
     }
     const code = await loading;
     if (!code.ok) return code;
-    return ok({kind: 'module', code: code.value.code, packages: code.value.packages});
+    return ok(code.value);
   }
 
   #track(patterns: readonly string[]): Failed<TrackedFiles> {

@@ -11,6 +11,7 @@ import type {ActionCache, BlobStore, Claims, FileStates, LastState} from '../sto
 
 /** The code of a stage module: what is hashed is what runs. */
 export interface ModuleCode {
+  readonly kind: 'module' | 'python';
   readonly code: Digest;
   /** Versions of the packages that the bundle imports. */
   readonly packages: Readonly<Record<string, string>>;

@@ -87,6 +87,8 @@ export interface StageDefinition<
   readonly holds?: {readonly [K in keyof Inputs | keyof Outputs]?: string};
   /** True where the device can change bits, so that the device is part of the key. Default false. */
   readonly usesDevice?: boolean;
+  /** True for a stage that keeps a folder from one try to the next without the pipeline saying so. Default false. */
+  readonly checkpoint?: boolean;
   run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;
 }
 

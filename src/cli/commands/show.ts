@@ -178,8 +178,10 @@ function codeRows(pipeline: Pipeline, action: Action | undefined, palette: Palet
   if (action.work.kind === 'shell') {
     return Object.entries(action.work.code).map(([path, {digest}]) => [path, shortDigest(digest)]);
   }
-  const rows: [string, string][] = [['bundle', shortDigest(action.work.code)]];
-  const sources = pipeline.workspace.code.shelf.manifestOf(action.work.code) ?? {};
+  const rows: [string, string][] = [
+    [action.work.kind === 'module' ? 'bundle' : 'code', shortDigest(action.work.code)],
+  ];
+  const sources = pipeline.workspace.code.manifestOf(action.work.code) ?? {};
   for (const [path, file] of Object.entries(sources)) {
     if (file.isBundled)
       rows.push([path, file.importedBy === null ? '' : palette.dim(`imported by ${file.importedBy}`)]);

@@ -126,10 +126,10 @@ function gatherLog(
 function gatherCode({code}: Workspace, instances: readonly InstanceFacts[]): CodeFacts[] {
   const found = new Map<string, CodeFacts>();
   for (const {action, instance} of instances) {
-    if (action?.work.kind !== 'module' || instance.work.kind !== 'module') continue;
+    if (action === undefined || action.work.kind === 'shell' || instance.work.kind !== 'module') continue;
     const {code: digest, packages} = action.work;
     if (found.has(digest)) continue;
-    const files = Object.entries(code.shelf.manifestOf(digest) ?? {})
+    const files = Object.entries(code.manifestOf(digest) ?? {})
       .filter(([, file]) => file.isBundled)
       .map(([path, {digest, importedBy}]) => ({path, digest, importedBy}));
     found.set(digest, {digest, uses: instance.work.uses, files, packages});

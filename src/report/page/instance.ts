@@ -145,7 +145,7 @@ function codeRows({action, fingerprint, instance}: InstanceFacts): (readonly [In
 }
 
 function workRows(work: ActionWork, uses: string): (readonly [Inlay, Inlay])[] {
-  if (work.kind === 'module') {
+  if (work.kind !== 'shell') {
     const code = html`<code class="digest">${work.code}</code>`;
     return [['code', html`<a href="#${codeAnchor(work.code)}">sources of ${uses}</a> ${code}`]];
   }
@@ -174,7 +174,7 @@ const fileRows = (files: TrackedFiles): (readonly [Inlay, Inlay])[] =>
   ]);
 
 const renderWork = (work: ActionWork): Html =>
-  work.kind === 'module'
+  work.kind !== 'shell'
     ? nothing
     : html`<div class="block wide"><h5>Command</h5><pre class="command">${work.command.trimEnd()}</pre></div>
 `;

@@ -18,6 +18,8 @@ const path = z.string().refine(text => {
   const read = readPath(text);
   return read.ok && read.value.path === text;
 });
+/** An output is called by a name, or as its path where the pipeline gives it no other. */
+const outputName = z.union([name, path]);
 const json: z.ZodType<Json> = z.lazy(() =>
   z.union([
     z.string(),
@@ -45,7 +47,7 @@ const metrics = z.record(words, z.number());
 const producer = z.strictObject({
   cell,
   isWhole: z.boolean(),
-  outputs: z.record(name, z.strictObject({path, artifact})),
+  outputs: z.record(outputName, z.strictObject({path, artifact})),
   metrics,
 });
 
@@ -57,6 +59,7 @@ const action = z.strictObject({
   format: z.literal(2),
   work: z.discriminatedUnion('kind', [
     z.strictObject({kind: z.literal('module'), code: digest, packages: z.record(words, words)}),
+    z.strictObject({kind: z.literal('python'), code: digest, packages: z.record(words, words)}),
     z.strictObject({kind: z.literal('shell'), command: z.string(), code: files}),
   ]),
   params: z.record(z.string(), json),
@@ -68,7 +71,7 @@ const action = z.strictObject({
     ]),
   ),
   files,
-  outputs: z.record(name, z.strictObject({kind, path})),
+  outputs: z.record(outputName, z.strictObject({kind, path})),
   env: z.record(words, digest.nullable()),
   device: words.nullable(),
   sandbox: z.enum(['closed', 'project']),
@@ -76,7 +79,7 @@ const action = z.strictObject({
 }) satisfies z.ZodType<Action>;
 
 const result = z.strictObject({
-  outputs: z.record(name, artifact),
+  outputs: z.record(outputName, artifact),
   metrics,
   log: digest,
   /** Later versions may know more of an occasion; whatever it is, it is plain words and numbers. */
