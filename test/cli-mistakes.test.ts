@@ -50,7 +50,6 @@ const CASES: readonly Case[] = [
     pipeline: PIPELINE.replace('each: work.a', 'each: wrok.a').replace('matrix:', 'matrx:'),
   },
   {name: 'a run that is unknown', args: ['diff', 'x1', 'x2']},
-  {name: 'an instance that has no result yet', args: ['log', 'study', 'gather']},
   {name: 'several instances where one is meant', args: ['get', 'study', 'work']},
   {name: 'nothing to reproduce', args: ['reproduce', 'study']},
   {name: 'a tolerance that is no share', args: ['reproduce', 'study', '--tolerance', '5%']},

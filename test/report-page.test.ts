@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import fc from 'fast-check';
+import {printable} from '../src/core/printable.ts';
 import type {InstanceId} from '../src/plan/plan.ts';
 import {anchorsOf} from '../src/report/page/anchors.ts';
 import {parseCsv} from '../src/report/page/csv.ts';
 import type {PageFacts} from '../src/report/page/facts.ts';
-import {escapeHtml, html, plainLog} from '../src/report/page/html.ts';
+import {escapeHtml, html} from '../src/report/page/html.ts';
 import {renderPage} from '../src/report/page/page.ts';
 import {computeMs} from '../src/report/page/summary.ts';
 import {tracerFor} from '../src/report/page/trace.ts';
@@ -182,7 +183,7 @@ test('every instance has its own anchor', () => {
 });
 
 test('a log is shown without colours, and a progress bar in its last state', () => {
-  assert.equal(plainLog('\u001b[31mred\u001b[0m\r\n 10 %\r 20 %\r100 %\nend\r'), 'red\n100 %\nend');
+  assert.equal(printable('\u001b[31mred\u001b[0m\r\n 10 %\r 20 %\r100 %\nend\r'), 'red\n100 %\nend');
 });
 
 test('CSV is read back as it was written', () => {

@@ -1,5 +1,6 @@
 // How an instance ended, and why it had to run. Plain data: outcomes go into events and into the ledger.
 
+import type {Digest} from '../core/digest.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {ActionResult, Fingerprint} from './action.ts';
 
@@ -74,6 +75,8 @@ export type Outcome =
       readonly logTail: readonly string[];
       /** What was found out about the failure that its user can act on. */
       readonly advice: string | null;
+      /** The blob that holds its whole log; `null` where it wrote none, or where it could not be kept. */
+      readonly log: Digest | null;
     }
   | {readonly status: 'skipped'; readonly because: InstanceId}
   | {readonly status: 'cancelled'};

@@ -5,7 +5,7 @@ import {mistake} from '../core/diagnostic.ts';
 
 export const EXIT = {
   ok: 0,
-  /** A stage failed, a blob was damaged, or two things that should be equal are not. */
+  /** A stage failed, a blob was damaged, two things that should be equal are not, or what was asked for is not there. */
   failed: 1,
   /** The user's to mend: a mistake in the pipeline or on the command line. */
   mistake: 2,
@@ -31,6 +31,9 @@ export class UserMistakes extends Error {
     this.diagnostics = diagnostics;
   }
 }
+
+/** Ends a command that was asked for a result that is not there: no mistake, and no answer either. */
+export class MissingResult extends UserMistakes {}
 
 /** Throws one mistake of the command line, which has no place in a file. */
 export function refuse(code: string, message: string, hint?: string): never {

@@ -9,7 +9,7 @@ import {ProcessExecutor} from '../exec/process-executor.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector, selectInstances} from '../plan/selection.ts';
 import {DEFAULT_LARGE_COPY} from '../run/file-keeper.ts';
-import type {Machine, Replan} from '../run/request.ts';
+import type {Machine, Replan, Surroundings} from '../run/request.ts';
 import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
 import {localExecutorOf} from './executors.ts';
@@ -27,13 +27,27 @@ export interface OpenRunner {
 }
 
 /** Cheap: workers are started when they are needed. */
-export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: Options): OpenRunner {
+export function openRunner(shell: Shell, pipeline: Pipeline, options: Options): OpenRunner {
   const {outside} = shell;
-  const {project, store, config} = workspace;
-  const machine = machineOf(shell, options.jobs ?? config.jobs ?? undefined);
-  const processes = new ProcessExecutor({env: outside.env, cwd: project});
+  const {workspace} = pipeline;
+  const surroundings = surroundingsOf(shell, pipeline, options);
+  const {machine} = surroundings;
+  const processes = new ProcessExecutor({env: outside.env, cwd: workspace.project});
   const executor = localExecutorOf(workspace, processes, machine, outside.clock.now);
-  const stores: Stores = {
+  const runner = new Runner({stores: storesOf(pipeline), executor, surroundings});
+  return {
+    runner,
+    machine,
+    async close() {
+      await executor.close();
+      await workspace.results.close();
+    },
+  };
+}
+
+/** All of the store that a run of this pipeline uses, and that whoever looks back at it reads. */
+export function storesOf({workspace, plan}: Pipeline): Stores {
+  return {
     blobs: workspace.blobs,
     files: workspace.files,
     cache: workspace.results,
@@ -53,26 +67,18 @@ export function openRunner(shell: Shell, {workspace, plan}: Pipeline, options: O
       }),
     lastStateOf: id => workspace.ledger.last(plan.pipeline, id),
   };
-  const runner = new Runner({
-    stores,
-    executor,
-    surroundings: {
-      project,
-      cache: store,
-      machine,
-      largeCopy: config.largeCopy ?? DEFAULT_LARGE_COPY,
-      env: outside.env,
-      now: outside.clock.now,
-      random: outside.random,
-    },
-  });
+}
+
+export function surroundingsOf(shell: Shell, {workspace}: Pipeline, options: Options): Surroundings {
+  const {outside} = shell;
   return {
-    runner,
-    machine,
-    async close() {
-      await executor.close();
-      await workspace.results.close();
-    },
+    project: workspace.project,
+    cache: workspace.store,
+    machine: machineOf(shell, options.jobs ?? workspace.config.jobs ?? undefined),
+    largeCopy: workspace.config.largeCopy ?? DEFAULT_LARGE_COPY,
+    env: outside.env,
+    now: outside.clock.now,
+    random: outside.random,
   };
 }
 

@@ -42,6 +42,12 @@ function planning(command: Command): Command {
     .option('-p, --profile <name>', 'take the values of a profile');
 }
 
+/** Options of commands that ask for results: they answer for these parameters. */
+const asking = (command: Command): Command =>
+  planning(command)
+    .addOption(device())
+    .option('--last', 'take the newest result of each instance, whatever its parameters were');
+
 function selecting(command: Command): Command {
   return command
     .option('--only <selector>', 'these instances and nothing else; may be repeated', collect)
@@ -168,7 +174,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .addOption(device())
     .option('--json', 'write the answer as JSON');
 
-  planning(
+  asking(
     define(
       `show ${FILE} [instance]`,
       'Show an instance (parameters, inputs, outputs, metrics, code, log, times) or an artifact by its digest.',
@@ -177,16 +183,18 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     ),
   ).option('--json', 'write the answer as JSON');
 
-  planning(
+  asking(
     define(
       `get ${FILE} [instance] [output]`,
       'Copy an output of an instance out of the store.',
       ["pipe get 'train[optimizer=sam,seed=1]' weights -o weights.safetensors", 'pipe get table -o table'],
       async () => (await import('./commands/get.ts')).get,
     ),
-  ).option('-o, --output <path>', 'where to (default: the name of the output)');
+  )
+    .option('-o, --output <path>', 'where to (default: the name of the output)')
+    .option('-f, --force', 'write over what pipe get did not write');
 
-  planning(
+  asking(
     define(
       `log ${FILE} [instance]`,
       'Print the log of an instance; without one, list the last result of each.',
@@ -231,7 +239,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('-i, --instances', 'one node per instance instead of one per stage')
     .option('-o, --output <path>', 'write to a file; its extension (.svg, .dot, .mmd) gives the format');
 
-  planning(
+  asking(
     define(
       `report ${FILE}`,
       'Write one self-contained HTML page of the last results: tables, pictures, graph, every instance.',
@@ -330,7 +338,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
 const EXIT_CODES = `
 Instances are selected by name and axis: train, 'train[optimizer=sam,seed=1..3]', '*[seed=0]'.
 
-Exit codes: 0 done, 1 a stage failed, 2 a mistake to mend, 10 pipe plan found work, 130 interrupted, 70 a bug of pipe.
+Exit codes: 0 done, 1 a stage failed or there is no such result, 2 a mistake to mend, 10 pipe plan found work, 130 interrupted, 70 a bug of pipe.
 
 Start with:
   $ pipe init && pipe run hello

@@ -8,13 +8,13 @@ import {hasCode} from '../host/system-error.ts';
 import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
 import {describeStoreError, ioError} from '../store/store-error.ts';
-import {EXIT, type ExitCode, UserMistakes} from './exit.ts';
+import {EXIT, type ExitCode, MissingResult, UserMistakes} from './exit.ts';
 import type {Shell} from './shell.ts';
 
 export async function reportError(error: unknown, shell: Shell): Promise<ExitCode> {
   if (error instanceof UserMistakes) {
     await drawDiagnostics(error.diagnostics, shell);
-    return EXIT.mistake;
+    return error instanceof MissingResult ? EXIT.failed : EXIT.mistake;
   }
   if (isCommanderError(error)) {
     // Help and version that were asked for end so, too.

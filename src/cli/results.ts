@@ -1,15 +1,18 @@
-// What is known of instances: looks up last results, their actions, artifacts and logs, for commands that look back.
+// What commands that look back share: instances by selector, artifacts by name, logs, and which metrics to show.
 
-import type {Action, ActionResult, Artifact} from '../action/action.ts';
+import type {ActionResult, Artifact} from '../action/action.ts';
 import {closest} from '../core/closest.ts';
 import type {Digest} from '../core/digest.ts';
+import {chosenMetrics} from '../plan/chosen-metrics.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector} from '../plan/selection.ts';
 import {quoteArgument} from '../report/failure.ts';
-import type {LastState} from '../store/store.ts';
+import {formatTime} from '../report/format.ts';
+import {paletteOf} from '../report/palette.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import {refuse, UserMistakes} from './exit.ts';
-import type {Pipeline} from './pipeline.ts';
+import {changesText, type Found, type Known} from './inquiry.ts';
+import type {Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
 /** The instances that the selectors mean, in plan order; all where there is none. Throws what selects nothing. */
@@ -38,26 +41,14 @@ export function findInstance(plan: Plan, selector: string): Instance {
   );
 }
 
-export interface Known {
-  readonly last: LastState;
-  /** The last result, and the action that gave it. */
-  readonly result: ActionResult | undefined;
-  readonly action: Action | undefined;
-}
-
-export async function knownOf({workspace, plan}: Pipeline, id: InstanceId): Promise<Known | undefined> {
-  const last = workspace.ledger.last(plan.pipeline, id);
-  if (last === undefined) return undefined;
-  const action = await workspace.cache.actionOf(last.resultOf ?? last.fingerprint);
-  return {last, result: last.result, action: action.ok ? action.value : undefined};
-}
-
-/** The last result of an instance. Throws where there is none. */
-export function resultOf({workspace, plan}: Pipeline, id: InstanceId): ActionResult {
-  const last = workspace.ledger.last(plan.pipeline, id);
-  if (last?.result !== undefined) return last.result;
-  const hint = `run it first: pipe run ${plan.file} ${quoteArgument(id)}`;
-  return refuse('no-result', `${id} has no result yet`, hint);
+/** Where a result is handed out that is not of the parameters asked for: says so, on standard error. */
+export function sayOther({outside}: Shell, {instance, result, changes}: Found): void {
+  if (changes.length === 0) return;
+  const palette = paletteOf(outside.stderr.colors);
+  const {run, startedAt} = result.made;
+  outside.stderr.screen.write(
+    `${palette.warning('!')} ${instance.id}: a result of run ${run}, ${formatTime(startedAt)}; since then ${changesText(changes)}\n`,
+  );
 }
 
 export function artifactOf(id: InstanceId, result: ActionResult, output: string): Artifact {
@@ -69,14 +60,31 @@ export function artifactOf(id: InstanceId, result: ActionResult, output: string)
   return refuse('unknown-output', `expected an output of ${id}, got '${output}'`, hint);
 }
 
-export function readLog({blobs}: Workspace, log: Digest): string {
+export async function readLog({blobs}: Workspace, log: Digest): Promise<string> {
+  await blobs.bringBlob(log);
   const bytes = blobs.read(log);
   return bytes.ok ? bytes.value.toString('utf8') : refuse('lost-log', describeStoreError(bytes.error));
 }
 
-/** The names of all metrics of some results, in order of first appearance. */
-export function metricNames(results: Iterable<ActionResult | undefined>): string[] {
-  const names = new Set<string>();
-  for (const result of results) for (const name of Object.keys(result?.metrics ?? {})) names.add(name);
-  return [...names];
+/**
+ * The metrics of some results that are worth a column: those that the plan looks at, then those that differ among
+ * instances of one stage, the most common first.
+ */
+export function metricsToShow(plan: Plan, all: readonly Known[], most: number): readonly string[] {
+  const found = all.flatMap(known => (known.status === 'found' ? [known] : []));
+  const values = new Map<string, Map<string, Set<number>>>();
+  const counts = new Map<string, number>();
+  for (const {instance, result} of found) {
+    for (const [name, value] of Object.entries(result.metrics)) {
+      const byStage = values.get(name) ?? new Map<string, Set<number>>();
+      values.set(name, byStage.set(instance.stage, (byStage.get(instance.stage) ?? new Set()).add(value)));
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  const chosen = chosenMetrics(plan).filter(name => values.has(name));
+  const differing = [...values]
+    .filter(([name, byStage]) => !chosen.includes(name) && [...byStage.values()].some(({size}) => size > 1))
+    .map(([name]) => name)
+    .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+  return [...chosen, ...differing].slice(0, most);
 }

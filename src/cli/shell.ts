@@ -34,6 +34,7 @@ export interface Options {
   readonly markdown?: boolean;
   readonly device?: string;
   readonly json?: boolean;
+  readonly last?: boolean;
   readonly watch?: boolean;
   readonly replay?: boolean;
   readonly explain?: boolean;

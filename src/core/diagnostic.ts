@@ -1,5 +1,6 @@
 // A user's mistake as a value: what, where, what was expected, how to mend it. Drawn with the line and a caret.
 
+import {printable} from './printable.ts';
 import {type Place, placeOf, type Span} from './source.ts';
 
 export interface Diagnostic {
@@ -38,10 +39,10 @@ export const plainStyle: DiagnosticStyle = {error: plain, warning: plain, dim: p
 export function renderDiagnostic(diagnostic: Diagnostic, style: DiagnosticStyle = plainStyle): string {
   const paint = diagnostic.severity === 'error' ? style.error : style.warning;
   const lines = [
-    `${paint(diagnostic.severity)}${style.dim(`[${diagnostic.code}]`)}: ${style.strong(diagnostic.message)}`,
+    `${paint(diagnostic.severity)}${style.dim(`[${diagnostic.code}]`)}: ${style.strong(printable(diagnostic.message))}`,
   ];
   if (diagnostic.span) lines.push(...renderSpan(diagnostic.span, paint, style));
-  if (diagnostic.hint !== undefined) lines.push(`  ${style.dim('help:')} ${diagnostic.hint}`);
+  if (diagnostic.hint !== undefined) lines.push(`  ${style.dim('help:')} ${printable(diagnostic.hint)}`);
   for (const note of diagnostic.notes) {
     lines.push(`  ${style.dim('note:')} ${note.message}`, ...renderSpan(note.span, style.dim, style));
   }
@@ -58,7 +59,7 @@ function renderSpan(span: Span, paint: (text: string) => string, style: Diagnost
   const width = [...marked].reduce((columns, letter) => columns + columnsOf(letter), 0);
   return [
     `  ${style.dim(`${gutter}--> ${span.file.path}:${place.line}:${place.column}`)}`,
-    `  ${style.dim(`${number} |`)} ${printable(before + marked + after)}`,
+    `  ${style.dim(`${number} |`)} ${blanked(before + marked + after)}`,
     `  ${style.dim(`${gutter} |`)} ${indent}${paint('^'.repeat(Math.max(1, width)))}`,
   ];
 }
@@ -84,5 +85,5 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
 const columnsOf = (letter: string): number => (WIDE.test(letter) ? 2 : 1);
 
-/** Control characters of a hostile file never reach the terminal. */
-const printable = (line: string): string => line.replace(/[^\P{Cc}\t]/gu, '\ufffd');
+/** Control characters of a hostile file never reach the terminal; the caret stays where it belongs. */
+const blanked = (line: string): string => line.replace(/[^\P{Cc}\t]/gu, '\ufffd');

@@ -4,6 +4,7 @@
 
 import type {Action, ActionResult, Fingerprint} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
+import type {Digest} from '../core/digest.ts';
 import type {TaskListener} from './task.ts';
 
 /** What an action may occupy. */
@@ -51,6 +52,8 @@ export type Ending =
       readonly failure: StageFailure;
       /** The last lines of its log. */
       readonly logTail: readonly string[];
+      /** The whole log, in the content store; `null` where there is none, or where it could not be kept. */
+      readonly log: Digest | null;
       /** What was found out about the failure that its user can act on. */
       readonly advice: string | null;
     }

@@ -78,7 +78,7 @@ export class LocalExecutor implements Executor {
     } catch (error) {
       listener.onFree();
       const message = `cannot make a sandbox: ${String(error)}`;
-      return {status: 'failed', failure: {reason: 'store', message}, logTail: [], advice: null};
+      return {status: 'failed', failure: {reason: 'store', message}, logTail: [], log: null, advice: null};
     }
     const placement = content.placement();
     try {
@@ -88,7 +88,7 @@ export class LocalExecutor implements Executor {
       listener.onFree();
       const result = gain.ok ? await this.#conclude(trial, gain.value) : gain;
       if (result.ok) return {status: 'done', ...result.value};
-      return this.#failed(trial, result.error);
+      return await this.#failed(trial, result.error);
     } finally {
       placement.release();
       this.#sandboxes.close(sandbox);
@@ -203,8 +203,9 @@ export class LocalExecutor implements Executor {
     const outputs = await admitOutputs(content, action, sandbox.outputFolder);
     if (!outputs.ok) return outputs;
     const notices = findStrays(action, sandbox.outputFolder);
-    const hasLog = (statSync(sandbox.logFile, {throwIfNoEntry: false})?.size ?? 0) > 0;
-    const log = hasLog ? await content.admit(sandbox.logFile, 'file') : content.putText('');
+    const log = hasContent(sandbox.logFile)
+      ? await content.admit(sandbox.logFile, 'file')
+      : content.putText('');
     if (!log.ok) return log;
     const made: Provenance = {
       run,
@@ -223,16 +224,20 @@ export class LocalExecutor implements Executor {
     });
   }
 
-  #failed({assignment, sandbox}: Try, failure: Failing): Ending {
+  async #failed({assignment, sandbox}: Try, failure: Failing): Promise<Ending> {
     if (failure.reason === 'cancelled') return {status: 'cancelled'};
     const logTail = readTail(sandbox.logFile);
     const advice =
       failure.reason === 'exited' || failure.reason === 'threw'
         ? adviceOn(assignment.action, this.#options.project, [...logTail, textOf(failure)])
         : null;
-    return {status: 'failed', failure, logTail, advice};
+    const {content} = this.#options;
+    const log = hasContent(sandbox.logFile) ? await content.admit(sandbox.logFile, 'file') : undefined;
+    return {status: 'failed', failure, logTail, log: log?.ok ? log.value.digest : null, advice};
   }
 }
+
+const hasContent = (path: string): boolean => (statSync(path, {throwIfNoEntry: false})?.size ?? 0) > 0;
 
 const textOf = (failure: StageFailure): string => (failure.reason === 'threw' ? failure.message : '');
 

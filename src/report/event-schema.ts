@@ -93,6 +93,7 @@ const outcome = z.discriminatedUnion('status', [
     attempts: z.number().int(),
     logTail: z.array(z.string()),
     advice: z.string().nullable().describe('What was found out about the failure that its user can act on'),
+    log: digest.nullable().describe('The blob that holds its whole log'),
   }),
   z.object({status: z.literal('skipped'), because: instanceId}),
   z.object({status: z.literal('cancelled')}),

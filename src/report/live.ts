@@ -7,6 +7,7 @@ import {type RecordedDuration, remainingTime} from './estimate.ts';
 import {renderFrame} from './frame.ts';
 import {LineComposer} from './lines.ts';
 import type {Palette} from './palette.ts';
+import {printableEvent} from './printable-event.ts';
 import type {Clock, Reporter, Screen} from './reporter.ts';
 import {RunState} from './run-state.ts';
 import {renderSummary} from './summary.ts';
@@ -53,7 +54,8 @@ export class LiveDisplay implements Reporter {
     this.#stopTicking = options.clock.every(FRAME_MS, () => this.#draw());
   }
 
-  readonly onEvent = (event: RunEvent): void => {
+  readonly onEvent = (told: RunEvent): void => {
+    const event = printableEvent(told);
     this.#state.apply(event);
     this.#lines.push(...this.#composer.compose(event));
     if (event.type === 'run-finished') {

@@ -5,6 +5,7 @@ import type {RunEvent} from '../run/event.ts';
 import {formatDuration} from './format.ts';
 import {LineComposer} from './lines.ts';
 import type {Palette} from './palette.ts';
+import {printableEvent} from './printable-event.ts';
 import type {Clock, Reporter, Screen} from './reporter.ts';
 import {RunState, settledCount} from './run-state.ts';
 import {renderSummary} from './summary.ts';
@@ -35,7 +36,8 @@ export class PlainDisplay implements Reporter {
     this.#stopTicking = options.clock.every(SILENCE_MS / 2, () => this.#breakSilence());
   }
 
-  readonly onEvent = (event: RunEvent): void => {
+  readonly onEvent = (told: RunEvent): void => {
+    const event = printableEvent(told);
     this.#state.apply(event);
     const lines = this.#composer.compose(event);
     if (event.type === 'run-finished') {

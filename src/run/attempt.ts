@@ -80,7 +80,7 @@ async function record(
 ): Promise<AttemptEnding> {
   const recorded = await stores.cache.record(due.action, result);
   if (!recorded.ok) {
-    return {status: 'failed', failure: storeFailure(recorded.error), logTail: [], advice: null};
+    return {status: 'failed', failure: storeFailure(recorded.error), logTail: [], log: null, advice: null};
   }
   if (instance.checkpoint) stores.checkpoints.drop(due.fingerprint);
   return {status: 'recorded', result, recorded: recorded.value, notices};

@@ -86,7 +86,8 @@ export class Launcher {
         const {fingerprint} = due;
         const attempts = job.attempt - 1;
         const logTail: string[] = [];
-        const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts, logTail, advice: null};
+        const rest = {logTail, log: null, advice: null};
+        const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts, ...rest};
         void this.#jobs.finish(job, outcome);
         return;
       }
@@ -191,12 +192,13 @@ export class Launcher {
     return {status: 'executed', fingerprint, result, stale, attempts: attempt, sameBytes};
   }
 
-  async #fail(job: Job, {failure, logTail, advice}: Failing): Promise<void> {
+  async #fail(job: Job, {failure, logTail, log, advice}: Failing): Promise<void> {
     const {id, due, attempt} = job;
     const {retries} = this.#jobs.instance(id);
     const {news} = this.#services;
     const {fingerprint} = due;
-    const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts: attempt, logTail, advice};
+    const rest = {logTail, log, advice};
+    const outcome: Outcome = {status: 'failed', fingerprint, failure, attempts: attempt, ...rest};
     // What its user has to mend, no further try mends.
     const isHopeless = failure.reason === 'store' || failure.reason === 'mistake' || advice !== null;
     if (attempt > retries.times || isHopeless || this.#stop.isStopping)
@@ -221,6 +223,7 @@ export class Launcher {
         failure,
         attempts: attempt,
         logTail: [],
+        log: null,
         advice: null,
       } as const;
       return this.#jobs.finish(job, this.#stop.isStopping ? {status: 'cancelled'} : outcome);

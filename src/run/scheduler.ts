@@ -336,5 +336,6 @@ const failedBefore = (fingerprint: Fingerprint | null, failure: StageFailure): O
   failure,
   attempts: 0,
   logTail: [],
+  log: null,
   advice: null,
 });

@@ -26,6 +26,8 @@ export interface KnownResult {
   /** Named by a lock file or by its pipeline's newest run. */
   readonly isRoot: boolean;
   readonly results: readonly ActionResult[];
+  /** Of tries that failed. */
+  readonly logs: readonly Digest[];
 }
 
 export interface Retention {
@@ -41,6 +43,7 @@ interface Use {
   usedAt: number;
   isRoot: boolean;
   readonly results: ActionResult[];
+  readonly logs: Digest[];
 }
 
 /** All that is known of results: from the ledger, and from the rows of the index. */
@@ -69,6 +72,8 @@ export class KnownResults {
         if (entry.status === 'finished' && 'result' in entry.outcome) {
           use.results.push(entry.outcome.result);
           made.set(instance, fingerprint);
+        } else if (entry.status === 'finished' && entry.outcome.status === 'failed') {
+          if (entry.outcome.log) use.logs.push(entry.outcome.log);
         }
       }
       newest.set(pipeline, used);
@@ -99,7 +104,7 @@ export class KnownResults {
   #use(fingerprint: Fingerprint, usedAt: number, usedBy: InstanceId | null): Use {
     let use = this.#uses.get(fingerprint);
     if (use === undefined) {
-      use = {usedBy, usedAt, isRoot: false, results: []};
+      use = {usedBy, usedAt, isRoot: false, results: [], logs: []};
       this.#uses.set(fingerprint, use);
     }
     if (usedAt >= use.usedAt && usedBy !== null) use.usedBy = usedBy;
@@ -146,12 +151,12 @@ export function retain(
   const dropped: Array<KnownResult & {because: 'age' | 'size'}> = known
     .filter(result => !isFresh(result))
     .map(result => ({...result, because: 'age'}));
-  for (const result of fresh) count(contents.ofResults(result.results));
+  for (const result of fresh) count(contents.of(result));
   const kept: KnownResult[] = [];
   for (const result of fresh) {
     if (result.isRoot || policy.maxBytes === null || bytes <= policy.maxBytes) kept.push(result);
     else {
-      uncount(contents.ofResults(result.results));
+      uncount(contents.of(result));
       dropped.push({...result, because: 'size'});
     }
   }
@@ -172,8 +177,8 @@ class Contents {
     this.#shelf = shelf;
   }
 
-  ofResults(results: readonly ActionResult[]): ReadonlySet<Digest> {
-    const digests = new Set<Digest>();
+  of({results, logs}: KnownResult): ReadonlySet<Digest> {
+    const digests = new Set<Digest>(logs);
     for (const {outputs, log} of results) {
       digests.add(log);
       for (const artifact of Object.values(outputs)) {

@@ -88,6 +88,7 @@ export const failed = (message: string): Outcome => ({
   failure: {reason: 'mistake', message, hint: 'look at the labels'},
   attempts: 1,
   logTail: ['epoch 1', 'epoch 2'],
+  log: null,
   advice: null,
 });
 

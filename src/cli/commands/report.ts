@@ -1,10 +1,11 @@
 // `pipe report`: one self-contained HTML page of a pipeline's last results.
 
 import {resolve} from 'node:path';
+import {mistake} from '../../core/diagnostic.ts';
 import {writeAtomically} from '../../host/atomic-file.ts';
 import {formatBytes} from '../../report/format.ts';
 import {renderPage} from '../../report/page/page.ts';
-import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {EXIT, type ExitCode, MissingResult, refuse} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
 import {gatherFacts} from '../report/gather.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -23,12 +24,17 @@ export async function report(shell: Shell, {args, options}: Invocation): Promise
       'a page shows a whole pipeline',
     );
   const facts = await gatherFacts(shell, pipeline, options);
-  if (facts.instances.every(({state}) => state === 'never-run')) {
-    refuse(
-      'no-result',
-      `${pipeline.plan.pipeline} has no results yet`,
-      `run it first: pipe run ${pipeline.plan.file}`,
-    );
+  if (facts.instances.every(({state}) => state === 'never-run' || state === 'missing')) {
+    const others = facts.instances.filter(({state}) => state === 'missing').length;
+    const [run = ''] = facts.commands.map(({command}) => command);
+    throw new MissingResult([
+      mistake(
+        'no-result',
+        `${pipeline.plan.pipeline} has no results ${others > 0 ? 'of these parameters' : 'yet'}`,
+        undefined,
+        {hint: `run it first: ${run}${others > 0 ? '; --last shows the newest ones of others' : ''}`},
+      ),
+    ]);
   }
   const page = await renderPage(facts);
   const shown = options.output ?? DEFAULT_NAME;

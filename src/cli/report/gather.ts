@@ -2,17 +2,13 @@
 // left out or said; nothing here writes or runs anything.
 
 import {join} from 'node:path';
-import type {Action} from '../../action/action.ts';
-import {canonicalJson} from '../../core/json.ts';
-import type {Plan} from '../../plan/plan.ts';
+import {printable} from '../../core/printable.ts';
 import type {CodeFacts, InstanceFacts, PageFacts} from '../../report/page/facts.ts';
-import {plainLog} from '../../report/page/html.ts';
 import {drawableGraph} from '../../report/stage-graph.ts';
-import {PlanReader} from '../../run/plan-reader.ts';
-import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
+import {type Lock, type LockEntry, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {UserMistakes} from '../exit.ts';
+import {Inquiry, type Known, type Missing} from '../inquiry.ts';
 import type {Pipeline} from '../pipeline.ts';
-import {knownOf} from '../results.ts';
 import type {Options, Shell} from '../shell.ts';
 import type {Workspace} from '../workspace.ts';
 import {gatherExhibits} from './exhibits.ts';
@@ -20,14 +16,13 @@ import {gatherCommands, gatherLastRun} from './history.ts';
 
 export async function gatherFacts(shell: Shell, pipeline: Pipeline, options: Options): Promise<PageFacts> {
   const {workspace} = pipeline;
-  const plan = await wholePlan(pipeline);
+  const inquiry = await Inquiry.open(shell, pipeline, options);
+  const {plan} = inquiry;
   const lock = readLock(join(workspace.project, lockPathOf(plan.file)), lockPathOf(plan.file));
   if (!lock.ok) throw new UserMistakes([lock.error]);
-  const instances: InstanceFacts[] = [];
-  for (const instance of plan.instances) {
-    instances.push(await gatherInstance({...pipeline, plan}, instance, lock.value));
-  }
-  await workspace.cache.close();
+  const known = await inquiry.of(plan.instances);
+  const instances = known.map(each => gatherInstance(pipeline, each, lock.value));
+  await inquiry.close();
   return {
     version: shell.version,
     pipeline: plan.pipeline,
@@ -43,66 +38,49 @@ export async function gatherFacts(shell: Shell, pipeline: Pipeline, options: Opt
   };
 }
 
-/** The plan with every cell and parameter that last results have chosen; what cannot be read stays open. */
-async function wholePlan({workspace, plan, replan}: Pipeline): Promise<Plan> {
-  const reader = new PlanReader(workspace.blobs, replan);
-  let whole = plan;
-  for (;;) {
-    const {planned} = await reader.read(whole, id => workspace.ledger.last(plan.pipeline, id)?.result);
-    if (!planned) return whole;
-    whole = planned.answer;
-  }
-}
-
 /** Lines of a log that are kept, from its end. */
 const LOG_LINES = 200;
 const LOG_CHARACTERS = 40_000;
 
-async function gatherInstance(
-  pipeline: Pipeline,
-  instance: Plan['instances'][number],
-  lock: Lock,
-): Promise<InstanceFacts> {
-  const known = await knownOf(pipeline, instance.id);
-  const recorded = lock.get(instance.id);
-  const result = known?.result;
-  if (result === undefined) {
-    const isRecorded = recorded !== undefined;
+function gatherInstance({workspace}: Pipeline, known: Known, lock: Lock): InstanceFacts {
+  const {instance, failed} = known;
+  const tried = failed === undefined ? undefined : failed.failure === null ? 'unfinished' : 'failed';
+  if (known.status === 'found') {
     return {
       instance,
-      state:
-        known !== undefined && known.last.status !== 'done'
-          ? known.last.status
-          : isRecorded
-            ? 'recorded'
-            : 'never-run',
-      isOutdated: false,
-      action: undefined,
-      fingerprint: recorded?.fingerprint ?? null,
-      outputs: Object.fromEntries(
-        Object.entries(recorded?.outputs ?? {}).map(([name, output]) => [name, {...output, size: null}]),
-      ),
-      metrics: recorded?.metrics ?? {},
-      made: null,
-      log: null,
+      state: tried ?? 'done',
+      isOutdated: known.changes.length > 0,
+      action: known.action,
+      fingerprint: known.fingerprint,
+      outputs: known.result.outputs,
+      metrics: known.result.metrics,
+      made: known.result.made,
+      log: gatherLog(workspace, failed?.log ?? known.result.log),
     };
   }
-  const action = known?.action;
+  const recorded = tried === undefined ? recordedOf(known, lock) : undefined;
   return {
     instance,
-    state: known?.last.status ?? 'done',
-    isOutdated: isOutdated(action, instance),
-    action,
-    fingerprint: known?.last.resultOf ?? known?.last.fingerprint ?? null,
-    outputs: result.outputs,
-    metrics: result.metrics,
-    made: result.made,
-    log: gatherLog(pipeline.workspace, result.log),
+    state:
+      tried ?? (recorded !== undefined ? 'recorded' : known.other === undefined ? 'never-run' : 'missing'),
+    isOutdated: false,
+    action: known.action ?? undefined,
+    fingerprint: recorded?.fingerprint ?? known.fingerprint,
+    outputs: Object.fromEntries(
+      Object.entries(recorded?.outputs ?? {}).map(([name, output]) => [name, {...output, size: null}]),
+    ),
+    metrics: recorded?.metrics ?? {},
+    made: null,
+    log: failed?.log == null ? null : gatherLog(workspace, failed.log),
   };
 }
 
-const isOutdated = (action: Action | undefined, {params}: Plan['instances'][number]): boolean =>
-  action !== undefined && canonicalJson(action.params) !== canonicalJson(params);
+/** What the lock file says of it, where nothing known here contradicts that. */
+function recordedOf({instance, fingerprint, other}: Missing, lock: Lock): LockEntry | undefined {
+  const entry = lock.get(instance.id);
+  const agrees = fingerprint === null ? other === undefined : entry?.fingerprint === fingerprint;
+  return agrees ? entry : undefined;
+}
 
 function gatherLog(
   {blobs}: Workspace,
@@ -110,7 +88,7 @@ function gatherLog(
 ): InstanceFacts['log'] {
   const bytes = blobs.read(digest);
   if (!bytes.ok) return null;
-  const lines = plainLog(bytes.value.toString('utf8')).trimEnd().split('\n');
+  const lines = printable(bytes.value.toString('utf8')).trimEnd().split('\n');
   const kept: string[] = [];
   let characters = 0;
   for (let at = lines.length - 1; at >= 0 && kept.length < LOG_LINES; at--) {

@@ -42,8 +42,8 @@ export interface RunFacts {
   readonly others: number;
 }
 
-/** `recorded`: known from the lock file alone. */
-export type InstanceState = 'done' | 'failed' | 'unfinished' | 'recorded' | 'never-run';
+/** `recorded`: known from the lock file alone. `missing`: there are results, of other parameters. */
+export type InstanceState = 'done' | 'failed' | 'unfinished' | 'recorded' | 'missing' | 'never-run';
 
 export interface InstanceFacts {
   readonly instance: Instance;

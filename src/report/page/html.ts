@@ -1,7 +1,5 @@
 // HTML that is escaped by construction: text goes in through `html`, and only `html` makes markup.
 
-import {stripVTControlCharacters} from 'node:util';
-
 /** Finished markup. Only this module and `trusted` make it. */
 export class Html {
   readonly text: string;
@@ -51,14 +49,6 @@ export const escapeHtml = (text: string): string =>
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, letter =>
       letter === '\u007f' ? '␡' : String.fromCharCode(0x2400 + letter.charCodeAt(0)),
     );
-
-/** What a program wrote to a terminal, without colours; a line that was drawn over keeps its last state. */
-export const plainLog = (text: string): string =>
-  stripVTControlCharacters(text)
-    .replaceAll('\r\n', '\n')
-    .split('\n')
-    .map(line => line.slice(line.lastIndexOf('\r', line.length - 2) + 1).replace(/\r$/, ''))
-    .join('\n');
 
 /** `data:` address of some bytes, for pictures and for files to save. */
 export const dataUrl = (type: string, bytes: Uint8Array): string =>

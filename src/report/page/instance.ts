@@ -22,6 +22,7 @@ const BADGES: Readonly<Record<InstanceState, string | null>> = {
   failed: 'the last try failed',
   unfinished: 'the last try was stopped',
   recorded: 'from the lock file',
+  missing: 'no result of these parameters',
   'never-run': 'never run',
 };
 
@@ -159,7 +160,7 @@ function declaredRows({files, env, device, salt}: Action): (readonly [Inlay, Inl
       ([name, value]) =>
         [
           html`<code>$${name}</code>`,
-          value === null ? 'not set' : html`<code class="digest">${value}</code>`,
+          value === null ? 'not set' : html`digest <code>${shortDigest(value)}</code>`,
         ] as const,
     ),
     ...(device === null ? [] : [['device in the key', device] as const]),

@@ -117,6 +117,7 @@ const STATE_TEXTS: Readonly<Record<InstanceState, string>> = {
   failed: 'failed',
   unfinished: 'unfinished',
   recorded: 'recorded',
+  missing: 'no result',
   'never-run': 'never run',
 };
 

@@ -67,6 +67,7 @@ function renderWarnings(instances: readonly InstanceFacts[]): Html | null {
   const sentences = [
     [count(({state}) => state === 'failed'), 'failed in the last try'],
     [count(({state}) => state === 'unfinished'), 'stopped before the end in the last try'],
+    [count(({state}) => state === 'missing'), 'without a result of these parameters'],
     [count(({state}) => state === 'never-run'), 'never run'],
     [count(({isOutdated}) => isOutdated), 'made with other parameters than the pipeline says now'],
     [count(({state}) => state === 'recorded'), 'known from the lock file alone'],

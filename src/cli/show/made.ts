@@ -1,0 +1,17 @@
+// How a result was made, as rows of names and values: when, in which run and state of the sources, where, on what.
+
+import type {ActionResult} from '../../action/action.ts';
+import {printable} from '../../core/printable.ts';
+import {formatDuration, formatTime, plural} from '../../report/format.ts';
+import type {Inquiry} from '../inquiry.ts';
+import type {Painted} from './pairs.ts';
+
+export function madeRows(_inquiry: Inquiry, {made}: ActionResult, fingerprint: string): Painted[] {
+  const where = [made.host, made.platform, made.device, plural(made.cpus, 'cpu')].filter(part => part !== '');
+  return [
+    ['in', `run ${made.run}, ${formatTime(made.startedAt)}`],
+    ['took', formatDuration(made.durationMs)],
+    ['on', printable(where.join(', '))],
+    ['key', fingerprint],
+  ];
+}
