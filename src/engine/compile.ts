@@ -9,8 +9,9 @@ import type {CompileOptions, Definition, Program} from './program.ts';
 import {chooseDevice} from './run/devices.ts';
 import {EagerProgram} from './run/eager.ts';
 import {checkTensor} from './run/host.ts';
+import {OrderedProgram} from './run/ordered.ts';
 import {ScannedProgram} from './run/scanned.ts';
-import {lease, sessionOptions} from './run/session.ts';
+import {leaseFor, sessionOptions} from './run/session.ts';
 import {SteppedProgram} from './run/stepped.ts';
 import {findTfjs} from './run/tfjs.ts';
 import {trace} from './trace/trace.ts';
@@ -20,6 +21,10 @@ import {trace} from './trace/trace.ts';
  * @throws EngineError for mistakes in the definition, with the op and the place in the user's code.
  */
 export async function compile(definition: Definition, options: CompileOptions = {}): Promise<Program> {
+  return new OrderedProgram(definition.name, await open(definition, options));
+}
+
+async function open(definition: Definition, options: CompileOptions): Promise<Program> {
   const {threads = 1} = options;
   if (!Number.isSafeInteger(threads) || threads < 1)
     throw new EngineError(`expected threads to be a whole number of at least 1, got ${threads}`);
@@ -35,6 +40,6 @@ export async function compile(definition: Definition, options: CompileOptions = 
   const graph = optimize(builder, traced, {block});
   if (device.kind === 'webgpu') return SteppedProgram.open(definition, graph, stepModel(graph), device);
   const model = scanModel(graph);
-  const held = await lease(model.bytes, device.kind, sessionOptions(device.kind, threads));
+  const held = await leaseFor(definition.name, model, device.kind, sessionOptions(device.kind, threads));
   return new ScannedProgram(definition, graph, model, held, device);
 }

@@ -1,5 +1,6 @@
 // The engine's public face.
 
+export {batchNorm, type Normalised} from './batch-norm.ts';
 export {compile} from './compile.ts';
 export {EngineError} from './errors.ts';
 export {exportInference, type Inference} from './inference.ts';

@@ -4,6 +4,7 @@ import {fuseProducts} from './fuse.ts';
 import type {Builder} from './ir/builder.ts';
 import type {Graph} from './ir/value.ts';
 import {chooseLayout, type LayoutTarget} from './layout.ts';
+import {splitSums} from './sums.ts';
 
 export const optimize = (b: Builder, graph: Graph, target: LayoutTarget): Graph =>
-  fuseProducts(b, chooseLayout(b, graph, target));
+  fuseProducts(b, splitSums(b, chooseLayout(b, graph, target)));

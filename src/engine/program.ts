@@ -67,6 +67,7 @@ export interface Device {
   readonly reason: string;
 }
 
+/** Calls may overlap: each starts from the state that the one made before it leaves. */
 export interface Program {
   readonly device: Device;
   /**
@@ -78,6 +79,11 @@ export interface Program {
   readState(): Promise<HostTensors>;
   /** Replaces the state, whole: names, shapes and types must be those of the definition. */
   writeState(state: HostTensors): Promise<void>;
+  /**
+   * Exchanges the states of two programs with the same state on one device, such as the phases of one training: nothing is
+   * copied.
+   */
+  exchangeState(other: Program): Promise<void>;
   /** The compiled graph as an ONNX model (not for `tfjs`). */
   toOnnx(): Uint8Array;
   dispose(): Promise<void>;

@@ -32,7 +32,8 @@ export class TrainingPrograms {
   async run(phase: RulePhase, segment: Segment): Promise<StepMetrics> {
     const program = await this.#programFor(phase, segment.batches[0]?.length ?? 0);
     if (program !== this.#holder) {
-      await program.writeState(await this.readState());
+      if (this.#holder === undefined) await program.writeState(this.#state);
+      else await program.exchangeState(this.#holder);
       this.#holder = program;
     }
     const {loss, correct} = await program.run(feedOf(this.#training, phase, segment));

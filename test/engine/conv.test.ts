@@ -151,7 +151,7 @@ const residual: Body = ({x, filter, gamma, beta, mask, projection, gate}) => {
   if (!x || !filter || !gamma || !beta || !mask || !projection || !gate) throw new RangeError('inputs');
   const loss = (f: tf.Tensor, g: tf.Tensor, s: tf.Tensor, p: tf.Tensor): tf.Scalar => {
     const stem = tf.conv2d(x as tf.Tensor4D, p as tf.Tensor4D, 1, 'same');
-    const {y} = batchNorm(stem, g as tf.Tensor1D, s as tf.Tensor1D);
+    const {y} = batchNorm(stem, g, s);
     const z = tf.conv2d(tf.mul(tf.relu(y), mask) as tf.Tensor4D, f as tf.Tensor4D, 1, 'same');
     const gated = tf.mul(z, tf.sigmoid(tf.mul(gate, tf.mean(z, [1, 2], true))));
     const sum = tf.add(tf.add(gated, stem), tf.sub(s, tf.div(z, tf.add(tf.square(g), 1))));

@@ -29,6 +29,20 @@ const digest = (data: Data): string =>
         .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
         .digest('base64');
 
+function noData(type: ElementType): Data {
+  switch (type) {
+    case 'float32':
+      return new Float32Array();
+    case 'int32':
+      return new Int32Array();
+    case 'int64':
+      return new BigInt64Array();
+    case 'uint8':
+    case 'bool':
+      return new Uint8Array();
+  }
+}
+
 export class Builder {
   /** Given to the nodes that are made from now on. */
   origin: Origin = NOWHERE;
@@ -68,6 +82,9 @@ export class Builder {
     attributes: Attributes,
     outputs: readonly TypeAndShape[],
   ): readonly Value[] {
+    // What has no elements is known; ONNX Runtime's operators do not all take it.
+    if (outputs.length > 0 && outputs.every(({shape}) => sizeOf(shape) === 0))
+      return outputs.map(({type, shape}) => this.constant(type, shape, noData(type)));
     const key = `${op}(${inputs.map(v => v.id)})${attributesKey(attributes)}${outputs.length}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) return known.outputs;

@@ -4,6 +4,10 @@
 /** Physical element types. `uint8` and `int64` are TF.js `int32` tensors to the user. */
 export type ElementType = 'float32' | 'int32' | 'int64' | 'uint8' | 'bool';
 
+/** TF.js's name for the type that the user sees. */
+export const logicalType = (type: ElementType): 'float32' | 'int32' | 'bool' =>
+  type === 'float32' || type === 'bool' ? type : 'int32';
+
 export type Data = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
 export type Shape = readonly number[];

@@ -1,6 +1,7 @@
 // The activations that TF.js fuses into dense and convolutional layers.
 
 import {binary, unary} from '../ir/ops.ts';
+import {sigmoid} from '../ir/transcendental.ts';
 import {float, type Value} from '../ir/value.ts';
 import type {Call} from './registry.ts';
 
@@ -19,7 +20,7 @@ export function activated(call: Call, x: Value): Value {
     case 'elu':
       return unary(b, 'Elu', x);
     case 'sigmoid':
-      return unary(b, 'Sigmoid', x);
+      return sigmoid(b, x);
     case 'leakyrelu':
       return unary(b, 'LeakyRelu', x, {alpha: float(Number(attribute('leakyreluAlpha') ?? 0.2))});
     default:

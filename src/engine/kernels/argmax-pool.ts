@@ -1,7 +1,7 @@
 // Max pooling that also says where each maximum was: what the second derivative of max pooling needs.
 
 import {backend_util} from '@tensorflow/tfjs-core';
-import {binary, cast, transpose} from '../ir/ops.ts';
+import {binary, cast, transpose, unary, where} from '../ir/ops.ts';
 import {iota} from '../ir/shape.ts';
 import {ints} from '../ir/value.ts';
 import {four, paddingOf, pairOf, toChannelsFirst, toChannelsLast} from './conv.ts';
@@ -9,7 +9,10 @@ import {define} from './registry.ts';
 
 define('MaxPoolWithArgmax', call => {
   const {b, input, boolean} = call;
-  const x = input('x');
+  const given = input('x');
+  if (given.shape.length !== 4) call.fail(`expected images of rank 4, got the shape [${given.shape}]`);
+  // NaN is never the largest.
+  const x = where(b, unary(b, 'IsNaN', given, {}, 'bool'), b.scalar('float32', -Infinity), given);
   const info = backend_util.computePool2DInfo(
     four(x.shape),
     pairOf(call, 'filterSize'),

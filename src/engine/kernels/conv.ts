@@ -2,7 +2,7 @@
 // The layout pass chooses how ONNX Runtime computes them.
 
 import {backend_util} from '@tensorflow/tfjs-core';
-import {binary} from '../ir/ops.ts';
+import {binary, slice} from '../ir/ops.ts';
 import type {Shape, Value} from '../ir/value.ts';
 import {type Window, windowAttributes} from '../layout/convolution.ts';
 import {activated} from './activation.ts';
@@ -84,10 +84,16 @@ for (const isDepthwise of [false, true]) {
   define(`${stem}BackpropInput`, call => {
     const [dy, filter] = [call.input('dy'), call.input('filter')];
     const shape = call.numbers('inputShape');
-    const attributes = windowAttributes(
-      windowOf(infoOf(call, shape, filter.shape, isDepthwise), isDepthwise),
+    const info = infoOf(call, shape, filter.shape, isDepthwise);
+    // TF.js takes of a larger dy what a convolution of that input would have made.
+    const fitting = slice(
+      call.b,
+      dy,
+      dy.shape.map(() => 0),
+      dy.shape.map((d, i) => Math.min(d, info.outShape[i] ?? d)),
     );
-    return call.b.one('pipe.ConvInputGradient', [dy, filter], attributes, 'float32', shape);
+    const attributes = windowAttributes(windowOf(info, isDepthwise));
+    return call.b.one('pipe.ConvInputGradient', [fitting, filter], attributes, 'float32', shape);
   });
   define(`${stem}BackpropFilter`, call => {
     const [x, dy] = [call.input('x'), call.input('dy')];

@@ -1,26 +1,27 @@
 // Kernels that only move data: shapes, slices, joins, padding.
 
-import {slice_util} from '@tensorflow/tfjs-core';
+import {backend_util, slice_util, util} from '@tensorflow/tfjs-core';
 import type {Builder} from '../ir/builder.ts';
-import {cast, concat, expand, gather, pad, reshape, slice, transpose} from '../ir/ops.ts';
+import {concat, expand, full, gather, pad, reshape, slice, transpose} from '../ir/ops.ts';
 import {iota} from '../ir/shape.ts';
-import {sizeOf, type Value} from '../ir/value.ts';
-import {type Call, define, plain} from './registry.ts';
+import {logicalType, sameShape, sizeOf, type Value} from '../ir/value.ts';
+import {type Call, define, infoOf, plain} from './registry.ts';
 
-/** Fills in the one dimension that is -1. */
-function inferred(shape: readonly number[], size: number): number[] {
-  const known = shape.reduce((p, d) => (d === -1 ? p : p * d), 1);
-  return shape.map(d => (d === -1 ? size / known : d));
-}
-
-define('Reshape', ({b, raw, numbers}) => {
+define('Reshape', ({b, raw, numbers, fail}) => {
   const x = raw('x');
-  return reshape(b, x, inferred(numbers('shape'), sizeOf(x.shape)));
+  const size = sizeOf(x.shape);
+  const shape = util.inferFromImplicitShape([...numbers('shape')], size);
+  if (sizeOf(shape) !== size)
+    fail(`expected a shape of ${size} elements, as [${x.shape}] has, got [${shape}] of ${sizeOf(shape)}`);
+  return reshape(b, x, shape);
 });
-define('ExpandDims', ({b, raw, number}) => {
+define('ExpandDims', ({b, raw, number, fail}) => {
   const x = raw('input');
   const dim = number('dim');
-  const at = dim < 0 ? dim + x.shape.length + 1 : dim;
+  const rank = x.shape.length;
+  if (!Number.isInteger(dim) || dim < -rank - 1 || dim > rank)
+    fail(`expected an axis from ${-rank - 1} to ${rank}, got ${dim}`);
+  const at = dim < 0 ? dim + rank + 1 : dim;
   return reshape(b, x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 });
 define('Transpose', ({b, raw, numbers}) => transpose(b, raw('x'), numbers('perm')));
@@ -32,31 +33,44 @@ define('Tile', ({b, input, numbers}) => {
   return b.one('Tile', [x, b.list(reps)], {}, x.type, shape);
 });
 
-/** Lists whose members may differ in type, as `bool` beside `int32`. */
-function alike(b: Builder, values: readonly Value[]): Value[] {
-  const types = new Set(values.map(v => v.type));
-  if (types.size <= 1) return [...values];
-  const to = types.has('float32') ? 'float32' : 'int32';
-  return values.map(v => cast(b, v, to));
+/** The members of a list, which must be of one type: a cast of some would be a guess. */
+function alike({all, fail}: Call): readonly Value[] {
+  const values = all();
+  const types = [...new Set(values.map(v => logicalType(v.type)))];
+  if (types.length > 1) fail(`expected tensors of one type, got ${types.join(' and ')}: cast them first`);
+  return values;
 }
-define('Concat', ({b, all, number}) => {
-  const values = alike(b, all());
-  const axis = number('axis');
-  const at = axis < 0 ? axis + (values[0]?.shape.length ?? 0) : axis;
+/** One physical type, for what is `int32` to the user. */
+const inOneType = (b: Builder, values: readonly Value[]): readonly Value[] =>
+  new Set(values.map(v => v.type)).size > 1 ? values.map(v => plain(b, v)) : values;
+
+define('Concat', call => {
+  const {b, number} = call;
+  const values = alike(call);
+  const shapes = values.map(v => [...v.shape]);
+  const [at = 0] = util.parseAxisParam(number('axis'), shapes[0] ?? []);
+  backend_util.assertParamsConsistent(shapes, at);
   const filled = values.filter(v => sizeOf(v.shape) > 0);
-  return concat(b, filled.length > 0 ? filled : values.slice(0, 1), at);
+  const [first] = values;
+  if (filled.length === 0 && first !== undefined)
+    return full(b, plain(b, first).type, backend_util.computeOutShape(shapes, at), 0);
+  return concat(b, inOneType(b, filled), at);
 });
-define('Pack', ({b, all, number}) => {
+define('Pack', call => {
+  const {b, number, fail} = call;
+  const values = alike(call);
+  const [first] = values;
+  if (first === undefined) return fail('expected at least one tensor');
+  for (const {shape} of values)
+    if (!sameShape(shape, first.shape))
+      fail(`expected tensors of one shape, got [${first.shape}] and [${shape}]`);
   const axis = number('axis');
-  const rows = alike(b, all()).map(v => {
-    const at = axis < 0 ? axis + v.shape.length + 1 : axis;
-    return {value: reshape(b, v, [...v.shape.slice(0, at), 1, ...v.shape.slice(at)]), at};
-  });
-  return concat(
-    b,
-    rows.map(row => row.value),
-    rows[0]?.at ?? 0,
+  const at = axis < 0 ? axis + first.shape.length + 1 : axis;
+  if (at < 0 || at > first.shape.length) fail(`expected an axis of the result, got ${axis}`);
+  const rows = inOneType(b, values).map(v =>
+    reshape(b, v, [...v.shape.slice(0, at), 1, ...v.shape.slice(at)]),
   );
+  return concat(b, rows, at);
 });
 
 /** The part of a value from `start` to before `end` on one axis. */
@@ -75,34 +89,34 @@ define('Unpack', ({b, raw, number}) => {
 });
 define('SplitV', ({b, raw, number, attribute, fail}) => {
   const x = raw('x');
-  const axis = number('axis') < 0 ? number('axis') + x.shape.length : number('axis');
-  const total = x.shape[axis] ?? 0;
   const given = attribute('numOrSizeSplits');
-  const sizes =
-    typeof given === 'number'
-      ? iota(given).map(() => total / given)
-      : Array.isArray(given)
-        ? inferredSum(given.map(Number), total)
-        : fail('expected a number of parts or their sizes');
+  if (!isIndex(given)) return fail('expected a number of parts or their sizes');
+  const [axis = 0] = util.parseAxisParam(number('axis'), [...x.shape]);
+  const like = infoOf(x);
+  const sizes = backend_util.prepareSplitSize(like, typeof given === 'number' ? given : [...given], axis);
   let start = 0;
   return sizes.map(size => {
     start += size;
     return between(b, x, axis, start - size, start);
   });
 });
-const inferredSum = (sizes: readonly number[], total: number): number[] =>
-  sizes.map(size => (size === -1 ? total - sizes.reduce((sum, s) => sum + Math.max(s, 0), 0) : size));
 
 define('Slice', ({b, raw, attribute, fail}) => {
   const x = raw('x');
-  const [begin, size] = [attribute('begin'), attribute('size')];
+  const [begin, size = -1] = [attribute('begin'), attribute('size')];
   if (!isIndex(begin) || !isIndex(size)) return fail('expected begin and size to be numbers');
-  const starts = x.shape.map((_, i) => (typeof begin === 'number' ? (i === 0 ? begin : 0) : (begin[i] ?? 0)));
-  const ends = x.shape.map((d, i) => {
-    const n = typeof size === 'number' ? (i === 0 ? size : -1) : (size[i] ?? -1);
-    return n < 0 ? d : (starts[i] ?? 0) + n;
-  });
-  return slice(b, x, starts, ends);
+  const list = (index: number | readonly number[]): number | number[] =>
+    typeof index === 'number' ? index : [...index];
+  const like = infoOf(x);
+  const [starts = [], sizes = []] = slice_util.parseSliceParams(like, list(begin), list(size));
+  if (starts.some(start => start < 0)) fail(`expected begin to be at least 0, got [${starts}]`);
+  slice_util.assertParamsValid(like, starts, sizes);
+  return slice(
+    b,
+    x,
+    starts,
+    starts.map((start, i) => start + (sizes[i] ?? 0)),
+  );
 });
 const isIndex = (x: unknown): x is number | readonly number[] =>
   typeof x === 'number' || (Array.isArray(x) && x.every(e => typeof e === 'number'));
@@ -131,9 +145,10 @@ define('StridedSlice', call => {
 define('Reverse', ({b, raw, attribute}) => {
   const x = raw('x');
   const dims = attribute('dims');
-  const list: readonly unknown[] = Array.isArray(dims) ? dims : [dims];
-  const axes = list.map(Number).map(d => (d < 0 ? d + x.shape.length : d));
-  return reversed(b, x, axes);
+  const given = typeof dims === 'number' ? dims : Array.isArray(dims) ? dims.map(Number) : [];
+  // Without axes, all of them.
+  const axes = dims === undefined || dims === null ? iota(x.shape.length) : given;
+  return reversed(b, x, util.parseAxisParam(axes, [...x.shape]));
 });
 
 /** The value with the order along some axes turned round. */

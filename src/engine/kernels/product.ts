@@ -8,11 +8,20 @@ import {type Call, define} from './registry.ts';
 
 /** Batches of one, as tf.matMul makes them, are dropped so that the product is a Gemm. */
 function product(call: Call): Value {
-  const {b, input, boolean} = call;
+  const {b, input, boolean, fail} = call;
   const [x, y] = [input('a'), input('b')];
+  const [transposeA, transposeB] = [boolean('transposeA'), boolean('transposeB')];
+  if (x.shape.length < 2 || y.shape.length < 2)
+    fail(`expected matrices, got the shapes [${x.shape}] and [${y.shape}]`);
+  const [across, down] = [x.shape.at(transposeA ? -2 : -1), y.shape.at(transposeB ? -1 : -2)];
+  if (across !== down)
+    fail(
+      `expected inner dimensions that fit, got ${across} and ${down} in the shapes [${x.shape}]` +
+        `${transposeA ? ' transposed' : ''} and [${y.shape}]${transposeB ? ' transposed' : ''}`,
+    );
   const isFlat = [x, y].every(v => v.shape.slice(0, -2).every(d => d === 1));
   const flat = (v: Value): Value => (isFlat ? reshape(b, v, v.shape.slice(-2)) : v);
-  const result = matMul(b, flat(x), flat(y), boolean('transposeA'), boolean('transposeB'));
+  const result = matMul(b, flat(x), flat(y), transposeA, transposeB);
   const rank = Math.max(x.shape.length, y.shape.length);
   const leading = isFlat ? iota(rank - 2).map(() => 1) : result.shape.slice(0, -2);
   return reshape(b, result, [...leading, ...result.shape.slice(-2)]);

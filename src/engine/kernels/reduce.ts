@@ -1,7 +1,7 @@
 // Kernels that reduce or scan along axes.
 
 import type {Builder} from '../ir/builder.ts';
-import {binary, cast, concat, expand, full, type Reduction, reduce, slice, unary} from '../ir/ops.ts';
+import {binary, cast, concat, expand, full, type Reduction, reduce, slice, unary, where} from '../ir/ops.ts';
 import {iota, normalAxes} from '../ir/shape.ts';
 import {int, type Value} from '../ir/value.ts';
 import {type Call, define} from './registry.ts';
@@ -13,6 +13,8 @@ function axesOf({attribute, fail}: Call, key: string, rank: number): number[] {
   const list: readonly unknown[] = Array.isArray(axis) ? axis : [axis];
   const axes = list.filter(a => typeof a === 'number');
   if (axes.length !== list.length) fail(`expected ${key} to be axes, got ${JSON.stringify(axis)}`);
+  const outside = axes.find(axis => !Number.isInteger(axis) || axis < -rank || axis >= rank);
+  if (outside !== undefined && rank > 0) fail(`expected axes from ${-rank} to ${rank - 1}, got ${outside}`);
   return normalAxes(axes, rank);
 }
 
@@ -30,15 +32,19 @@ const numeric = (call: Call): Value => {
 define('Sum', call => reduced(call, 'ReduceSum', 'axis', numeric(call)));
 define('Prod', call => reduced(call, 'ReduceProd', 'axis', numeric(call)));
 define('Mean', call => reduced(call, 'ReduceMean', 'axis', cast(call.b, call.input('x'), 'float32')));
-define('Max', call =>
-  reduced(
-    call,
-    'ReduceMax',
-    call.attribute('axis') === undefined ? 'reductionIndices' : 'axis',
-    numeric(call),
-  ),
-);
-define('Min', call => reduced(call, 'ReduceMin', 'axis', numeric(call)));
+/** A maximum is NaN where one of its elements is; ONNX Runtime's passes over it. */
+function extreme(call: Call, op: 'ReduceMax' | 'ReduceMin'): Value {
+  const {b} = call;
+  const x = numeric(call);
+  const key = call.attribute('axis') === undefined ? 'reductionIndices' : 'axis';
+  const result = reduced(call, op, key, x);
+  if (x.type !== 'float32') return result;
+  const isNan = cast(b, unary(b, 'IsNaN', x, {}, 'bool'), 'int32');
+  const hasNan = cast(b, reduced(call, 'ReduceMax', key, isNan), 'bool');
+  return where(b, hasNan, b.scalar('float32', Number.NaN), result);
+}
+define('Max', call => extreme(call, 'ReduceMax'));
+define('Min', call => extreme(call, 'ReduceMin'));
 define('All', call =>
   cast(call.b, reduced(call, 'ReduceMin', 'axis', cast(call.b, call.input('x'), 'int32')), 'bool'),
 );
@@ -49,7 +55,10 @@ define('Any', call =>
 for (const op of ['ArgMax', 'ArgMin'])
   define(op, call => {
     const {b} = call;
-    const x = numeric(call);
+    const given = numeric(call);
+    // NaN is never the largest nor the smallest.
+    const least = b.scalar('float32', op === 'ArgMax' ? -Infinity : Infinity);
+    const x = given.type === 'float32' ? where(b, unary(b, 'IsNaN', given, {}, 'bool'), least, given) : given;
     const [axis = 0] = axesOf(call, 'axis', x.shape.length);
     const shape = x.shape.filter((_, i) => i !== axis);
     const found = b.one(op, [x], {axis: int(axis), keepdims: int(0)}, 'int64', shape);

@@ -1,9 +1,10 @@
 // The kernels by TF.js kernel name. A kernel turns one call into graph values; it never computes.
 // A kernel file calls `define` for each of its kernels when it is loaded; index.ts loads them all.
 
+import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {Builder} from '../ir/builder.ts';
 import {cast} from '../ir/ops.ts';
-import type {Value} from '../ir/value.ts';
+import {logicalType, type Value} from '../ir/value.ts';
 
 /** One call of a TF.js kernel. */
 export interface Call {
@@ -36,6 +37,13 @@ export function define(name: string, kernel: Kernel): void {
 }
 
 export const definedKernels = (): ReadonlyMap<string, Kernel> => kernels;
+
+/** A value as TF.js's checks of shapes want it. */
+export const infoOf = (x: Value): TensorInfo => ({
+  shape: [...x.shape],
+  dtype: logicalType(x.type),
+  dataId: {},
+});
 
 /** The value in a type that all operators take. */
 export const plain = (b: Builder, value: Value): Value =>

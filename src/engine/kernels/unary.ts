@@ -2,7 +2,8 @@
 
 import type {Builder} from '../ir/builder.ts';
 import {binary, cast, expand, full, unary, where} from '../ir/ops.ts';
-import {float, type Value} from '../ir/value.ts';
+import {expm1, log1p, sigmoid} from '../ir/transcendental.ts';
+import {float, logicalType, type Value} from '../ir/value.ts';
 import {type Call, define, plain} from './registry.ts';
 
 /** TF.js computes these on int32 as they are; everything else is float32 in ONNX. */
@@ -18,16 +19,12 @@ const direct: Readonly<Record<string, string>> = {
   Asinh: 'Asinh',
   Atan: 'Atan',
   Atanh: 'Atanh',
-  Ceil: 'Ceil',
   Cos: 'Cos',
   Cosh: 'Cosh',
   Erf: 'Erf',
   Exp: 'Exp',
-  Floor: 'Floor',
   Log: 'Log',
   Reciprocal: 'Reciprocal',
-  Round: 'Round',
-  Sigmoid: 'Sigmoid',
   Sin: 'Sin',
   Sinh: 'Sinh',
   Softplus: 'Softplus',
@@ -40,7 +37,22 @@ for (const [name, op] of Object.entries(direct))
   define(name, ({b, input}) => unary(b, op, float32(b, input('x'))));
 
 /** Kept in int32 when the input is. */
-for (const op of ['Abs', 'Neg', 'Sign']) define(op, ({b, input}) => unary(b, op, numeric(b, input('x'))));
+for (const op of ['Abs', 'Neg']) define(op, ({b, input}) => unary(b, op, numeric(b, input('x'))));
+
+/** Whole numbers are rounded already. */
+for (const op of ['Ceil', 'Floor', 'Round'])
+  define(op, ({b, input}) => {
+    const x = numeric(b, input('x'));
+    return x.type === 'int32' ? x : unary(b, op, x);
+  });
+
+/** The sign of NaN is 0. */
+define('Sign', ({b, input}) => {
+  const x = numeric(b, input('x'));
+  const is = (op: string): Value =>
+    cast(b, binary(b, op, x, scalarLike(b, x, 0), 'bool'), logicalType(x.type));
+  return binary(b, 'Sub', is('Greater'), is('Less'));
+});
 
 const numeric = (b: Builder, x: Value): Value => (x.type === 'bool' ? cast(b, x, 'int32') : x);
 
@@ -79,20 +91,20 @@ define('Square', ({b, input}) => {
   const x = numeric(b, input('x'));
   return binary(b, 'Mul', x, x);
 });
-define('Expm1', ({b, input}) =>
-  binary(b, 'Sub', unary(b, 'Exp', float32(b, input('x'))), b.scalar('float32', 1)),
-);
-define('Log1p', ({b, input}) =>
-  unary(b, 'Log', binary(b, 'Add', float32(b, input('x')), b.scalar('float32', 1))),
-);
-/** 1 where x > 0, else alpha; unlike TF.js's, alpha where x is NaN. */
+define('Sigmoid', ({b, input}) => sigmoid(b, float32(b, input('x'))));
+define('Expm1', ({b, input}) => expm1(b, float32(b, input('x'))));
+define('Log1p', ({b, input}) => log1p(b, float32(b, input('x'))));
+/** 1 where x > 0, alpha elsewhere, NaN where x is NaN. */
 define('Step', ({b, input, attribute}) => {
-  const x = float32(b, input('x'));
+  const x = numeric(b, input('x'));
   const given = attribute('alpha');
   const alpha = typeof given === 'number' ? given : 0;
-  const isPositive = binary(b, 'Greater', x, b.scalar('float32', 0), 'bool');
-  if (alpha === 0) return cast(b, isPositive, 'float32');
-  return where(b, isPositive, b.scalar('float32', 1), b.scalar('float32', alpha));
+  const isPositive = binary(b, 'Greater', x, scalarLike(b, x, 0), 'bool');
+  const step =
+    alpha === 0
+      ? cast(b, isPositive, logicalType(x.type))
+      : where(b, isPositive, scalarLike(b, x, 1), scalarLike(b, x, alpha));
+  return x.type === 'int32' ? step : where(b, unary(b, 'IsNaN', x, {}, 'bool'), x, step);
 });
 
 define('LogicalNot', ({b, input}) => unary(b, 'Not', cast(b, input('x'), 'bool')));
@@ -138,11 +150,12 @@ const range = (b: Builder, start: number, step: number, count: number, dtype: un
     ? b.constant('int32', [count], Int32Array.from(list))
     : b.constant('float32', [count], Float32Array.from(list));
 };
+/** As TF.js counts: a step of 1 stands for -1 where the end is below the start. */
 define('Range', ({b, number, attribute}) => {
   const [start, stop, step] = [number('start'), number('stop'), number('step')];
   const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
   const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
-  return range(b, start, step, count, attribute('dtype'));
+  return range(b, start, stop < start && step === 1 ? -1 : step, count, attribute('dtype'));
 });
 define('LinSpace', ({b, number}) => {
   const [start, stop, count] = [number('start'), number('stop'), number('num')];

@@ -3,7 +3,7 @@
 import proto, {type onnx} from 'onnx-proto';
 import {onnxType} from '../ir/ops.ts';
 import {reach} from '../ir/reach.ts';
-import type {Attribute, Data, Node, TypeAndShape, Value} from '../ir/value.ts';
+import type {Attribute, Data, Node, Origin, TypeAndShape, Value} from '../ir/value.ts';
 
 /** The operator set, and the file format that goes with it. Both are what ONNX Runtime 1.30 takes as a matter of course. */
 const opset = 18;
@@ -49,6 +49,8 @@ const tensorProto = (name: string, value: TypeAndShape, data: Data): onnx.ITenso
 /** Gives each value its name, and turns nodes into messages under those names. */
 export class Names {
   readonly #names = new Map<Value, string>();
+  /** Where each node comes from, by its name in the model. */
+  readonly origins = new Map<string, Origin>();
   #count = 0;
 
   /** Fixes the name of a value, such as a graph input. */
@@ -75,6 +77,7 @@ export class Names {
     node.outputs.forEach((value, i) => {
       this.set(value, i === 0 ? name : `${name}.${i}`);
     });
+    this.origins.set(`${name}/${node.op}`, node.origin);
     return {
       name: `${name}/${node.op}`,
       domain: domainOf(node),

@@ -4,7 +4,7 @@
 
 import type {onnx} from 'onnx-proto';
 import {reach} from '../ir/reach.ts';
-import type {Graph, NamedValue, StateEntry, Value} from '../ir/value.ts';
+import type {Graph, NamedValue, Origin, StateEntry, Value} from '../ir/value.ts';
 import {constantProtos, encodeModel, Names, nameExits, tensorInfo} from './encode.ts';
 
 /** Names of the model's inputs and outputs. */
@@ -22,6 +22,8 @@ export interface Model {
   readonly bytes: Uint8Array;
   /** The names of the state entries that steps change, in the order of the graph. */
   readonly carried: readonly StateEntry[];
+  /** Where each node comes from, by its name. */
+  readonly origins: ReadonlyMap<string, Origin>;
   /** Names of the nodes that WebGPU claims but cannot compute. */
   readonly hostNodes: readonly string[];
 }
@@ -106,5 +108,5 @@ export function scanModel(graph: Graph): Model {
       ...graph.metrics.map(m => tensorInfo(metricOutput(m.name), m.value.type, ['steps', ...m.value.shape])),
     ],
   });
-  return {bytes, carried, hostNodes: hostNodesIn(inner)};
+  return {bytes, carried, origins: names.origins, hostNodes: hostNodesIn(inner)};
 }

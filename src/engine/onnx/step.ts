@@ -43,5 +43,5 @@ export function stepModel(graph: Graph): Model {
     input: inputs.map(({name, value}) => tensorInfo(name, value.type, value.shape)),
     output: outputs.map(({name, value}) => tensorInfo(name, value.type, value.shape)),
   });
-  return {bytes, carried, hostNodes: hostNodesIn(steps)};
+  return {bytes, carried, origins: names.origins, hostNodes: hostNodesIn(steps)};
 }

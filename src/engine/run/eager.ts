@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {EngineError} from '../errors.ts';
 import type {Definition, Device, HostTensor, HostTensors, Program, TensorsNamed} from '../program.ts';
+import {withoutOptimizers} from '../trace/optimizers.ts';
 import {checkOutputs, seenAs} from '../trace/outputs.ts';
 import {runOn} from '../trace/switch.ts';
 import {checkTensors, countSteps, putSlice, sliceAt, zeros} from './host.ts';
@@ -66,7 +67,12 @@ export class EagerProgram implements Program {
     return this.#on(() => {
       const {step, state: declared} = this.#definition;
       const inputs = {state: this.#state, resident: this.#resident, scanned: toTfs(slices)};
-      const outputs = step(inputs);
+      const outputs = withoutOptimizers(
+        message => {
+          throw new EngineError(message);
+        },
+        () => step(inputs),
+      );
       checkOutputs(this.#definition, outputs);
       const metrics = Object.entries(outputs.metrics).map(
         ([name, tensor]) => [name, toHost(tensor, metricType(tensor))] as const,
@@ -111,6 +117,13 @@ export class EagerProgram implements Program {
   async writeState(state: HostTensors): Promise<void> {
     checkTensors('state', state, this.#definition.state);
     this.#replaceState(this.#on(() => this.#keep(toTfs(state))));
+  }
+
+  async exchangeState(other: Program): Promise<void> {
+    if (!(other instanceof EagerProgram))
+      throw new EngineError(`${this.#definition.name}: expected a program on ${this.device.kind}`);
+    checkTensors('state', other.#definition.state, this.#definition.state);
+    [this.#state, other.#state] = [other.#state, this.#state];
   }
 
   toOnnx(): Uint8Array {

@@ -13,6 +13,7 @@ import {
   stepsInput,
 } from '../onnx/scan.ts';
 import type {Definition, Device, HostTensor, HostTensors, Program} from '../program.ts';
+import {explainFailure} from './failure.ts';
 import {checkTensors, copyOf, countSteps, permute, toOrt, unpermute, zeros} from './host.ts';
 import type {Lease} from './session.ts';
 
@@ -78,7 +79,11 @@ export class ScannedProgram implements Program {
     for (const {name, tensor} of metrics) fetches[metricOutput(name)] = toOrt(tensor);
     for (const [name, tensor] of this.#spare) fetches[stateOutput(name)] = toOrt(tensor);
 
-    await this.#lease.session.run(feeds, fetches);
+    try {
+      await this.#lease.session.run(feeds, fetches);
+    } catch (error) {
+      throw explainFailure(this.#definition.name, error, this.#model.origins);
+    }
     for (const {name} of this.#model.carried) {
       const [before, after] = [this.#held(name), this.#spare.get(name)];
       if (after === undefined) throw new RangeError(`no buffer for ${name}`);
@@ -102,6 +107,13 @@ export class ScannedProgram implements Program {
     this.#checkAlive();
     checkTensors('state', state, this.#definition.state);
     this.#adopt(state);
+  }
+
+  async exchangeState(other: Program): Promise<void> {
+    if (!(other instanceof ScannedProgram))
+      throw new EngineError(`${this.#definition.name}: expected a program on ${this.device.kind}`);
+    checkTensors('state', other.#definition.state, this.#definition.state);
+    [this.#state, other.#state] = [other.#state, this.#state];
   }
 
   toOnnx(): Uint8Array {

@@ -3,6 +3,7 @@
 
 import {createHash} from 'node:crypto';
 import * as ort from 'onnxruntime-node';
+import {explainFailure, type Origins} from './failure.ts';
 
 export type OrtDevice = 'cpu' | 'webgpu' | 'cuda';
 
@@ -37,7 +38,8 @@ export function sessionOptions(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    // What fails is an error of the engine; ONNX Runtime's log would say it twice.
+    logSeverityLevel: 4,
     extra: {session: {intra_op: {allow_spinning: threads > 1 ? '1' : '0'}}},
   };
 }
@@ -80,6 +82,20 @@ export async function lease(
   } catch (error) {
     entries.delete(key);
     throw error;
+  }
+}
+
+/** As `lease`, for the model of a program. @throws EngineError with the op that ONNX Runtime does not take. */
+export async function leaseFor(
+  name: string,
+  {bytes, origins}: {readonly bytes: Uint8Array; readonly origins: Origins},
+  device: OrtDevice,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<Lease> {
+  try {
+    return await lease(bytes, device, options);
+  } catch (error) {
+    throw explainFailure(name, error, origins);
   }
 }
 

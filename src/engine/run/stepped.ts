@@ -13,6 +13,7 @@ import {
   stateOutput,
 } from '../onnx/scan.ts';
 import type {Definition, Device, HostTensors, Program} from '../program.ts';
+import {explainFailure} from './failure.ts';
 import {
   checkTensors,
   countSteps,
@@ -24,7 +25,7 @@ import {
   unpermute,
   zeros,
 } from './host.ts';
-import {type Lease, lease, sessionOptions} from './session.ts';
+import {type Lease, leaseFor, sessionOptions} from './session.ts';
 import {Transfer} from './transfer.ts';
 
 /** WebGPU computes on these types; others are kept on the host, where the nodes that read them run. */
@@ -37,7 +38,7 @@ export class SteppedProgram implements Program {
   readonly #model: Model;
   readonly #lease: Lease;
   readonly #transfer = new Transfer();
-  readonly #state = new Map<string, ort.Tensor>();
+  #state = new Map<string, ort.Tensor>();
   readonly #resident: Record<string, ort.Tensor> = {};
   #isDisposed = false;
 
@@ -63,7 +64,7 @@ export class SteppedProgram implements Program {
       ...sessionOptions('webgpu', 1, model.hostNodes),
       preferredOutputLocation: Object.fromEntries(outputs),
     };
-    const held = await lease(model.bytes, 'webgpu', options);
+    const held = await leaseFor(definition.name, model, 'webgpu', options);
     const program = new SteppedProgram(definition, graph, model, held, device);
     for (const [name, tensor] of Object.entries(definition.resident ?? {}))
       program.#resident[residentInput(name)] = isOnDevice(tensor.dtype)
@@ -96,6 +97,14 @@ export class SteppedProgram implements Program {
     if (this.#isDisposed) throw new EngineError(`${this.#definition.name}: used after dispose()`);
   }
 
+  async #step(feeds: Record<string, ort.Tensor>): Promise<ort.InferenceSession.OnnxValueMapType> {
+    try {
+      return await this.#lease.session.run(feeds);
+    } catch (error) {
+      throw explainFailure(this.#definition.name, error, this.#model.origins);
+    }
+  }
+
   async run(scanned: HostTensors, given?: number): Promise<HostTensors> {
     this.#checkAlive();
     const steps = countSteps(scanned, this.#definition.scanned ?? {}, given);
@@ -108,7 +117,7 @@ export class SteppedProgram implements Program {
       for (const {name} of this.#graph.state) feeds[stateInput(name)] = this.#held(name);
       for (const [name, tensor] of Object.entries(scanned))
         feeds[scannedInput(name)] = toOrt(sliceAt(tensor, step));
-      const results = await this.#lease.session.run(feeds);
+      const results = await this.#step(feeds);
       for (const {name} of this.#model.carried) {
         const next = results[stateOutput(name)];
         if (!(next instanceof ort.Tensor)) throw new TypeError(`no next state ${name}`);
@@ -139,6 +148,13 @@ export class SteppedProgram implements Program {
     this.#checkAlive();
     checkTensors('state', state, this.#definition.state);
     await this.#adopt(state);
+  }
+
+  async exchangeState(other: Program): Promise<void> {
+    if (!(other instanceof SteppedProgram))
+      throw new EngineError(`${this.#definition.name}: expected a program on ${this.device.kind}`);
+    checkTensors('state', other.#definition.state, this.#definition.state);
+    [this.#state, other.#state] = [other.#state, this.#state];
   }
 
   toOnnx(): Uint8Array {

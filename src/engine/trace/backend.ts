@@ -13,7 +13,7 @@ import {
 import {EngineError} from '../errors.ts';
 import type {Builder} from '../ir/builder.ts';
 import {full} from '../ir/ops.ts';
-import type {Data, ElementType, Shape, Value} from '../ir/value.ts';
+import {type Data, type ElementType, logicalType, type Shape, type Value} from '../ir/value.ts';
 import {placeOf, stackHere} from './place.ts';
 
 /**
@@ -28,10 +28,6 @@ function ownName(): string {
 }
 
 export const backendName = ownName();
-
-/** TF.js's name for the type that the user sees. */
-export const logicalType = (type: ElementType): 'float32' | 'int32' | 'bool' =>
-  type === 'float32' || type === 'bool' ? type : 'int32';
 
 /** Ops whose results TF.js makes on the host with a random generator. */
 const randomOps = new Set([

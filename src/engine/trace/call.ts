@@ -1,6 +1,7 @@
 // Runs a kernel for one TF.js call: inputs become graph values, attributes are read with their types checked.
 
 import type {NamedAttrMap, NamedTensorInfoMap, TensorInfo} from '@tensorflow/tfjs-core';
+import {EngineError} from '../errors.ts';
 import type {Value} from '../ir/value.ts';
 import {type Call, type Kernel, plain} from '../kernels/registry.ts';
 import {runningOps, type TraceBackend} from './backend.ts';
@@ -51,6 +52,10 @@ export function runKernel(
   try {
     const result = kernel(call);
     return isValue(result) ? backend.adopt(result) : result.map(v => backend.adopt(v));
+  } catch (error) {
+    // TF.js's own checks of shapes, axes and ranges, which its kernels make and ours call.
+    if (error instanceof EngineError || !(error instanceof Error)) throw error;
+    return fail(error.message);
   } finally {
     b.origin = before;
   }

@@ -12,6 +12,7 @@ import {definedKernels} from '../kernels/index.ts';
 import type {Definition, Dtype, StepInputs, StepOutputs, TensorsNamed} from '../program.ts';
 import {backendName, randomMessage, randomOp, TraceBackend} from './backend.ts';
 import {runKernel} from './call.ts';
+import {withoutOptimizers} from './optimizers.ts';
 import {checkOutputs} from './outputs.ts';
 import {placeOf} from './place.ts';
 import {runOn} from './switch.ts';
@@ -43,7 +44,10 @@ function whileTracing<T>(b: Builder, name: string, body: () => T): T {
   backend.begin(b);
   Math.random = () => backend.fail(randomMessage(randomOp() ?? 'Math.random'));
   try {
-    const result = runOn(backendName, name, body);
+    const result = withoutOptimizers(
+      message => backend.fail(message),
+      () => runOn(backendName, name, body),
+    );
     if (backend.failure !== undefined) throw backend.failure;
     return result;
   } catch (error) {
