@@ -6,6 +6,7 @@ import {build} from 'esbuild';
 const entries = {
   cli: 'src/cli.ts',
   worker: 'src/exec/worker.ts',
+  'declaration-worker': 'src/exec/declaration-worker.ts',
   stage: 'src/stage/define.ts',
   engine: 'src/engine/index.ts',
 };

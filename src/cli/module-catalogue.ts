@@ -1,50 +1,51 @@
-// Declarations of stage modules: found, bundled as they will run, imported. What is wrong with a module is a
-// diagnostic at the `uses` that names it.
+// Declarations of stage modules for the planner: found, read, or what is wrong with them as a diagnostic at the `uses`
+// that names them.
 
-import {pathToFileURL} from 'node:url';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {err, ok, type Result} from '../core/result.ts';
+import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {Span} from '../core/source.ts';
+import type {LoadFailure} from '../exec/declaration-protocol.ts';
 import {type Catalogue, type LoadedStage, unknownStageModule} from '../plan/catalogue.ts';
-import type {StageDefinition} from '../stage/define.ts';
 import type {Code} from './code.ts';
+import {type DeclarationProblem, type Declarations, describeLoadFailure} from './declarations.ts';
 import {isPython} from './python.ts';
 import {findStageModule, type StageFolders, stageModuleNames} from './stage-modules.ts';
+
+/** In what language a stage module is written: decides who reads its declaration. */
+type ModuleKind = 'typescript' | 'python';
+
+const kindOf = (path: string): ModuleKind => (isPython(path) ? 'python' : 'typescript');
 
 export class ModuleCatalogue implements Catalogue {
   readonly #folders: StageFolders;
   readonly #code: Code;
+  readonly #declarations: Declarations;
   /** Absolute path by what `uses` says: everything that was found. */
   readonly found = new Map<string, string>();
 
-  constructor(folders: StageFolders, code: Code) {
+  constructor(folders: StageFolders, code: Code, declarations: Declarations) {
     this.#folders = folders;
     this.#code = code;
+    this.#declarations = declarations;
   }
 
   async load(uses: string, span: Span): Promise<Result<LoadedStage, Diagnostic>> {
     const path = findStageModule(uses, this.#folders);
     if (path === undefined) return err(this.#missing(uses, span));
     this.found.set(uses, path);
-    if (isPython(path)) return this.#loadPython(uses, path, span);
-    const code = await this.#code.digest(path);
-    if (!code.ok) return err(brokenModule(uses, span, code.error));
-    const entry = await this.#code.entryOfModule(code.value, path);
-    if (!entry.ok) return err(mistake('broken-module', `${uses} cannot be loaded`, span));
-    let module: unknown;
-    try {
-      module = await import(pathToFileURL(entry.value).href);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const hint = 'a declaration must load without side effects; import heavy packages inside run()';
-      return err(mistake('broken-module', `${uses} fails while it is loaded: ${message}`, span, {hint}));
+    const kind = kindOf(path);
+    switch (kind) {
+      case 'typescript': {
+        const read = await this.#declarations.read(path);
+        if (!read.ok) return err(problemAt(uses, span, read.error));
+        const {declaration, check} = read.value;
+        return ok({uses, path, declaration, ...(check !== undefined && {check})});
+      }
+      case 'python':
+        return this.#loadPython(uses, path, span);
+      default:
+        return assertNever(kind);
     }
-    const exported: unknown =
-      typeof module === 'object' && module !== null ? Reflect.get(module, 'default') : undefined;
-    const problem = problemOf(exported);
-    if (problem === undefined && isDefinition(exported)) return ok({uses, path, declaration: exported});
-    const hint = 'a stage module ends in `export default defineStage({about, params, inputs, outputs, run})`';
-    return err(mistake('no-declaration', `${uses}: expected ${problem}`, span, {hint}));
   }
 
   async #loadPython(uses: string, path: string, span: Span): Promise<Result<LoadedStage, Diagnostic>> {
@@ -73,6 +74,28 @@ export class ModuleCatalogue implements Catalogue {
   }
 }
 
+function problemAt(uses: string, span: Span, problem: DeclarationProblem): Diagnostic {
+  switch (problem.kind) {
+    case 'sources':
+      return brokenModule(uses, span, problem.mistakes);
+    case 'load':
+      return loadMistake(uses, span, problem.failure);
+    case 'store':
+      return mistake('broken-module', `${uses} cannot be loaded: ${problem.message}`, span);
+    default:
+      return assertNever(problem);
+  }
+}
+
+function loadMistake(uses: string, span: Span, failure: LoadFailure): Diagnostic {
+  if (failure.reason === 'unfit') {
+    const hint = 'a stage module ends in `export default defineStage({about, params, inputs, outputs, run})`';
+    return mistake('no-declaration', `${uses}: expected ${failure.problem}`, span, {hint});
+  }
+  const hint = 'a declaration must load without side effects; import heavy packages inside run()';
+  return mistake('broken-module', `${uses} ${describeLoadFailure(failure)}`, span, {hint});
+}
+
 /** Mistakes in the sources of a module, as notes to the place that uses it. */
 function brokenModule(uses: string, span: Span, mistakes: readonly Diagnostic[]): Diagnostic {
   const notes = mistakes.flatMap(({message, span: place}) =>
@@ -91,39 +114,3 @@ function unreadablePython(uses: string, span: Span, mistakes: readonly Diagnosti
   const notes = [{message: first.message, span: first.span}];
   return mistake('broken-module', `${uses} cannot be read`, span, {notes, hint: first.hint});
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-/** What a default export lacks to be a stage definition; `undefined` if it is one. */
-function problemOf(value: unknown): string | undefined {
-  if (value === undefined) return 'a default export, got none';
-  if (!isObject(value)) return `a stage definition as its default export, got ${typeof value}`;
-  const params: unknown = Reflect.get(value, 'params');
-  if (!isObject(params) || Reflect.get(params, 'type') !== 'object') return '`params` to be z.object({…})';
-  if (typeof Reflect.get(value, 'run') !== 'function') return '`run` to be a function';
-  return (
-    problemIn(value, 'inputs', isArity, "'one', 'optional' or 'each'") ??
-    problemIn(value, 'outputs', isOutput, "'file', 'folder' or {kind, name}")
-  );
-}
-
-function problemIn(
-  value: object,
-  part: string,
-  isRight: (declared: unknown) => boolean,
-  expected: string,
-): string | undefined {
-  const declared: unknown = Reflect.get(value, part);
-  if (!isObject(declared)) return `\`${part}\` to be an object; {} for none`;
-  const wrong = Object.entries(declared).find(([, each]) => !isRight(each));
-  if (wrong === undefined) return undefined;
-  return `${expected} for \`${part}.${wrong[0]}\`, got ${JSON.stringify(wrong[1])}`;
-}
-
-const isArity = (value: unknown): boolean => value === 'one' || value === 'optional' || value === 'each';
-const isKind = (value: unknown): boolean => value === 'file' || value === 'folder';
-const isOutput = (value: unknown): boolean =>
-  isKind(value) ||
-  (isObject(value) && isKind(Reflect.get(value, 'kind')) && typeof Reflect.get(value, 'name') === 'string');
-
-const isDefinition = (value: unknown): value is StageDefinition => problemOf(value) === undefined;

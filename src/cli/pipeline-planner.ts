@@ -9,6 +9,7 @@ import type {Plan} from '../plan/plan.ts';
 import type {PlanFiles} from '../plan/plan-files.ts';
 import {planPipeline} from '../plan/planner.ts';
 import {readPipeline, type TreeCache} from '../spec/read-pipeline.ts';
+import {Declarations} from './declarations.ts';
 import {UserMistakes} from './exit.ts';
 import {ModuleCatalogue} from './module-catalogue.ts';
 import type {PlanQuestion} from './plan-cache.ts';
@@ -18,7 +19,7 @@ import type {Workspace} from './workspace.ts';
 export type Planned = Result<Plan, readonly Diagnostic[]>;
 
 export interface Planner {
-  readonly plan: (files: PlanFiles) => Planned;
+  readonly plan: (files: PlanFiles) => Promise<Planned>;
   readonly observed: {
     readonly modules: ReadonlyMap<string, string>;
     readonly exists: ReadonlyMap<string, boolean>;
@@ -43,7 +44,8 @@ export async function openPlanner({
   const {file, profile, set} = question;
   const spec = await readPipeline({path: file, text}, {profile, set, trees});
   if (!spec.ok) throw new UserMistakes(spec.error);
-  const catalogue = new ModuleCatalogue(folders, workspace.code);
+  const declarations = new Declarations(workspace);
+  const catalogue = new ModuleCatalogue(folders, workspace.code, declarations);
   const modules = await loadStages(spec.value, catalogue);
   const exists = new Map<string, boolean>();
   const project = {
@@ -53,6 +55,12 @@ export async function openPlanner({
       return answer;
     },
   };
-  const plan = (files: PlanFiles): Planned => planPipeline(spec.value, modules, project, files);
+  const plan = async (files: PlanFiles): Promise<Planned> => {
+    for (;;) {
+      const planned = planPipeline(spec.value, modules, project, files);
+      // Parameters that only the module itself can judge: asked now, and the plan is made again with the answers.
+      if (!(await declarations.settle())) return planned;
+    }
+  };
   return {plan, observed: {modules: catalogue.found, exists}};
 }

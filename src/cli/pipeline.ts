@@ -61,7 +61,7 @@ export async function planChosen(
     const known = await cache.find(question, text, files);
     if (known !== undefined) return ok(known);
     const {plan, observed} = await loadPlanner();
-    const planned = plan(files);
+    const planned = await plan(files);
     if (planned.ok) await cache.keep(question, text, files, observed, planned.value);
     return planned;
   };

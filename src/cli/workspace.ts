@@ -42,6 +42,8 @@ export interface Workspace {
   readonly ledger: Ledger;
   readonly gate: RunGate;
   readonly code: Code;
+  /** The environment of the command line. */
+  readonly env: Shell['outside']['env'];
 }
 
 /** `scratch`: an empty store to work with instead of the project's own, absolute. */
@@ -93,6 +95,7 @@ export async function openWorkspace(
       blobs,
       python: {program: config.python, path: config.pythonPath, env: outside.env},
     }),
+    env: outside.env,
   };
 }
 

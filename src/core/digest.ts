@@ -10,6 +10,7 @@ export type Digest = string & {readonly __digest: never};
 export type DigestTag =
   | 'action'
   | 'bundle'
+  | 'declaration'
   | 'files'
   | 'folder'
   | 'outputs'

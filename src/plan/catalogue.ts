@@ -1,15 +1,20 @@
 // Stage declarations by what `uses` says. The port is here; what bundles and imports modules is put in by the CLI,
 // and tests put in definitions from memory.
 
+import type {z} from 'zod';
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Json, JsonObject} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
 import type {Span} from '../core/source.ts';
 import type {PipelineSpec} from '../spec/spec.ts';
-import type {StageDefinition} from '../stage/define.ts';
+import type {StageDeclaration} from '../stage/declaration.ts';
 
-/** What planning needs of a stage module: all but the work itself. */
-export type StageDeclaration = Omit<StageDefinition, 'run'>;
+/** What a stage module says of parameters, where its schema does not say all. */
+export type Checked =
+  /** `strangers`: paths of values that JSON cannot hold. */
+  | {readonly ok: true; readonly value: Json; readonly strangers: readonly string[]}
+  | {readonly ok: false; readonly issues: readonly z.core.$ZodIssue[]};
 
 export interface LoadedStage {
   /** As the pipeline says it. */
@@ -17,6 +22,11 @@ export interface LoadedStage {
   /** Absolute path of the module. */
   readonly path: string;
   readonly declaration: StageDeclaration;
+  /**
+   * For a module whose schema does not say all: asks the module itself. `undefined` while the answer is not known;
+   * the plan is then made by the schema alone, and again when it is.
+   */
+  readonly check?: (given: JsonObject) => Checked | undefined;
 }
 
 export interface Catalogue {

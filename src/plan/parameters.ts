@@ -4,12 +4,13 @@
 import type {z} from 'zod';
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
+import {isJsonObject, type JsonObject} from '../core/json.ts';
+import {toJson} from '../core/json-value.ts';
 import type {Span} from '../core/source.ts';
 import {valueMistake} from '../spec/fields.ts';
 import type {StageSpec} from '../spec/spec.ts';
 import {describeKind, jsonOf, keyAt, type Node, nodeAt} from '../spec/tree.ts';
-import type {LoadedStage} from './catalogue.ts';
+import type {Checked, LoadedStage} from './catalogue.ts';
 import {choicesOf, expectationOf, schemaAt, unwrap} from './expectation.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -31,10 +32,10 @@ export function checkParameters(
 ): JsonObject | null {
   const schema = module.declaration.params;
   const given = Object.fromEntries([...nodes].map(([name, node]) => [name, jsonOf(node)]));
-  const parsed = schema.safeParse(given);
-  if (!parsed.success || !isWhole) {
+  const parsed = (isWhole ? module.check?.(given) : undefined) ?? parse(schema, given);
+  if (!parsed.ok || !isWhole) {
     let isSound = !isWhole;
-    for (const issue of parsed.error?.issues ?? []) {
+    for (const issue of parsed.ok ? [] : parsed.issues) {
       if (!isWhole && !isOfOne(issue, nodes)) continue;
       isSound = false;
       const found = issueMistake(module, issue, nodes, spec, isEcho);
@@ -42,12 +43,12 @@ export function checkParameters(
     }
     return isSound ? given : null;
   }
-  const problems: Diagnostic[] = [];
-  const effective = toJson(parsed.data, path => {
+  const effective = parsed.value;
+  const problems = parsed.strangers.map(path => {
     const message = `expected the stage module ${module.uses} to give JSON as the parameter ${path}, got something else`;
     const hint = 'use a schema whose output is text, numbers, true, false, null, lists and maps';
     const span = spec.work?.kind === 'module' ? spec.work.uses.span : spec.name.span;
-    problems.push(mistake('bad-module', message, span, {hint}));
+    return mistake('bad-module', message, span, {hint});
   });
   for (const [name, node] of nodes) {
     const kept = isJsonObject(effective) ? effective[name] : undefined;
@@ -159,18 +160,10 @@ function* droppedKeys(given: unknown, kept: unknown, path: readonly string[]): G
   }
 }
 
-/** Parsed data as JSON: keys that are `undefined` are left out, anything else that JSON cannot say is reported. */
-function toJson(value: unknown, report: (path: string) => void, path = ''): Json {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (Array.isArray(value)) return value.map((item, index) => toJson(item, report, `${path}[${index}]`));
-  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, member]) => member !== undefined)
-        .map(([key, member]) => [key, toJson(member, report, path === '' ? key : `${path}.${key}`)]),
-    );
-  }
-  report(path);
-  return null;
+function parse(schema: z.ZodObject, given: JsonObject): Checked {
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) return {ok: false, issues: parsed.error.issues};
+  const strangers: string[] = [];
+  const value = toJson(parsed.data, path => strangers.push(path));
+  return {ok: true, value, strangers};
 }

@@ -3,7 +3,7 @@
 
 import {z} from 'zod';
 import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
-import type {StageDeclaration} from '../plan/catalogue.ts';
+import type {StageDeclaration} from '../stage/declaration.ts';
 import type {SaidDeclaration} from './facts.ts';
 
 /** Throws for a schema that zod does not know, with what it says. */

@@ -4,16 +4,12 @@
 import {type Diagnostic, renderDiagnostic} from '../../src/core/diagnostic.ts';
 import {digestBytes} from '../../src/core/digest.ts';
 import {err, ok, type Result} from '../../src/core/result.ts';
-import {
-  type Catalogue,
-  loadStages,
-  type StageDeclaration,
-  unknownStageModule,
-} from '../../src/plan/catalogue.ts';
+import {type Catalogue, loadStages, unknownStageModule} from '../../src/plan/catalogue.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import type {PlanFiles} from '../../src/plan/plan-files.ts';
 import {type ProjectFiles, planPipeline} from '../../src/plan/planner.ts';
 import {type ReadOptions, readPipeline} from '../../src/spec/read-pipeline.ts';
+import type {StageDeclaration} from '../../src/stage/declaration.ts';
 import {defineStage, z} from '../../src/stage/define.ts';
 
 const run = (): void => undefined;

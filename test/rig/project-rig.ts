@@ -172,8 +172,8 @@ export class Session implements AsyncDisposable {
         run,
         plan,
         selected: select(plan),
-        replan: files => {
-          const answer = replan(files);
+        replan: async files => {
+          const answer = await replan(files);
           return answer.ok ? {ok: true, value: {plan: answer.value, selected: select(answer.value)}} : answer;
         },
         mode: options.mode ?? 'keep-going',
@@ -240,7 +240,7 @@ export class Session implements AsyncDisposable {
         folders: {project: this.#rig.project, packageRoot},
         trees: {get: () => undefined, set: () => undefined},
       });
-      const planned = planWith(NO_FILES);
+      const planned = await planWith(NO_FILES);
       if (!planned.ok) throw new UserMistakes(planned.error);
       return {plan: planned.value, replan: planWith};
     } catch (error) {

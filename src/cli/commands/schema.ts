@@ -3,6 +3,7 @@
 
 import {writeFileSync} from 'node:fs';
 import {paletteOf} from '../../report/palette.ts';
+import {Declarations} from '../declarations.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {ModuleCatalogue} from '../module-catalogue.ts';
 import {findProject} from '../project.ts';
@@ -40,6 +41,7 @@ export async function fileSchema(shell: Shell, folder: string): Promise<unknown>
   const catalogue = new ModuleCatalogue(
     {project: workspace.project, packageRoot: shell.packageRoot},
     workspace.code,
+    new Declarations(workspace),
   );
   const names = await catalogue.names();
   const file = {path: 'stages', text: ''};

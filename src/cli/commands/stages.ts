@@ -6,6 +6,7 @@ import {type ParameterRow, parameterRows} from '../../plan/parameter-table.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {renderTable} from '../../report/table.ts';
 import type {OutputDeclaration} from '../../stage/define.ts';
+import {Declarations} from '../declarations.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {ModuleCatalogue} from '../module-catalogue.ts';
 import {findProject} from '../project.ts';
@@ -17,7 +18,7 @@ export async function stages(shell: Shell, {args, options}: Invocation): Promise
   const {outside} = shell;
   const workspace = await openWorkspace(shell, findProject(outside.cwd));
   const folders = {project: workspace.project, packageRoot: shell.packageRoot};
-  const catalogue = new ModuleCatalogue(folders, workspace.code);
+  const catalogue = new ModuleCatalogue(folders, workspace.code, new Declarations(workspace));
   const load = async (uses: string): Promise<LoadedStage> => {
     const loaded = await catalogue.load(uses, {file: {path: 'stages', text: ''}, start: 0, end: 0});
     if (!loaded.ok) throw new UserMistakes([{...loaded.error, span: undefined}]);

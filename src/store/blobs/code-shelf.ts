@@ -28,6 +28,8 @@ export class CodeShelf implements CodeStore {
   readonly #modules: Journal;
   /** Sources by the code digest that they made, for `why`. */
   readonly #manifests: Journal;
+  /** What stage modules declare, and what they say of parameters, by the digest of the question. */
+  readonly #declarations: Journal;
 
   /** `store`: the store's folder. */
   constructor(store: string, blobs: BlobStore, states: FileStates) {
@@ -36,6 +38,7 @@ export class CodeShelf implements CodeStore {
     this.#states = states;
     this.#modules = new Journal(join(store, 'code', 'modules.journal'), isWholeObject);
     this.#manifests = new Journal(join(store, 'code', 'manifests.journal'), isWholeObject);
+    this.#declarations = new Journal(join(store, 'code', 'declarations.journal'), isWholeObject);
   }
 
   digestFile(path: string): Digest | undefined {
@@ -50,13 +53,18 @@ export class CodeShelf implements CodeStore {
   keep(code: StageCode): void {
     this.#modules.set(JSON.stringify(code.module), JSON.stringify(code));
     this.#manifests.set(code.code, JSON.stringify(code.files));
-    try {
-      this.#modules.save();
-      this.#manifests.save();
-    } catch (error) {
-      // Bundling again costs less than a run that stops here.
-      if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EMFILE', 'ENFILE')) throw error;
-    }
+    save(this.#modules, this.#manifests);
+  }
+
+  /** JSON that was noted under this key. */
+  noted(key: Digest): string | undefined {
+    return this.#declarations.get(key);
+  }
+
+  /** `value`: an object as JSON. */
+  note(key: Digest, value: string): void {
+    this.#declarations.set(key, value);
+    save(this.#declarations);
   }
 
   /** The sources that made a code digest; `undefined` where it was made elsewhere. */
@@ -164,6 +172,15 @@ function leadsTo(link: string, target: string): boolean {
     return resolve(dirname(link), readlinkSync(link)) === target;
   } catch {
     return false;
+  }
+}
+
+/** Bundling or asking again costs less than a run that stops here. */
+function save(...journals: readonly Journal[]): void {
+  try {
+    for (const journal of journals) journal.save();
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EMFILE', 'ENFILE')) throw error;
   }
 }
 
