@@ -86,7 +86,9 @@ test('what a schema alone cannot say is judged by the module itself, and the ans
   project.edit('pipelines/study.yaml', 'low: 3', 'low: 1');
   assert.match(await project.expect(10, 'plan', 'study'), /work/);
   await project.expect(0, 'run', 'study');
-  const shown: {readonly params: unknown} = JSON.parse(await project.expect(0, 'show', 'study', 'work', '--json'));
+  const shown: {readonly params: unknown} = JSON.parse(
+    await project.expect(0, 'show', 'study', 'work', '--json'),
+  );
   assert.deepEqual(shown.params, {high: 2, low: 1, tag: 'A'});
 });
 
