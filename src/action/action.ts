@@ -2,7 +2,7 @@
 // fingerprint. It is closed: it names every byte that its task may read by digest, so that whoever holds those
 // bytes can run it. The instance's id is not in it, so renaming a stage is free.
 
-import {type Digest, digestJson} from '../core/digest.ts';
+import {type Digest, digestBytes, digestJson, taggedJson} from '../core/digest.ts';
 import type {Json, JsonObject} from '../core/json.ts';
 import type {OutputPlan} from '../plan/plan.ts';
 import type {Cell} from '../stage/define.ts';
@@ -75,8 +75,10 @@ export const digestOfVariable = (value: string): Digest => digestJson('variable'
 export const trackedFilesOf = ({work, files}: Action): TrackedFiles =>
   work.kind === 'shell' ? {...files, ...work.code} : files;
 
-export const fingerprintOf = (action: Action): Fingerprint =>
-  digestJson('action', action as unknown as Json) as Fingerprint;
+export const fingerprintOf = (action: Action): Fingerprint => digestBytes(actionText(action)) as Fingerprint;
+
+/** The text that the fingerprint is the SHA-256 of: an action is a blob whose address is its fingerprint. */
+export const actionText = (action: Action): string => taggedJson('action', action as unknown as Json);
 
 /** What an action gave. Recorded only when every blob that it names is in place. */
 export interface ActionResult {

@@ -3,11 +3,12 @@
 import {join, relative} from 'node:path';
 import {CodeDigester} from '../action/code-digest.ts';
 import type {StageFailure} from '../action/outcome.ts';
+import {type InstallRoots, placesIn} from '../action/package-places.ts';
 import type {CodeFile, StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {type Digest, shortDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {CodeStore} from '../exec/content-store.ts';
+import type {CodeCard, CodeStore} from '../exec/content-store.ts';
 import type {CodeSource} from '../run/stores.ts';
 import {CodeShelf} from '../store/blobs/code-shelf.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
@@ -60,13 +61,16 @@ export function openCode({project, store, packageRoot, files, blobs, python: set
     launchOf: (work, files) => python.launchOf(work, files),
     digest: module => digester.digest(module),
     entryOfModule,
-    async entryOf({code}) {
-      // Bundled by this process, or by the one that sent the action.
-      const known = bundled.get(code) ?? findBundle(shelf, code);
-      if (known === undefined) {
-        return err({reason: 'store', message: `the bundle ${shortDigest(code)} is not in this store`});
-      }
-      return entryOfModule(known, join(project, known.module));
+    async entryOf({code}, card) {
+      const known = bundled.get(code);
+      if (known !== undefined) return entryOfModule(known, join(project, known.module));
+      return card === null ? unknownCode(code) : entryOfCard(shelf, card, {project, pipe: packageRoot});
+    },
+    cardOf(code) {
+      const known = bundled.get(code);
+      if (known === undefined) return null;
+      const {module, bundle, maps, links} = known;
+      return {module, bundle, maps, links};
     },
     async codeOf(path) {
       if (isPython(path)) {
@@ -89,7 +93,16 @@ const unreadable = (what: string, mistakes: readonly Diagnostic[]): StageFailure
   hint: null,
 });
 
-function findBundle(shelf: CodeShelf, code: Digest): StageCode | undefined {
-  for (const each of shelf.modules()) if (each.code === code) return each;
-  return undefined;
+const unknownCode = (code: Digest): Result<string, StageFailure> =>
+  err({reason: 'store', message: `nobody says how to make the bundle ${shortDigest(code)} ready`});
+
+/** Where the sources are not: from the bundle's blobs, with packages by name and version below the install roots. */
+function entryOfCard(shelf: CodeShelf, card: CodeCard, roots: InstallRoots): Result<string, StageFailure> {
+  const places = placesIn(card.links, roots);
+  if (!places.ok) {
+    const message = places.error.map(diagnostic => renderDiagnostic(diagnostic)).join('\n');
+    return err({reason: 'mistake', message, hint: null});
+  }
+  const entry = shelf.materialise(card, places.value);
+  return entry.ok ? entry : err({reason: 'store', message: describeStoreError(entry.error)});
 }

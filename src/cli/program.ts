@@ -332,6 +332,18 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     async () => (await import('./commands/doctor.ts')).doctor,
   ).option('--json', 'write the answer as JSON');
 
+  // For executors, not for people: what it says is for a program to read.
+  program
+    .command('exec <fingerprint>', {hidden: true})
+    .description('Run the action of this fingerprint, which is in the store, and record its result.')
+    .option('--orders <json>', 'what an executor sends along; `@FILE` reads it')
+    .option('--store <folder>', "a store that is not the project's own")
+    .option('--ending <file>', 'where to write how it ended, in one step')
+    .action(async (fingerprint: string, options: Options) => {
+      const {exec} = await import('./commands/exec.ts');
+      onExit(await exec(shell, {args: [fingerprint], options}));
+    });
+
   return program;
 }
 

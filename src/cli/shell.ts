@@ -48,4 +48,7 @@ export interface Options {
   readonly maxSize?: string;
   readonly events?: boolean;
   readonly tolerance?: number;
+  readonly orders?: string;
+  readonly store?: string;
+  readonly ending?: string;
 }

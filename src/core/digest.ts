@@ -22,8 +22,10 @@ export type DigestTag =
 
 export const digestBytes = (bytes: string | Uint8Array): Digest => hash('sha256', bytes, 'hex') as Digest;
 
-export const digestJson = (tag: DigestTag, value: Json): Digest =>
-  digestBytes(`pipe:${tag}:1\n${canonicalJson(value)}`);
+/** What a tagged digest is the digest of. */
+export const taggedJson = (tag: DigestTag, value: Json): string => `pipe:${tag}:1\n${canonicalJson(value)}`;
+
+export const digestJson = (tag: DigestTag, value: Json): Digest => digestBytes(taggedJson(tag, value));
 
 export const isDigest = (text: string): text is Digest => /^[0-9a-f]{64}$/.test(text);
 

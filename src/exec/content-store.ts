@@ -3,6 +3,7 @@
 
 import type {ActionWork, Artifact, Fingerprint, TrackedFile, TrackedFiles} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
+import type {CodePackage} from '../action/stage-code.ts';
 import type {Result} from '../core/result.ts';
 import type {OutputKind} from '../stage/define.ts';
 import type {PythonLaunch} from './python-launch.ts';
@@ -36,10 +37,20 @@ export interface ContentStore {
 
 /** Brings the code of stage modules to this disk. */
 export interface CodeStore {
-  /** The absolute path of the module to import. */
-  entryOf(work: ModuleWork): Promise<Result<string, StageFailure>>;
+  /** The absolute path of the module to import. `card`: how to make it ready where nobody has bundled it. */
+  entryOf(work: ModuleWork, card: CodeCard | null): Promise<Result<string, StageFailure>>;
   /** How to run a Python stage; its folder holds the declared files as well. */
   launchOf(work: PythonWork, files: TrackedFiles): Promise<Result<PythonLaunch, StageFailure>>;
+}
+
+/** What makes a bundle ready on a machine that has its blobs and its packages, and not its sources. */
+export interface CodeCard {
+  /** Path of the module, relative to the project it came from: for messages. */
+  readonly module: string;
+  readonly bundle: Artifact;
+  readonly maps: Artifact;
+  /** The name under which the bundle imports a package → that package. */
+  readonly links: Readonly<Record<string, CodePackage>>;
 }
 
 export type PythonWork = Extract<ActionWork, {readonly kind: 'python'}>;

@@ -5,6 +5,7 @@
 import type {Action, ActionResult, Fingerprint} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
+import type {CodeCard} from './content-store.ts';
 import type {TaskListener} from './task.ts';
 
 /** What an action may occupy. */
@@ -31,6 +32,8 @@ export interface Assignment {
   readonly keepsCheckpoint: boolean;
   /** Where `download` looks before the network. */
   readonly mirror: string | null;
+  /** For a stage module: how to make its bundle ready elsewhere. */
+  readonly card: CodeCard | null;
 }
 
 export interface ExecutionListener extends TaskListener {

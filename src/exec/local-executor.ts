@@ -123,7 +123,7 @@ export class LocalExecutor implements Executor {
     const {assignment, sandbox, placement} = trial;
     const inputs = await placeInputs(placement, assignment.action, sandbox.root);
     if (!inputs.ok) return inputs;
-    const work = await this.#workOf(assignment.action);
+    const work = await this.#workOf(assignment);
     if (!work.ok) return work;
     const checkpoint = assignment.keepsCheckpoint ? content.openCheckpoint(assignment.fingerprint) : ok(null);
     if (!checkpoint.ok) return checkpoint;
@@ -137,12 +137,12 @@ export class LocalExecutor implements Executor {
     }
   }
 
-  async #workOf({work, files}: Action): Promise<Result<TaskWork, StageFailure>> {
+  async #workOf({action: {work, files}, card}: Assignment): Promise<Result<TaskWork, StageFailure>> {
     switch (work.kind) {
       case 'shell':
         return ok({kind: 'shell', command: work.command});
       case 'module': {
-        const entry = await this.#options.code.entryOf(work);
+        const entry = await this.#options.code.entryOf(work, card);
         return entry.ok ? ok({kind: 'module', entry: entry.value}) : entry;
       }
       case 'python': {

@@ -87,7 +87,7 @@ async function record(
 }
 
 function assignmentOf(
-  {surroundings, request}: AttemptServices,
+  {surroundings, request, stores}: AttemptServices,
   {instance, due: {action, fingerprint}, demand}: Trial,
 ): Assignment {
   const env = Object.keys(action.env).flatMap((name): [string, string][] => {
@@ -108,5 +108,6 @@ function assignmentOf(
     env: Object.fromEntries(env),
     keepsCheckpoint: instance.checkpoint,
     mirror: request.mirror,
+    card: action.work.kind === 'module' ? stores.code.cardOf(action.work.code) : null,
   };
 }

@@ -4,6 +4,7 @@ import type {Action} from '../action/action.ts';
 import type {Change, StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Result} from '../core/result.ts';
+import type {CodeCard} from '../exec/content-store.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {Checkpoints} from '../store/claims/checkpoint.ts';
 import type {RunGate} from '../store/claims/run-gate.ts';
@@ -20,6 +21,8 @@ export interface ModuleCode {
 export interface CodeSource {
   /** The code of the module at this absolute path, bundled when it is new. */
   codeOf(path: string): Promise<Result<ModuleCode, StageFailure>>;
+  /** How to make the bundle of a module ready on another machine; `null` for code that this process never met. */
+  cardOf(code: Digest): CodeCard | null;
 }
 
 export interface Stores {

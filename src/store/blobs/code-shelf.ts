@@ -21,6 +21,9 @@ import {encodeFolder, type FolderFile} from './folder-blob.ts';
 /** The file of a bundle that has the stage module's exports. */
 const entryName = 'stage.js';
 
+/** What a bundle is made ready from. */
+export type BundleParts = Pick<StageCode, 'bundle' | 'maps' | 'links'>;
+
 export class CodeShelf implements CodeStore {
   readonly #folder: string;
   readonly #blobs: BlobStore;
@@ -100,7 +103,7 @@ export class CodeShelf implements CodeStore {
   }
 
   /** The folder in which a bundle is made ready: named by everything that is in it. */
-  folderOf(code: StageCode, places: PackagePlaces = ownPlaces(code.links)): string {
+  folderOf(code: BundleParts, places: PackagePlaces = ownPlaces(code.links)): string {
     const links = Object.fromEntries(places);
     return join(this.#folder, 'code', digestJson('bundle', [code.bundle.digest, code.maps.digest, links]));
   }
@@ -109,7 +112,7 @@ export class CodeShelf implements CodeStore {
    * Makes a bundle ready to be imported and returns the absolute path of its entry. What is there already is compared
    * with what was hashed, and made anew where it is anything else.
    */
-  materialise(code: StageCode, places: PackagePlaces = ownPlaces(code.links)): Result<string, StoreError> {
+  materialise(code: BundleParts, places: PackagePlaces = ownPlaces(code.links)): Result<string, StoreError> {
     const folder = this.folderOf(code, places);
     const listed: ArtifactFile[] = [];
     for (const artifact of [code.bundle, code.maps]) {

@@ -3,11 +3,18 @@
 // would not have written counts as absent, and nothing of it reaches a path, a terminal or a page.
 
 import {z} from 'zod';
-import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../../action/action.ts';
+import {
+  type Action,
+  type ActionResult,
+  actionText,
+  type Fingerprint,
+  fingerprintOf,
+} from '../../action/action.ts';
 import {type Digest, isDigest} from '../../core/digest.ts';
-import type {Json} from '../../core/json.ts';
+import {type Json, parseJson} from '../../core/json.ts';
 import {isName} from '../../spec/name.ts';
 import {readPath} from '../../spec/path.ts';
+
 import {isEntryName} from '../blobs/folder-blob.ts';
 import {type ActionRow, hasOutputs} from './action-row.ts';
 
@@ -99,6 +106,12 @@ const result = z.strictObject({
 }) satisfies z.ZodType<ActionResult>;
 
 const row = z.strictObject({format: z.literal(1), action, results: z.array(z.unknown())});
+
+/** An action from the text that its fingerprint is the digest of; `undefined` for anything else. */
+export function decodeAction(text: string): Action | undefined {
+  const read = action.safeParse(parseJson(text.slice(text.indexOf('\n') + 1)));
+  return read.success && actionText(read.data) === text ? read.data : undefined;
+}
 
 /** The row of `fingerprint`, without those results that are none; `undefined` where the row is not to be believed. */
 export function decodeRow(value: unknown, fingerprint: Fingerprint): ActionRow | undefined {
