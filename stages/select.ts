@@ -4,7 +4,7 @@ import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
 import {toCsvText} from './csv-text.ts';
 import {cellText, checkMetric, readRuns} from './statistics/runs.ts';
-import {type Candidate, selectBest} from './statistics/selection.ts';
+import {type Candidate, edgesOf, selectBest} from './statistics/selection.ts';
 
 export default defineStage({
   about: 'Chooses the cell with the best mean of a metric; ties go to the cell that the grid names first.',
@@ -34,6 +34,10 @@ export default defineStage({
         'Widen the grid, for example by smaller learning rates.',
       );
     }
+    const edges = edgesOf(best, candidates);
+    if (edges.length > 0)
+      log(`the best cell is at an edge: ${edges.join(', ')}; a wider grid may have a better one`);
+    const cost = runs.reduce((sum, run) => sum + (run.metrics.gradient_evaluations ?? 0), 0);
     const left = candidates.filter(({score}) => score === null);
     if (ties > 1)
       log(`${ties} cells have the best ${metric}, ${best.score}; taken is the one that the grid names first`);
@@ -46,6 +50,8 @@ export default defineStage({
     record('cells', candidates.length);
     record('ties', ties);
     record('left_out', left.length);
+    record('at_edge', edges.length);
+    if (cost > 0) record('gradient_evaluations', cost);
   },
   holds: {
     runs: 'instances of a grid, by their metrics',

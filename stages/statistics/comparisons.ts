@@ -135,15 +135,23 @@ function isSameMethod(arm: RunGroup, base: RunGroup): boolean {
   return methods.size === 1 && !methods.has(null);
 }
 
+/** Whether the share of right predictions is the metric: those of the last epoch say nothing of the best one. */
+const isOf = ({right}: Correctness, value: number | undefined): boolean =>
+  value !== undefined && Math.abs(right.reduce((sum, one) => sum + one, 0) / right.length - value) < 1e-6;
+
 function mcNemarPerPair(
   pairs: readonly Pair[],
-  {correctness}: ComparisonOptions,
+  {correctness, metric}: ComparisonOptions,
   distributions: Distributions,
 ): {readonly tests: Comparison['mcnemar']; readonly notes: readonly string[]} {
   const notes = new Set<string>();
   const tests = pairs.flatMap(({over, first, second}) => {
     const [a, b] = [correctness(first), correctness(second)];
     if (a === null || b === null) return [];
+    if (!isOf(a, first.metrics[metric]) || !isOf(b, second.metrics[metric])) {
+      notes.add('No McNemar test: the predictions that were saved are not those that this metric is of.');
+      return [];
+    }
     if (a.labels !== b.labels) {
       notes.add('No McNemar test: the two networks of a pair were tested on different images.');
       return [];

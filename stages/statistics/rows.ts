@@ -1,6 +1,6 @@
 // One row per cell: the runs that repeat it, and what they say together. Runs with the same weights are one run.
 
-import {describe} from './description.ts';
+import {describe, meanOf} from './description.ts';
 import type {Distributions} from './distributions.ts';
 import {axisValue, cellKey, groupBy, type Run, without} from './runs.ts';
 import type {Row} from './summary.ts';
@@ -46,7 +46,9 @@ function makeRow(
   const counted = distinctRuns(runs, metric);
   const values = counted.flatMap(run => run.metrics[metric] ?? []);
   const withValue = runs.filter(run => run.metrics[metric] !== undefined);
+  const costs = runs.flatMap(run => run.metrics.gradient_evaluations ?? []);
   const base = {
+    cost: costs.length === runs.length ? meanOf(costs) : null,
     cell: without(runs[0]?.cell ?? {}, [over]),
     settings: sharedSettings(runs),
     runs: runs.map(run => ({

@@ -19,6 +19,20 @@ export interface Selection {
   readonly ties: number;
 }
 
+/** Numeric axes on whose first or last value the best cell lies: what is better may lie beyond. */
+export function edgesOf(best: Candidate, candidates: readonly Candidate[]): readonly string[] {
+  return Object.entries(best.cell).flatMap(([axis, value]) => {
+    if (typeof value !== 'number') return [];
+    const values = candidates.flatMap(({cell}) => {
+      const other = cell[axis];
+      return typeof other === 'number' ? [other] : [];
+    });
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    if (low === high || (value !== low && value !== high)) return [];
+    return [`${axis} ${value} is the ${value === low ? 'smallest' : 'largest'} of the grid`];
+  });
+}
+
 export function selectBest(
   runs: readonly Run[],
   metric: string,

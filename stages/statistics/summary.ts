@@ -36,6 +36,8 @@ export const rowSchema = z.object({
   /** Parameters that all runs of the row share, chosen ones included: `lr`, `rho`, … */
   settings: cellSchema,
   runs: z.array(runSchema),
+  /** Gradients of a whole batch that a run took, on average; `null` where runs do not say. */
+  cost: z.number().nullable(),
   /** Runs that count: with a value, and with weights that no earlier run has. */
   n: z.number(),
   mean: z.number().nullable(),

@@ -26,6 +26,8 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
   const axes = axesOf(one.rows);
   const theirs = comparablePublished(published, summary);
   const decimals = columnDecimals(one.rows, spread, unit);
+  // Equal costs need no column.
+  const hasCosts = new Set(one.rows.map(({cost}) => cost)).size > 1;
   const columns: Column[] = [
     ...axes.map(axis => namedColumn(axis, 'left', words)),
     ...show.map(name => namedColumn(name, 'right', words)),
@@ -34,6 +36,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     ...(isReplicated(one)
       ? [{id: 'spread', text: spread === 'sd' ? intervalName(summary) : 'SD', align: 'right'} as const]
       : []),
+    ...(hasCosts ? [{id: 'gradients', text: 'gradients', align: 'right'} as const] : []),
     ...(theirs.length > 0 ? [{id: 'published', text: 'published', align: 'left'} as const] : []),
   ];
   const left = new Set(theirs);
@@ -52,6 +55,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
       ...(isReplicated(one)
         ? [cell(spread === 'sd' ? meanInterval(row, unit, decimals) : sdText(row, unit, decimals))]
         : []),
+      ...(hasCosts ? [cell(row.cost === null ? '–' : thousands(row.cost))] : []),
       ...(theirs.length > 0 ? [cell(beside.join('; '))] : []),
     ];
   });
@@ -61,15 +65,23 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     cell(''),
     cell(''),
     ...(isReplicated(one) ? [cell('')] : []),
+    ...(hasCosts ? [cell('')] : []),
     cell(`${publishedText(other, one.metric)} (${other.source}, ${other.setting})`),
   ]);
   return {
     title: `${options.title}: ${metricText(one.metric)}`,
     columns,
     rows: [...rows, ...others],
-    remarks: [...remarksOf(summary, one, options), ...publishedRemarks(published, theirs)],
+    remarks: [
+      ...remarksOf(summary, one, options),
+      ...(hasCosts ? ['Gradients: of a whole batch, that one run took in training.'] : []),
+      ...publishedRemarks(published, theirs),
+    ],
   };
 }
+
+/** Whole, with commas. */
+const thousands = (value: number): string => Math.round(value).toLocaleString('en');
 
 /** Of each set of arms that are compared, the row with the best mean; none where it is alone or nobody knows. */
 function bestRows({compare}: Summary, {rows, better}: MetricSummary): ReadonlySet<Row> {

@@ -96,15 +96,53 @@ test('two producers of one cell and seed are refused by name', async () => {
   );
 });
 
+/** Predictions of 200 images whose share of right ones is the accuracy. */
+const predicted = (optimizer: string, values: readonly number[], more: Partial<Facts> = {}) =>
+  values.map((value, seed) =>
+    runOf(
+      {optimizer, seed},
+      {
+        weights: `${optimizer} ${seed}`,
+        metrics: {[metric]: value, ...more.metrics},
+        correct: Array.from({length: 200}, (_, image) =>
+          (image * 37) % 200 < Math.round(200 * value) ? 1 : 0,
+        ),
+        ...(more.labels === undefined ? {} : {labels: more.labels}),
+      },
+    ),
+  );
+const inTwoHundreds = (values: readonly number[]): readonly number[] =>
+  values.map(value => Math.round(200 * value) / 200);
+
 test('McNemar on other test images is refused, with the reason', async () => {
-  const correct = Array.from({length: 20}, (_, at) => at % 2);
-  const labels = correct.map((_, at) => at % 3);
+  const labels = Array.from({length: 200}, (_, at) => at % 3);
+  const same = await studyOf([
+    ...predicted('sgd', inTwoHundreds(plain)),
+    ...predicted('sam', inTwoHundreds(raised)),
+  ]);
+  assert.equal(same.difference?.mcnemar.length, 6);
   const {difference, markdown} = await studyOf([
-    ...arm('sgd', plain, {correct}),
-    ...arm('sam', raised, {correct, labels}),
+    ...predicted('sgd', inTwoHundreds(plain)),
+    ...predicted('sam', inTwoHundreds(raised), {labels}),
   ]);
   assert.deepEqual(difference?.mcnemar, []);
   assert.match(markdown, /No McNemar test: the two networks of a pair were tested on different images/);
+});
+
+test('McNemar on the predictions of another epoch than the metric’s is refused', async () => {
+  const values = inTwoHundreds(plain);
+  const {difference, markdown} = await studyOf(
+    [
+      ...predicted('sgd', values, {metrics: {test_accuracy_at_best: 0.93}}),
+      ...predicted('sam', inTwoHundreds(raised), {metrics: {test_accuracy_at_best: 0.95}}),
+    ].map((run, at) => ({
+      ...run,
+      metrics: {...run.metrics, test_accuracy_at_best: (run.metrics.test_accuracy_at_best ?? 0) + at / 1000},
+    })),
+    {metric: 'test_accuracy_at_best'},
+  );
+  assert.deepEqual(difference?.mcnemar, []);
+  assert.match(markdown, /the predictions that were saved are not those that this metric is of/);
 });
 
 test('what arms differ in beside the axis that is compared is listed', async () => {
@@ -250,4 +288,15 @@ test('an end of an interval that is not 0 is not shown as 0', async () => {
   ]);
   assert.ok((difference?.interval?.high ?? 0) < 0.0005);
   assert.doesNotMatch(markdown, /to [+−]?0\.0+ \|/);
+});
+
+test('methods that cost other numbers of gradients say so in a column', async () => {
+  const {markdown} = await studyOf([
+    ...arm('sgd', plain, {metrics: {gradient_evaluations: 1440}}),
+    ...arm('sam', raised, {metrics: {gradient_evaluations: 2880}}),
+  ]);
+  assert.match(markdown, /\| gradients \|/);
+  assert.match(markdown, /\| sam .*\| +2,880 \|/);
+  const equal = await studyOf([...arm('sgd', plain), ...arm('sam', raised)]);
+  assert.doesNotMatch(equal.markdown, /gradients/);
 });

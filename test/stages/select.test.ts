@@ -18,7 +18,7 @@ const choose = async (runs: readonly StageInput[], params: Readonly<Record<strin
 test('the best cell is chosen, its whole cell is what the file says, and every cell is listed', async () => {
   const {best, files, metrics} = await choose([accuracy(0.01, 0.9), accuracy(0.1, 0.95), accuracy(1, 0.5)]);
   assert.deepEqual(best, {optimizer: 'sgd', lr: 0.1});
-  assert.deepEqual(metrics, {validation_accuracy: 0.95, cells: 3, ties: 1, left_out: 0});
+  assert.deepEqual(metrics, {validation_accuracy: 0.95, cells: 3, ties: 1, left_out: 0, at_edge: 0});
   assert.equal(
     readFileSync(files.cells ?? '', 'utf8'),
     'optimizer,lr,validation_accuracy,values,diverged\nsgd,0.01,0.9,1,0\nsgd,0.1,0.95,1,0\nsgd,1,0.5,1,0\n',
@@ -71,5 +71,20 @@ test('when all diverged, or none has the metric, the message says what there is'
   await refuses(
     [runOf({lr: 1}, {metrics: {test_accuracy: 1}})],
     /expected a metric of the runs, got validation_accuracy; they have test_accuracy/,
+  );
+});
+
+test('a best cell at an edge of the grid is said to be there; cost and edges are recorded', async () => {
+  const cell = (lr: number, rho: number, value: number) =>
+    runOf({lr, rho}, {metrics: {validation_accuracy: value, diverged: 0, gradient_evaluations: 10}});
+  const inside = [cell(0.1, 0.1, 0.7), cell(0.2, 0.1, 0.9), cell(0.4, 0.1, 0.8)];
+  const first = await choose([...inside, cell(0.2, 0.2, 0.8), cell(0.2, 0.05, 0.8)]);
+  assert.equal(first.metrics.at_edge, 0);
+  assert.equal(first.metrics.gradient_evaluations, 50);
+  const second = await choose([...inside, cell(0.2, 0.2, 0.95)]);
+  assert.equal(second.metrics.at_edge, 1);
+  assert.match(
+    second.log.join('\n'),
+    /at an edge: rho 0\.2 is the largest of the grid; a wider grid may have a better one/,
   );
 });
