@@ -2,9 +2,9 @@
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
-import {toCsvText} from './csv-text.ts';
 import {cellText, checkMetric, readRuns} from './statistics/runs.ts';
 import {type Candidate, edgesOf, selectBest} from './statistics/selection.ts';
+import {toCsvText} from './tables/csv-text.ts';
 
 export default defineStage({
   about: 'Chooses the cell with the best mean of a metric; ties go to the cell that the grid names first.',

@@ -9,7 +9,7 @@ import {toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
 import {comparablePublished} from './tables/published-beside.ts';
 import {chosenTables, type NamedTable} from './tables/study.ts';
-import {namesWith, type Words, wordsWith} from './words.ts';
+import {namesWith, type Words, wordsWith} from './tables/words.ts';
 
 export default defineStage({
   about: 'Tables of a summary, with published numbers beside one’s own: Markdown, CSV and LaTeX.',

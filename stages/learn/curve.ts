@@ -1,7 +1,7 @@
 // The learning curve: one row per epoch, the same bytes for the same training. No times: those are in the record of
 // the run.
 
-import {toCsvText} from '../csv-text.ts';
+import {toCsvText} from '../tables/csv-text.ts';
 
 export interface EpochRow {
   /** From 1. */

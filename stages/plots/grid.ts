@@ -4,7 +4,7 @@
 import {type Cell, type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
 import {meanOf} from '../statistics/description.ts';
 import {cellKey, cellText, groupBy, without} from '../statistics/runs.ts';
-import {cellWords, type Words} from '../words.ts';
+import {cellWords, type Words} from '../tables/words.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
 import {ink, titled} from './theme.ts';
 import type {Spec} from './vega.ts';

@@ -5,7 +5,7 @@ import {type Scalar, StageError, type StageInput} from '../../src/stage/define.t
 import {describe, meanOf} from '../statistics/description.ts';
 import type {Distributions} from '../statistics/distributions.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
-import {cellWords, valueWord, type Words} from '../words.ts';
+import {cellWords, valueWord, type Words} from '../tables/words.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
 import {faint, ink, palette, seriesScale, shapes, titled} from './theme.ts';
 import type {Spec} from './vega.ts';

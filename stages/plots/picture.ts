@@ -2,7 +2,7 @@
 
 import {type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
 import {loadDistributions} from '../statistics/distributions.ts';
-import {wordsWith} from '../words.ts';
+import {wordsWith} from '../tables/words.ts';
 import {curvesSpec} from './curves.ts';
 import {eigenvaluesSpec} from './eigenvalues.ts';
 import {gridSpec} from './grid.ts';

@@ -3,7 +3,7 @@
 
 import type {Scalar, StageInput} from '../../src/stage/define.ts';
 import {axisValue, cellKey, groupBy, without} from '../statistics/runs.ts';
-import {cellWords, type Words} from '../words.ts';
+import {cellWords, type Words} from '../tables/words.ts';
 
 export interface Axes {
   /** The axis whose values are replicates. */

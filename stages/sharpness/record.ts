@@ -1,6 +1,6 @@
 // What a measurement of sharpness leaves behind: JSON for programs, CSV for people, metrics for the runner.
 
-import {toCsvText} from '../csv-text.ts';
+import {toCsvText} from '../tables/csv-text.ts';
 import type {Eigenvalue} from './eigenvalues.ts';
 import type {Measurement, Slice} from './measurement.ts';
 

@@ -1,7 +1,6 @@
 // Several data sets together: a row per arm and baseline, and the mean ranks of all arms as a remark.
 
 import type {Summary} from '../statistics/summary.ts';
-import type {Words} from '../words.ts';
 import {boundsText} from './differences-table.ts';
 import {
   axesOf,
@@ -15,6 +14,7 @@ import {
 } from './metric-text.ts';
 import {decimalsFor, fixed, pText, signed} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
+import type {Words} from './words.ts';
 
 /** `null` where the summary has no data sets together. */
 export function acrossTable(summary: Summary, one: MetricSummary, options: TableOptions): Table | null {

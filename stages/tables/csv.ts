@@ -1,7 +1,7 @@
 // A summary as one tidy CSV (RFC 4180), unrounded: a line per result, difference, run and published number.
 
-import {toCsvText} from '../csv-text.ts';
 import type {Scalar, Summary} from '../statistics/summary.ts';
+import {toCsvText} from './csv-text.ts';
 import type {PublishedRow} from './published.ts';
 
 const measures = [

@@ -2,7 +2,6 @@
 
 import {cellText} from '../statistics/runs.ts';
 import type {Comparison, Row, Scalar, Summary} from '../statistics/summary.ts';
-import type {Words} from '../words.ts';
 import {
   axesOf,
   axisText,
@@ -16,6 +15,7 @@ import {
 } from './metric-text.ts';
 import {decimalsFor, decimalsOfEnds, fixed, pText, signed, type Unit} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
+import type {Words} from './words.ts';
 
 /** One row per comparison, with the test that fits and the exact one beside it; `null` where there are none. */
 export function differencesTable(summary: Summary, one: MetricSummary, options: TableOptions): Table | null {

@@ -1,10 +1,10 @@
 // What the tables of one metric have in common: its unit, its axes, and how their values are written.
 
 import type {Row, Scalar, Summary} from '../statistics/summary.ts';
-import type {Words} from '../words.ts';
 import {plain, type Unit} from './number-text.ts';
 import type {Published} from './published.ts';
 import type {Column} from './table.ts';
+import type {Words} from './words.ts';
 
 export type MetricSummary = Summary['metrics'][number];
 

@@ -15,14 +15,14 @@ import {runOf} from './runs.ts';
 
 const noise = [0.001, -0.002, 0.0015, 0.0005, -0.001, 0.0007];
 /** An accuracy on 20,000 images. */
-const valueOf = (dataset: number, order: number, shift: number): number =>
+const accuracyOf = (dataset: number, order: number, shift: number): number =>
   Math.round(
     20_000 * (0.95 - dataset / 20 + order / 300 + (order === 0 ? -shift : shift * (1 + order / 3))),
   ) / 20_000;
 const runs = ['mnist', 'fashion-mnist'].flatMap((dataset, at) =>
   ['sgd', 'sam', 'asam'].flatMap((optimizer, order) =>
     noise.map((shift, seed) => {
-      const accuracy = valueOf(at, order, shift);
+      const accuracy = accuracyOf(at, order, shift);
       return runOf(
         {dataset, optimizer, seed},
         {

@@ -1,6 +1,6 @@
 // How axes, parameters and their values are called in tables and plots: one word per thing in both.
 
-import type {Cell, Scalar} from '../src/stage/define.ts';
+import type {Cell, Scalar} from '../../src/stage/define.ts';
 
 /** From a name or value of the pipeline to what readers see. */
 export type Words = (name: string) => string;
