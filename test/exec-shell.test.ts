@@ -39,12 +39,20 @@ test('a command sees its parameters, inputs and outputs as variables, and nothin
 
 test('a command that was not declared a variable does not see it', async () => {
   await using rig = new ExecutorRig({env: {SECRET: 'hidden', SHOWN: 'no'}});
-  const task = rig.task(rig.shell('echo "[$SECRET] [$SHOWN]"; command -v ls >/dev/null'), {
+  const task = rig.task(rig.shell(`echo "[\${SECRET:-}] [$SHOWN]"; command -v ls >/dev/null`), {
     env: {SHOWN: 'yes'},
   });
   const {answer, log} = await rig.run(task);
   assert.deepEqual(answer, done());
   assert.equal(log, '[] [yes]\n');
+});
+
+test('a name that nothing set ends a command, and says which', async () => {
+  await using rig = new ExecutorRig();
+  const {answer, log} = await rig.run(rig.task(rig.shell('fit --lr "$lr"; echo on')));
+  assert.ok(!answer.ok);
+  assert.match(log, /lr: unbound variable/);
+  assert.doesNotMatch(log, /^on$/m);
 });
 
 test('the first command that fails ends a command, in a pipeline too, and both streams are in its log', async () => {

@@ -119,6 +119,8 @@ test('patterns name files, folders and globs; what matches nothing is said', () 
   assert.deepEqual(names('src/*.ts'), ['src/a.ts']);
   assert.deepEqual(names('src/**/*.ts', 'notes.md'), ['notes.md', 'src/a.ts', 'src/deep/b.ts']);
   assert.deepEqual(names('src', '!src/deep'), ['src/.hidden', 'src/a.ts']);
+  // Taken away of what is before it, and of nothing that is listed after it.
+  assert.deepEqual(names('src', '!src/**', 'src/a.ts'), ['src/a.ts']);
   const missing = rig.files.digestFiles(rig.folder, ['src/*.py', 'nowhere.txt']);
   assert.ok(!missing.ok);
   assert.deepEqual(

@@ -1,29 +1,30 @@
 // Reads and plans a pipeline from its text. Loaded only when no plan is kept.
 
-import {existsSync} from 'node:fs';
-import {join} from 'node:path';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Result} from '../core/result.ts';
 import {loadStages} from '../plan/catalogue.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {PlanFiles} from '../plan/plan-files.ts';
 import {planPipeline} from '../plan/planner.ts';
+import {findWarnings} from '../plan/warnings.ts';
 import {readPipeline, type TreeCache} from '../spec/read-pipeline.ts';
+import type {PipelineSpec} from '../spec/spec.ts';
 import {Declarations} from './declarations.ts';
+import {DiskFiles} from './disk-files.ts';
 import {UserMistakes} from './exit.ts';
 import {ModuleCatalogue} from './module-catalogue.ts';
-import type {PlanQuestion} from './plan-cache.ts';
+import type {Observed, PlanQuestion} from './plan-cache.ts';
 import type {StageFolders} from './stage-modules.ts';
 import type {Workspace} from './workspace.ts';
 
 export type Planned = Result<Plan, readonly Diagnostic[]>;
 
 export interface Planner {
+  readonly spec: PipelineSpec;
   readonly plan: (files: PlanFiles) => Promise<Planned>;
-  readonly observed: {
-    readonly modules: ReadonlyMap<string, string>;
-    readonly exists: ReadonlyMap<string, boolean>;
-  };
+  readonly warnings: () => readonly Diagnostic[];
+  /** What was looked at so far. */
+  readonly observed: () => Observed;
 }
 
 export interface PlannerOptions {
@@ -47,20 +48,17 @@ export async function openPlanner({
   const declarations = new Declarations(workspace);
   const catalogue = new ModuleCatalogue(folders, workspace.code, declarations);
   const modules = await loadStages(spec.value, catalogue);
-  const exists = new Map<string, boolean>();
-  const project = {
-    exists(path: string): boolean {
-      const answer = existsSync(join(folders.project, path));
-      exists.set(path, answer);
-      return answer;
+  const project = new DiskFiles(folders.project);
+  return {
+    spec: spec.value,
+    async plan(files) {
+      for (;;) {
+        const planned = planPipeline(spec.value, modules, project, files);
+        // Parameters that only the module itself can judge: asked now, and the plan is made again with the answers.
+        if (!(await declarations.settle())) return planned;
+      }
     },
+    warnings: () => findWarnings(spec.value, project),
+    observed: () => ({modules: catalogue.found, answers: project.answers}),
   };
-  const plan = async (files: PlanFiles): Promise<Planned> => {
-    for (;;) {
-      const planned = planPipeline(spec.value, modules, project, files);
-      // Parameters that only the module itself can judge: asked now, and the plan is made again with the answers.
-      if (!(await declarations.settle())) return planned;
-    }
-  };
-  return {plan, observed: {modules: catalogue.found, exists}};
 }

@@ -4,13 +4,15 @@
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {ok} from '../core/result.ts';
+import type {Diagnostic} from '../core/diagnostic.ts';
+import {ok, type Result} from '../core/result.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import type {Plan} from '../plan/plan.ts';
 import {NO_FILES, type PlanFiles} from '../plan/plan-files.ts';
+import type {PipelineSpec} from '../spec/spec.ts';
 import {UserMistakes} from './exit.ts';
 import type {Planned, Planner} from './pipeline-planner.ts';
-import {diskTrees, PlanCache, type PlanQuestion} from './plan-cache.ts';
+import {diskTrees, type KeptPlan, PlanCache, type PlanQuestion} from './plan-cache.ts';
 import {type Chosen, choosePipeline} from './project.ts';
 import type {Options, Shell} from './shell.ts';
 import {openWorkspace, type Workspace} from './workspace.ts';
@@ -19,8 +21,11 @@ export interface Pipeline {
   readonly workspace: Workspace;
   readonly chosen: Chosen;
   readonly plan: Plan;
+  readonly warnings: readonly Diagnostic[];
   /** Plans anew with files that stages made. */
   readonly replan: (files: PlanFiles) => Promise<Planned>;
+  /** The pipeline as it is written, for places: loaded only when it is asked for. */
+  readonly spec: () => Promise<PipelineSpec>;
 }
 
 /** Opens the pipeline that the arguments mean and plans it. Throws `UserMistakes` with all that is wrong with it. */
@@ -57,17 +62,30 @@ export async function planChosen(
       const {openPlanner} = await import('./pipeline-planner.ts');
       return openPlanner({text, question, workspace, folders, trees: diskTrees(workspace.store)});
     })());
-  const replan = async (files: PlanFiles): Promise<Planned> => {
+  const planWith = async (files: PlanFiles): Promise<Result<KeptPlan, readonly Diagnostic[]>> => {
     const known = await cache.find(question, text, files);
     if (known !== undefined) return ok(known);
-    const {plan, observed} = await loadPlanner();
-    const planned = await plan(files);
-    if (planned.ok) await cache.keep(question, text, files, observed, planned.value);
-    return planned;
+    const planner = await loadPlanner();
+    const planned = await planner.plan(files);
+    if (!planned.ok) return planned;
+    const made = {plan: planned.value, warnings: files.size === 0 ? planner.warnings() : []};
+    await cache.keep(question, text, files, planner.observed(), made);
+    return ok(made);
   };
-  const planned = await replan(NO_FILES);
+  const planned = await planWith(NO_FILES);
   if (!planned.ok) throw new UserMistakes(planned.error);
-  return {workspace, chosen, plan: planned.value, replan};
+  const {plan, warnings} = planned.value;
+  return {
+    workspace,
+    chosen,
+    plan,
+    warnings,
+    async replan(files) {
+      const again = await planWith(files);
+      return again.ok ? ok(again.value.plan) : again;
+    },
+    spec: async () => (await loadPlanner()).spec,
+  };
 }
 
 /**

@@ -1,8 +1,9 @@
 // Plans kept between runs. Reading YAML and loading declarations takes most of a run in which nothing is to do, so a
 // plan is kept with everything that it was made from, and is used again only while all of that is the same.
 
-import {existsSync, readFileSync} from 'node:fs';
+import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {type Diagnostic, warning} from '../core/diagnostic.ts';
 import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
 import type {Json} from '../core/json.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
@@ -11,6 +12,7 @@ import type {Plan} from '../plan/plan.ts';
 import type {PlanFiles} from '../plan/plan-files.ts';
 import type {CodeSource} from '../run/stores.ts';
 import type {TreeCache} from '../spec/read-pipeline.ts';
+import {type Answers, isStillSo} from './disk-files.ts';
 import {findStageModule, type StageFolders} from './stage-modules.ts';
 
 /** What was asked: the same question may find its answer again. */
@@ -26,8 +28,8 @@ export interface PlanSources {
   readonly text: Digest;
   /** By what `uses` says: the module that was found, and its code with the versions of its packages. */
   readonly modules: Readonly<Record<string, {readonly path: string; readonly code: Json}>>;
-  /** Paths of the project whose existence was asked for, and the answers. */
-  readonly exists: Readonly<Record<string, boolean>>;
+  /** What was asked of the project's files. */
+  readonly answers: Answers;
   /** Files that stages made and the plan read. */
   readonly files: Readonly<Record<string, Digest>>;
 }
@@ -36,6 +38,19 @@ interface Entry {
   readonly format: string;
   readonly sources: PlanSources;
   readonly plan: Plan;
+  readonly warnings: readonly KeptWarning[];
+}
+
+/** A warning whose place is in the pipeline's own text. */
+type KeptWarning = Pick<Diagnostic, 'code' | 'message'> & {
+  readonly hint: string | null;
+  readonly start: number;
+  readonly end: number;
+};
+
+export interface KeptPlan {
+  readonly plan: Plan;
+  readonly warnings: readonly Diagnostic[];
 }
 
 export class PlanCache {
@@ -53,22 +68,24 @@ export class PlanCache {
   }
 
   /** The plan for this question, text and files, if everything that it was made from is as it was. */
-  async find(question: PlanQuestion, text: string, files: PlanFiles): Promise<Plan | undefined> {
+  async find(question: PlanQuestion, text: string, files: PlanFiles): Promise<KeptPlan | undefined> {
     if (this.#build === null) return undefined;
     const entry = this.#read(question, files);
     if (entry === undefined || entry.format !== this.#build) return undefined;
     const {sources} = entry;
     if (sources.text !== digestBytes(text)) return undefined;
     for (const [name, {digest}] of files) if (sources.files[name] !== digest) return undefined;
-    for (const [path, answer] of Object.entries(sources.exists)) {
-      if (existsSync(`${this.#folders.project}/${path}`) !== answer) return undefined;
-    }
+    if (!isStillSo(this.#folders.project, sources.answers)) return undefined;
     for (const [uses, {path, code}] of Object.entries(sources.modules)) {
       if (findStageModule(uses, this.#folders) !== path) return undefined;
       const now = await this.#code.codeOf(path);
       if (!now.ok || JSON.stringify(codeJson(now.value)) !== JSON.stringify(code)) return undefined;
     }
-    return entry.plan;
+    const source = {path: question.file, text};
+    const warnings = entry.warnings.map(({code, message, hint, start, end}) =>
+      warning(code, message, {file: source, start, end}, {hint: hint ?? undefined}),
+    );
+    return {plan: entry.plan, warnings};
   }
 
   /** Keeps a plan. Failing to write is no failure: the next run plans again. */
@@ -77,7 +94,7 @@ export class PlanCache {
     text: string,
     files: PlanFiles,
     sources: Observed,
-    plan: Plan,
+    {plan, warnings}: KeptPlan,
   ): Promise<void> {
     if (this.#build === null) return;
     const modules: Record<string, {path: string; code: Json}> = {};
@@ -91,10 +108,13 @@ export class PlanCache {
       sources: {
         text: digestBytes(text),
         modules,
-        exists: Object.fromEntries(sources.exists),
+        answers: sources.answers,
         files: Object.fromEntries([...files].map(([name, {digest}]) => [name, digest])),
       },
       plan,
+      warnings: warnings.flatMap(({code, message, span, hint}) =>
+        span ? [{code, message, hint: hint ?? null, start: span.start, end: span.end}] : [],
+      ),
     };
     try {
       writeAtomically(this.#pathOf(question, files), JSON.stringify(entry));
@@ -121,7 +141,7 @@ export class PlanCache {
 /** What planning looked at, noted while it did. */
 export interface Observed {
   readonly modules: ReadonlyMap<string, string>;
-  readonly exists: ReadonlyMap<string, boolean>;
+  readonly answers: Answers;
 }
 
 const codeJson = ({

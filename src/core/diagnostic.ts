@@ -24,6 +24,12 @@ export const mistake = (
   more: {readonly hint?: string | undefined; readonly notes?: Diagnostic['notes']} = {},
 ): Diagnostic => ({code, severity: 'error', message, span, hint: more.hint, notes: more.notes ?? []});
 
+/** Something that people should look at and that stops nothing. */
+export const warning = (...said: Parameters<typeof mistake>): Diagnostic => ({
+  ...mistake(...said),
+  severity: 'warning',
+});
+
 /** How the parts of a drawn diagnostic are coloured; identity functions where there is no colour. */
 export interface DiagnosticStyle {
   readonly error: (text: string) => string;

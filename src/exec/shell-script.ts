@@ -35,8 +35,8 @@ export function shellVariables(task: Task): Map<string, string> {
   }
   variables.set('metrics', task.metricsFile);
   variables.set('cpus', String(task.cpus));
-  if (task.checkpoint !== null) variables.set('checkpoint', task.checkpoint);
-  if (task.mirror !== null) variables.set('mirror', task.mirror);
+  variables.set('checkpoint', task.checkpoint ?? '');
+  variables.set('mirror', task.mirror ?? '');
   variables.set('gpus', task.gpus.join(','));
   variables.set('CUDA_VISIBLE_DEVICES', task.gpus.join(','));
   return variables;
@@ -47,7 +47,7 @@ export function shellScript(task: Task): string {
   if (task.work.kind !== 'shell') throw new Error('Internal error: expected a shell command');
   const assignments = [...shellVariables(task)].map(([name, value]) => `${name}=${quote(value)}`);
   return (
-    `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; set -e -o pipefail; ` +
+    `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; set -e -u -o pipefail; ` +
     `eval ${quote(task.work.command)} ) </dev/null >>${quote(task.logFile)} 2>&1 & __pipe_wait\n`
   );
 }

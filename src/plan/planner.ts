@@ -11,19 +11,16 @@ import type {StageModules} from './catalogue.ts';
 import {readCells} from './cells.ts';
 import {type Choice, readChoice} from './choice.ts';
 import type {ChooserFiles} from './chosen-parameters.ts';
+import {checkVariablesRead} from './commands.ts';
 import {expandStage} from './expand.ts';
 import {fileOutput} from './file-reference.ts';
 import type {StageInstances} from './join.ts';
 import {orderByDependency} from './order.ts';
 import type {Instance, InstanceId, PendingMatrix, Plan, Producer} from './plan.ts';
 import {NO_FILES, type PlanFiles, producerName, sourceOf} from './plan-files.ts';
+import type {ProjectFiles} from './project-files.ts';
 import {checkPublishing} from './publish.ts';
 import {bindCells} from './stage-parameters.ts';
-
-/** What planning asks of the file system: whether a path, relative to the project, exists. */
-export interface ProjectFiles {
-  exists(path: string): boolean;
-}
 
 type Report = (diagnostic: Diagnostic) => void;
 
@@ -53,8 +50,10 @@ export function planPipeline(
     if (place === null || !unreadable.has(place)) mistakes.push(diagnostic);
   };
   const bound = new Map<string, BoundStage | null>();
-  for (const [name, stage] of spec.stages)
+  for (const [name, stage] of spec.stages) {
     bound.set(name, bindStage(stage, {stages: spec.stages, modules}, report));
+    checkVariablesRead(stage, spec.params, report);
+  }
   checkFiles(spec.stages.values(), project, report);
   checkPublishing(spec.stages.values(), report);
 
@@ -236,24 +235,19 @@ const heldBy = (
 
 function checkFiles(stages: Iterable<StageSpec>, project: ProjectFiles, report: Report): void {
   const known = new Map<string, boolean>();
-  const exists = (path: string): boolean => {
-    const found = known.get(path) ?? project.exists(path);
+  const isThere = (path: string): boolean => {
+    const found = known.get(path) ?? (isGlob(path) ? project.matches(path) : project.exists(path));
     known.set(path, found);
     return found;
   };
   for (const stage of stages) {
     const code = stage.work?.kind === 'shell' ? stage.work.code : [];
     for (const {value, span} of [...stage.files, ...code]) {
-      if (isGlob(value) || exists(value)) continue;
+      if (value.startsWith('!') || isThere(value)) continue;
       const hint = 'paths are relative to the project; what a stage makes comes in under `in`';
-      report(
-        mistake(
-          'missing-file',
-          `expected a file or folder of the project, got '${value}', which is not there`,
-          span,
-          {hint},
-        ),
-      );
+      const lacks = isGlob(value) ? 'which matches nothing' : 'which is not there';
+      const message = `expected files or folders of the project, got '${value}', ${lacks}`;
+      report(mistake('missing-file', message, span, {hint}));
     }
   }
 }

@@ -115,10 +115,16 @@ export const isMeant = (map: MapNode, known: readonly string[], keys: readonly s
   );
 
 function unknownKey(key: Located<string>, known: readonly string[], what: string): Diagnostic {
+  const message = `expected a key of ${what}, got '${key.value}'`;
+  if (/[\s$|<>()"'=]/.test(key.value)) {
+    const hint =
+      'a comma inside of { } ends a value: put text with commas into quotes, or write it below `run: |`';
+    return mistake('unknown-key', message, key.span, {hint});
+  }
   const near = nearestKey(key.value, known);
   const all = known.length === 1 ? `its only key is ${known[0]}` : `known keys are ${known.join(', ')}`;
   const hint = near === undefined ? all : `did you mean \`${near}\`?`;
-  return mistake('unknown-key', `expected a key of ${what}, got '${key.value}'`, key.span, {hint});
+  return mistake('unknown-key', message, key.span, {hint});
 }
 
 function nearestKey(word: string, known: readonly string[]): string | undefined {

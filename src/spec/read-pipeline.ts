@@ -25,7 +25,7 @@ import {
 import {nameMistake} from './name.ts';
 import {override, readSetting} from './parameters.ts';
 import {holds, readStages} from './read-stages.ts';
-import {resolveReferences} from './reference.ts';
+import {namesReferredTo, resolveReferences} from './reference.ts';
 import type {PipelineSpec} from './spec.ts';
 import {type Entry, jsonOfMap, type MapNode, type Node} from './tree.ts';
 import {decodeTree, encodeTree, TREE_FORMAT} from './tree-text.ts';
@@ -79,12 +79,14 @@ export async function readPipeline(
   }
   const stages = readStages(written?.value ?? null, params, found, report);
   const about = keys.get('about');
+  const referred = namesReferredTo(written?.value ?? emptyMap(whole));
   return ok({
     file,
     name,
     about: (about && asText(about.value, 'text', report, quoteHint(about.value))?.value) ?? '',
     params: jsonOfMap(params),
     defaults,
+    unused: defaults.entries.map(({key}) => key).filter(({value}) => !referred.has(value)),
     profiles: [...profiles.keys()],
     stages,
     mistakes,

@@ -31,6 +31,17 @@ export function resolveReferences(node: Node, params: MapNode | null, report: Re
   }
 }
 
+/** The names of all parameters that `${…}` refers to in a tree. */
+export function namesReferredTo(node: Node, names = new Set<string>()): ReadonlySet<string> {
+  if (node.kind === 'list') for (const item of node.items) namesReferredTo(item, names);
+  else if (node.kind === 'map') for (const {value} of node.entries) namesReferredTo(value, names);
+  else if (typeof node.value === 'string') {
+    const [name = ''] = WHOLE.exec(node.value)?.[1]?.split('.') ?? [];
+    names.add(name);
+  }
+  return names;
+}
+
 function resolveText(node: ScalarNode, text: string, params: MapNode | null, report: Report): Node {
   const whole = WHOLE.exec(text);
   if (whole) {

@@ -14,6 +14,8 @@ export interface PipelineSpec {
   readonly params: JsonObject;
   /** The defaults as written, for completion and for people. */
   readonly defaults: MapNode;
+  /** Parameters that no stage refers to. */
+  readonly unused: readonly Located<string>[];
   readonly profiles: readonly string[];
   readonly stages: ReadonlyMap<string, StageSpec>;
   /** Everything that is wrong so far; `planPipeline` gives these back together with its own. */

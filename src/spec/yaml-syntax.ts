@@ -32,6 +32,12 @@ function explain(error: YAMLParseError, text: string, at: number): {message: str
       hint: `write "\${name}": YAML reads the bare braces as a map`,
     };
   }
+  if (/^Unexpected flow-(?:seq|map)-start/.test(error.message)) {
+    return {
+      message: `expected text in quotes where it holds ${text[at] ?? '['}, got it without`,
+      hint: "YAML takes [ ] { } inside of text for lists and maps: write 'echo x[1], y[2]', or the text below `run: |`",
+    };
+  }
   const closing = /^(Flow map|Flow sequence|flow .*?)?\b.*end with a ([\]}])/.exec(error.message)?.[2];
   if (closing !== undefined) {
     const what = closing === ']' ? 'the list' : 'the map';

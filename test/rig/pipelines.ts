@@ -7,7 +7,8 @@ import {err, ok, type Result} from '../../src/core/result.ts';
 import {type Catalogue, loadStages, unknownStageModule} from '../../src/plan/catalogue.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import type {PlanFiles} from '../../src/plan/plan-files.ts';
-import {type ProjectFiles, planPipeline} from '../../src/plan/planner.ts';
+import {planPipeline} from '../../src/plan/planner.ts';
+import type {ProjectFiles} from '../../src/plan/project-files.ts';
 import {type ReadOptions, readPipeline} from '../../src/spec/read-pipeline.ts';
 import type {StageDeclaration} from '../../src/stage/declaration.ts';
 import {defineStage, z} from '../../src/stage/define.ts';
@@ -92,7 +93,11 @@ export const catalogue: Catalogue = {
 };
 
 /** A project in which every path exists, but for those whose name says otherwise. */
-export const project: ProjectFiles = {exists: path => !path.includes('missing')};
+export const project: ProjectFiles = {
+  exists: path => !path.includes('missing'),
+  isFile: path => path.startsWith('tools/'),
+  matches: glob => !glob.includes('missing'),
+};
 
 export async function planText(
   text: string,

@@ -8,12 +8,14 @@ import type {Forecast} from '../../run/forecast.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
+import {drawDiagnostics} from '../report-error.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 
 /** Exit code 10 where something would run, or where that is known only when matrix files are there. */
 export async function plan(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
+  if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
   const forecast = await foresee(shell, pipeline, options);
   if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
   const {plan: whole, predictions} = forecast;

@@ -18,6 +18,7 @@ import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
 import {publishedTables} from '../published-tables.ts';
+import {drawDiagnostics} from '../report-error.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {settleTraffic} from '../traffic.ts';
@@ -30,6 +31,7 @@ export async function run(shell: Shell, invocation: Invocation): Promise<ExitCod
   }
   const pipeline = await openPipeline(shell, args, options);
   rememberPipeline(pipeline);
+  if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
   if (options.watch) {
     const {watch} = await import('../watch.ts');
     return watch(shell, invocation, pipeline, runOnce);

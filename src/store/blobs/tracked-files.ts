@@ -18,7 +18,7 @@ export interface ListedFile {
 
 /**
  * Files by path relative to `root` (with `/`). A folder is every file
- * below it. `!pattern` takes away. Globs match as shells do: `*` stops at `/`, `**` does not, and names that begin
+ * below it. `!pattern` takes away of what is listed before it. Globs match as shells do: `*` stops at `/`, `**` does not, and names that begin
  * with a dot have to be asked for.
  */
 export function listFiles(
@@ -27,13 +27,16 @@ export function listFiles(
 ): Result<ReadonlyMap<string, ListedFile>, readonly FileProblem[]> {
   const found = new Map<string, ListedFile>();
   const problems: FileProblem[] = [];
-  const isExcluded = exclusionOf(patterns.filter(pattern => pattern.startsWith('!')));
   for (const pattern of patterns) {
-    if (pattern.startsWith('!')) continue;
+    if (pattern.startsWith('!')) {
+      const isExcluded = exclusionOf(pattern);
+      for (const path of found.keys()) if (isExcluded(path)) found.delete(path);
+      continue;
+    }
     let matches = 0;
     const walk = new Walk(root, (path, state) => {
       matches++;
-      if (!found.has(path) && !isExcluded(path)) found.set(path, {pattern, state});
+      if (!found.has(path)) found.set(path, {pattern, state});
     });
     try {
       walk.find(pattern);
@@ -47,6 +50,22 @@ export function listFiles(
   if (problems.length > 0) return err(problems);
   return ok(new Map([...found].sort((a, b) => byCodeUnit(a[0], b[0]))));
 }
+
+/** Whether a glob matches any file; the walk ends with the first. */
+export function matchesFile(root: string, glob: string): boolean {
+  const walk = new Walk(root, () => {
+    throw new Found();
+  });
+  try {
+    walk.find(glob);
+  } catch (error) {
+    // What cannot be walked is said by the stage that reads it.
+    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
+  }
+  return walk.sawFolder;
+}
+
+class Found extends Error {}
 
 class LinkLoop extends Error {
   override readonly name = 'LinkLoop';
@@ -130,9 +149,8 @@ function normalise(root: string, pattern: string): string {
   return path === '' ? '.' : path;
 }
 
-function exclusionOf(patterns: readonly string[]): (path: string) => boolean {
-  if (patterns.length === 0) return () => false;
-  const globs = patterns.map(pattern => pattern.slice(1).replace(/^\.\//, '').replace(/\/+$/, ''));
-  // A folder that is excluded takes along what is below it.
-  return picomatch([...globs, ...globs.map(glob => `${glob}/**`)], {dot: true});
+/** A folder that is excluded takes along what is below it. */
+function exclusionOf(pattern: string): (path: string) => boolean {
+  const glob = pattern.slice(1).replace(/^\.\//, '').replace(/\/+$/, '');
+  return picomatch([glob, `${glob}/**`], {dot: true});
 }
