@@ -84,7 +84,7 @@ stages:
     |                                    ^^^^^^
   help: use it as a whole value, "\${unused}", or remove it
 
-warning[untracked-file]: expected files that the command names to be tracked, got tools/a.py, which no key would notice
+warning[untracked-file]: expected the files of the project that a command names to be declared, got tools/a.py, which is not there for it
    --> pipelines/test.yaml:4:20
   4 |   a: {run: 'python tools/a.py tools/b.py tools/c/d.py tools/e.csv "$lr" x/y', code: [tools/b.py, "tools/c/*"], files: [tools/e.csv], with: {lr: "\${lr}", d: "\${n…
     |                    ^^^^^^^^^^

@@ -46,7 +46,8 @@ export function findUntracked(stage: StageSpec, project: ProjectFiles): readonly
   const isTracked = trackedBy([...code, ...stage.files].map(({value}) => value));
   return wordsLikePaths(command.value).flatMap(path => {
     if (isTracked(path) || !project.isFile(path)) return [];
-    const message = `expected files that the command names to be tracked, got ${path}, which no key would notice`;
+    const lacks = stage.sandbox === 'project' ? 'is in no key' : 'is not there for it';
+    const message = `expected the files of the project that a command names to be declared, got ${path}, which ${lacks}`;
     const hint = `add it: ${addition('code', code, path)} (or under \`files\`, where it is data)`;
     return [warning('untracked-file', message, placeIn(command.span, path), {hint})];
   });
