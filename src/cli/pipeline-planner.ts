@@ -14,6 +14,7 @@ import {DiskFiles} from './disk-files.ts';
 import {UserMistakes} from './exit.ts';
 import {ModuleCatalogue} from './module-catalogue.ts';
 import type {Observed, PlanQuestion} from './plan-cache.ts';
+import {readSiblings, siblingTexts} from './sibling-pipelines.ts';
 import type {StageFolders} from './stage-modules.ts';
 import type {Workspace} from './workspace.ts';
 
@@ -49,16 +50,22 @@ export async function openPlanner({
   const catalogue = new ModuleCatalogue(folders, workspace.code, declarations);
   const modules = await loadStages(spec.value, catalogue);
   const project = new DiskFiles(folders.project);
+  const publishes = [...spec.value.stages.values()].some(({publish}) => publish !== null);
+  const siblings = publishes ? await readSiblings(folders.project, file, trees) : [];
   return {
     spec: spec.value,
     async plan(files) {
       for (;;) {
-        const planned = planPipeline(spec.value, modules, project, files);
+        const planned = planPipeline(spec.value, modules, project, files, siblings);
         // Parameters that only the module itself can judge: asked now, and the plan is made again with the answers.
         if (!(await declarations.settle())) return planned;
       }
     },
     warnings: () => findWarnings(spec.value, project),
-    observed: () => ({modules: catalogue.found, answers: project.answers}),
+    observed: () => ({
+      modules: catalogue.found,
+      answers: project.answers,
+      siblings: publishes ? siblingTexts(folders.project, file) : null,
+    }),
   };
 }

@@ -5,7 +5,7 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Diagnostic, warning} from '../core/diagnostic.ts';
 import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
-import type {Json} from '../core/json.ts';
+import {canonicalJson, type Json} from '../core/json.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {Plan} from '../plan/plan.ts';
@@ -13,6 +13,7 @@ import type {PlanFiles} from '../plan/plan-files.ts';
 import type {CodeSource} from '../run/stores.ts';
 import type {TreeCache} from '../spec/read-pipeline.ts';
 import {type Answers, isStillSo} from './disk-files.ts';
+import {type SiblingTexts, siblingTexts} from './sibling-pipelines.ts';
 import {findStageModule, type StageFolders} from './stage-modules.ts';
 
 /** What was asked: the same question may find its answer again. */
@@ -30,6 +31,8 @@ export interface PlanSources {
   readonly modules: Readonly<Record<string, {readonly path: string; readonly code: Json}>>;
   /** What was asked of the project's files. */
   readonly answers: Answers;
+  /** The other pipelines of the project, where this one publishes. */
+  readonly siblings: SiblingTexts | null;
   /** Files that stages made and the plan read. */
   readonly files: Readonly<Record<string, Digest>>;
 }
@@ -75,7 +78,12 @@ export class PlanCache {
     const {sources} = entry;
     if (sources.text !== digestBytes(text)) return undefined;
     for (const [name, {digest}] of files) if (sources.files[name] !== digest) return undefined;
-    if (!isStillSo(this.#folders.project, sources.answers)) return undefined;
+    const {project} = this.#folders;
+    if (!isStillSo(project, sources.answers)) return undefined;
+    if (sources.siblings !== null) {
+      const now = siblingTexts(project, question.file);
+      if (canonicalJson(now) !== canonicalJson(sources.siblings)) return undefined;
+    }
     for (const [uses, {path, code}] of Object.entries(sources.modules)) {
       if (findStageModule(uses, this.#folders) !== path) return undefined;
       const now = await this.#code.codeOf(path);
@@ -109,6 +117,7 @@ export class PlanCache {
         text: digestBytes(text),
         modules,
         answers: sources.answers,
+        siblings: sources.siblings,
         files: Object.fromEntries([...files].map(([name, {digest}]) => [name, digest])),
       },
       plan,
@@ -142,6 +151,7 @@ export class PlanCache {
 export interface Observed {
   readonly modules: ReadonlyMap<string, string>;
   readonly answers: Answers;
+  readonly siblings: SiblingTexts | null;
 }
 
 const codeJson = ({

@@ -18,7 +18,7 @@ import {
   instanceId,
   type Producer,
 } from './plan.ts';
-import {publishPath} from './publish.ts';
+import {publishFolder, publishPath} from './publish.ts';
 import {axisNames, type BoundCell, once} from './stage-parameters.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -37,6 +37,7 @@ export function expandStage(
   cells: readonly BoundCell[],
   choosers: readonly ChooserFiles[],
   producers: Producers,
+  profile: string | null,
   reportOutside: Report,
 ): StageInstances | null {
   let isSound = true;
@@ -54,11 +55,11 @@ export function expandStage(
   const candidates = joinCells(spec, joined, cells, ownAxes, report);
   const axes = unitedAxes(joined.axes, ownAxes);
   const instances: Instance[] = [];
-  const fixed = fixedParts(bound);
+  const fixed = fixedParts(bound, profile);
   for (const candidate of candidates) {
     const edges = edgesOf(spec, candidate, axes, producers, report);
     const chosen = choicesFor(bound, candidate, choosers, inputs.length, report);
-    if (edges && chosen) instances.push(instanceOf(bound, fixed, candidate, edges, chosen));
+    if (edges && chosen) instances.push(instanceOf(fixed, candidate, edges, chosen));
   }
   return isSound ? new StageInstances(instances, axes) : null;
 }
@@ -288,7 +289,7 @@ function gather(
 }
 
 /** What all instances of a stage share. */
-const fixedParts = ({spec, module, work, outputs}: BoundStage) => ({
+const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string | null) => ({
   stage: spec.name.value,
   work,
   files: spec.files.map(({value}) => value),
@@ -301,10 +302,10 @@ const fixedParts = ({spec, module, work, outputs}: BoundStage) => ({
   sandbox: spec.sandbox,
   isVolatile: spec.isVolatile,
   salt: spec.salt,
+  publish: spec.publish && publishFolder(spec.publish.value, profile),
 });
 
 function instanceOf(
-  {spec}: BoundStage,
   fixed: ReturnType<typeof fixedParts>,
   {cell}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
@@ -316,6 +317,6 @@ function instanceOf(
     ...chosen,
     inputs,
     ...fixed,
-    publish: spec.publish ? publishPath(spec.publish.value, cell) : null,
+    publish: fixed.publish === null ? null : publishPath(fixed.publish, cell),
   };
 }

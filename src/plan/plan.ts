@@ -111,6 +111,7 @@ export interface Plan {
   readonly about: string;
   /** The pipeline file, relative to the project. */
   readonly file: string;
+  readonly profile: string | null;
   /** Effective pipeline parameters, after profile and `--set`. */
   readonly params: JsonObject;
   /** In topological order; among equals, in written order. */

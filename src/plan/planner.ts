@@ -34,14 +34,15 @@ type Planned =
 const BROKEN: Planned = {status: 'broken'};
 
 /**
- * Expands every stage of a pipeline, with the `files` that are there already. Diagnostics come in the order of the
- * file, those of other places last.
+ * Expands every stage of a pipeline, with the `files` that are there already. `siblings` are the other pipelines of the
+ * project, which publish as well. Diagnostics come in the order of the file, those of other places last.
  */
 export function planPipeline(
   spec: PipelineSpec,
   modules: StageModules,
   project: ProjectFiles,
   files: PlanFiles = NO_FILES,
+  siblings: readonly PipelineSpec[] = [],
 ): Result<Plan, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
   const unreadable = new Set(spec.mistakes.map(({span}) => placeKey(span)));
@@ -55,7 +56,7 @@ export function planPipeline(
     checkVariablesRead(stage, spec.params, report);
   }
   checkFiles(spec.stages.values(), project, report);
-  checkPublishing(spec.stages.values(), report);
+  checkPublishing(spec, siblings, report);
 
   const order = orderByDependency(spec.stages.keys(), name => producersOf(spec, name));
   for (const loop of order.loops) report(cycle(loop, spec));
@@ -64,7 +65,7 @@ export function planPipeline(
   const pending: {stage: string; from: Producer}[] = [];
   for (const name of order.sorted) {
     const stage = bound.get(name);
-    planned.set(name, stage ? planStage(stage, planned, files, pending, report) : BROKEN);
+    planned.set(name, stage ? planStage(stage, planned, files, pending, spec.profile, report) : BROKEN);
   }
   const instances = order.sorted.flatMap(name => {
     const stage = planned.get(name);
@@ -76,6 +77,7 @@ export function planPipeline(
     pipeline: spec.name,
     about: spec.about,
     file: spec.file.path,
+    profile: spec.profile,
     params: spec.params,
     instances,
     pending: pending.map(
@@ -116,6 +118,7 @@ function planStage(
   planned: ReadonlyMap<string, Planned>,
   files: PlanFiles,
   pending: {stage: string; from: Producer}[],
+  profile: string | null,
   report: Report,
 ): Planned {
   const name = stage.spec.name.value;
@@ -140,7 +143,7 @@ function planStage(
     cells = cellsFrom(from, stage, files, report);
     if (!cells) return BROKEN;
   }
-  const instances = expandStage(stage, cells, choosers, producers, report);
+  const instances = expandStage(stage, cells, choosers, producers, profile, report);
   return instances ? {status: 'planned', instances} : BROKEN;
 }
 

@@ -4,7 +4,7 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {digestBytes, shortDigest} from '../core/digest.ts';
 import type {Located} from '../core/source.ts';
 import {isGlob} from '../spec/path.ts';
-import type {StageSpec} from '../spec/spec.ts';
+import type {PipelineSpec, StageSpec} from '../spec/spec.ts';
 import type {Cell} from '../stage/define.ts';
 import {cellText} from './matrix.ts';
 
@@ -35,13 +35,30 @@ const encodeValue = (text: string): string =>
 const NEVER = new Set(['.git', 'node_modules']);
 const NOT_AT_TOP = new Set(['cache', 'src', 'stages', 'pipelines', 'test', 'tests', 'dist']);
 
-/** Reports publish folders that meet each other, sources, the store, or what a stage reads. */
-export function checkPublishing(stages: Iterable<StageSpec>, report: Report): void {
-  const taken = new Map<string, Located<string>>();
-  const above = new Map<string, Located<string>>();
-  const all = [...stages];
-  for (const {publish} of all) {
-    if (!publish) continue;
+/** With a profile, its name is added: what is tried out lies beside the results, never on top of them. */
+export const publishFolder = (base: string, profile: string | null): string =>
+  profile === null ? base : `${base}-${profile}`;
+
+/** A stage that publishes, with every folder that it publishes to in one profile or another. */
+interface Publisher {
+  readonly publish: Located<string>;
+  readonly folders: readonly string[];
+}
+
+const publishersOf = ({stages, profiles}: PipelineSpec): readonly Publisher[] =>
+  [...stages.values()].flatMap(({publish}) =>
+    publish
+      ? [{publish, folders: [null, ...profiles].map(profile => publishFolder(publish.value, profile))}]
+      : [],
+  );
+
+/** Reports publish folders that meet each other or those of other pipelines, sources, the store, or what a stage reads. */
+export function checkPublishing(spec: PipelineSpec, siblings: readonly PipelineSpec[], report: Report): void {
+  const taken = new TakenFolders();
+  for (const publisher of siblings.flatMap(publishersOf)) taken.take(publisher);
+  const own = new TakenFolders();
+  for (const publisher of publishersOf(spec)) {
+    const {publish, folders} = publisher;
     const forbidden = forbiddenFolder(publish.value);
     if (forbidden !== null) {
       const hint = 'choose a folder of its own, such as results/table';
@@ -49,20 +66,42 @@ export function checkPublishing(stages: Iterable<StageSpec>, report: Report): vo
       report(mistake('bad-publish', message, publish.span, {hint}));
       continue;
     }
-    const parents = foldersAbove(publish.value);
-    const other =
-      [publish.value, ...parents].map(path => taken.get(path)).find(found => found) ??
-      above.get(publish.value);
+    const other = own.find(folders) ?? taken.find(folders);
     if (other) reportMeeting(publish, other, report);
-    else taken.set(publish.value, publish);
-    for (const parent of parents) if (!above.has(parent)) above.set(parent, publish);
+    else own.take(publisher);
   }
-  if (taken.size > 0) for (const stage of all) checkReading(stage, taken, above, report);
+  for (const stage of spec.stages.values()) checkReading(stage, own, report);
+}
+
+/** Folders in which results lie, found by a path that is one of them, or lies in or around one. */
+class TakenFolders {
+  readonly #taken = new Map<string, Located<string>>();
+  readonly #around = new Map<string, Located<string>>();
+
+  take({publish, folders}: Publisher): void {
+    for (const folder of folders) {
+      this.#taken.set(folder, publish);
+      for (const parent of foldersAbove(folder))
+        if (!this.#around.has(parent)) this.#around.set(parent, publish);
+    }
+  }
+
+  find(folders: readonly string[]): Located<string> | undefined {
+    for (const folder of folders) {
+      const met =
+        [folder, ...foldersAbove(folder)].map(path => this.#taken.get(path)).find(found => found) ??
+        this.#around.get(folder);
+      if (met) return met;
+    }
+    return undefined;
+  }
 }
 
 function reportMeeting(publish: Located<string>, other: Located<string>, report: Report): void {
-  const how =
-    publish.value === other.value
+  const isOutside = other.span.file !== publish.span.file;
+  const how = isOutside
+    ? `got '${publish.value}', where ${other.span.file.path} publishes`
+    : publish.value === other.value
       ? `got '${publish.value}' twice`
       : `got '${publish.value}' and '${other.value}'`;
   const notes = [{message: 'the other one', span: other.span}];
@@ -84,18 +123,10 @@ const foldersAbove = (path: string): readonly string[] => {
 };
 
 /** What one stage publishes and another reads from there would be an input that the graph does not know. */
-function checkReading(
-  stage: StageSpec,
-  taken: ReadonlyMap<string, Located<string>>,
-  above: ReadonlyMap<string, Located<string>>,
-  report: Report,
-): void {
+function checkReading(stage: StageSpec, own: TakenFolders, report: Report): void {
   const code = stage.work?.kind === 'shell' ? stage.work.code : [];
   for (const path of [...stage.files, ...code]) {
-    const fixed = fixedPart(path.value);
-    const met =
-      [fixed, ...foldersAbove(fixed)].map(folder => taken.get(folder)).find(found => found) ??
-      above.get(fixed);
+    const met = own.find([fixedPart(path.value)]);
     if (!met) continue;
     const hint = 'take it from the stage itself, under `in`';
     const notes = [{message: 'published here', span: met.span}];

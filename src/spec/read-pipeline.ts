@@ -88,6 +88,7 @@ export async function readPipeline(
     defaults,
     unused: defaults.entries.map(({key}) => key).filter(({value}) => !referred.has(value)),
     profiles: [...profiles.keys()],
+    profile: chosen ? (options.profile ?? null) : null,
     stages,
     mistakes,
   });

@@ -17,6 +17,8 @@ export interface PipelineSpec {
   /** Parameters that no stage refers to. */
   readonly unused: readonly Located<string>[];
   readonly profiles: readonly string[];
+  /** The profile that was asked for; `null` for none. */
+  readonly profile: string | null;
   readonly stages: ReadonlyMap<string, StageSpec>;
   /** Everything that is wrong so far; `planPipeline` gives these back together with its own. */
   readonly mistakes: readonly Diagnostic[];

@@ -45,6 +45,7 @@ export const planOf = (instances: readonly Instance[]): Plan => ({
   pipeline: 'study',
   about: '',
   file: 'pipelines/study.yaml',
+  profile: null,
   params: {epochs: 10},
   instances,
   pending: [],

@@ -185,6 +185,7 @@ export function factsOf(
     pipeline: 'study',
     about: 'Does SAM find flatter minima than SGD, and does it matter?',
     file: 'pipelines/study.yaml',
+    profile: null,
     params: {epochs: 40, seeds: [0, 1, 2]},
     instances: instances.map(({instance}) => instance),
     pending: [],
