@@ -84,7 +84,12 @@ describe('a run', () => {
     using project = new CliProject(STUDY);
     await project.expect(0, 'run', 'study');
     assert.match(await project.expect(0, 'run', 'study', '--profile', 'large'), /3 executed/);
-    assert.match(project.read('results/study/table.md'), /\| 1 30 \|/);
+    assert.match(project.read('results/study-large/table.md'), /\| 1 30 \|/);
+    assert.match(
+      project.read('results/study/table.md'),
+      /\| 2 3 \|\n$/,
+      'a profile leaves the results alone',
+    );
     const more = await project.expect(0, 'run', 'study', '--set', 'seeds=[1,2,3]');
     assert.match(more, /✓ 2 executed, 2 cached/);
     const back = await project.expect(0, 'run', 'study');

@@ -86,14 +86,16 @@ describe('two pipelines', () => {
   });
 
   test('cannot publish the same file, not even with equal bytes, until one of them is gone', async () => {
-    using project = new CliProject(one('b'));
-    project.write('pipelines/other.yaml', other('x.txt'));
-    await must(run(project, 'study'));
-    const refused = await run(project, 'other');
+    using project = new CliProject(one('b', 'results/b'));
+    // Elsewhere, where no other pipeline looks for it before it has run.
+    project.write('elsewhere/other.yaml', other('x.txt'));
+    await must(run(project, 'elsewhere/other.yaml'));
+    project.write('pipelines/study.yaml', one('b'));
+    const refused = await run(project, 'study');
     assert.equal(refused.code, 2, refused.stdout);
-    assert.match(refused.stderr, /results\/a\/x\.txt is published by pipelines\/study\.yaml as well/);
-    rmSync(project.path('pipelines/study.yaml'));
-    await must(run(project, 'other'));
+    assert.match(refused.stderr, /results\/a\/x\.txt is published by elsewhere\/other\.yaml as well/);
+    rmSync(project.path('elsewhere/other.yaml'));
+    await must(run(project, 'study'));
     assert.equal(project.read('results/a/x.txt'), 'b\n');
   });
 });

@@ -154,7 +154,8 @@ test('a lock file has one sorted line per instance and is read as it was written
   assert.deepEqual([...read.keys()], [...ids].sort());
   assert.equal(formatLock(read), text);
   const path = rig.path('pipelines/x.lock.json');
-  assert.equal(lockPathOf('pipelines/x.yaml'), 'pipelines/x.lock.json');
+  assert.equal(lockPathOf({file: 'pipelines/x.yaml', profile: null}), 'pipelines/x.lock.json');
+  assert.equal(lockPathOf({file: 'pipelines/x.yaml', profile: 'smoke'}), 'pipelines/x-smoke.lock.json');
   assert.equal(rig.must(writeLock(path, lock)), true);
   assert.equal(rig.must(writeLock(path, lock)), false, 'an equal text is not written');
   assert.equal(rig.must(readLock(rig.path('nowhere'), 'nowhere')).size, 0);

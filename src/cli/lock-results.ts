@@ -21,8 +21,8 @@ import type {Pipeline} from './pipeline.ts';
 import type {Shell} from './shell.ts';
 
 export function lockResults({outside}: Shell, pipeline: Pipeline, summary: RunSummary): void {
-  const {workspace, chosen} = pipeline;
-  const shown = lockPathOf(chosen.file);
+  const {workspace, plan} = pipeline;
+  const shown = lockPathOf(plan);
   const path = resolve(workspace.project, shown);
   const warn = (text: string): void =>
     outside.stderr.screen.write(`${paletteOf(outside.stderr.colors).warning('!')} ${text}\n`);

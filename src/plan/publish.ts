@@ -39,26 +39,35 @@ const NOT_AT_TOP = new Set(['cache', 'src', 'stages', 'pipelines', 'test', 'test
 export const publishFolder = (base: string, profile: string | null): string =>
   profile === null ? base : `${base}-${profile}`;
 
-/** A stage that publishes, with every folder that it publishes to in one profile or another. */
+/** A stage that publishes: every folder that it publishes to in one profile or another, and what it puts there. */
 interface Publisher {
   readonly publish: Located<string>;
   readonly folders: readonly string[];
+  /** Paths in the folder, where a command says them. */
+  readonly files: readonly string[];
 }
 
 const publishersOf = ({stages, profiles}: PipelineSpec): readonly Publisher[] =>
-  [...stages.values()].flatMap(({publish}) =>
-    publish
-      ? [{publish, folders: [null, ...profiles].map(profile => publishFolder(publish.value, profile))}]
-      : [],
-  );
+  [...stages.values()].flatMap(({publish, outputs}): Publisher[] => {
+    if (!publish) return [];
+    const folders = [null, ...profiles].map(profile => publishFolder(publish.value, profile));
+    const paths = outputs?.map(({path}) => path.value) ?? [];
+    const files =
+      paths.length === 0 || paths.includes('.')
+        ? folders
+        : paths.flatMap(path => folders.map(folder => `${folder}/${path}`));
+    return [{publish, folders, files}];
+  });
 
-/** Reports publish folders that meet each other or those of other pipelines, sources, the store, or what a stage reads. */
+/**
+ * Reports publish folders that meet each other, sources, the store, or what a stage reads. With another pipeline a
+ * folder may be shared, as long as no two put a file at one place.
+ */
 export function checkPublishing(spec: PipelineSpec, siblings: readonly PipelineSpec[], report: Report): void {
-  const taken = new TakenFolders();
-  for (const publisher of siblings.flatMap(publishersOf)) taken.take(publisher);
-  const own = new TakenFolders();
-  for (const publisher of publishersOf(spec)) {
-    const {publish, folders} = publisher;
+  const taken = new TakenPlaces();
+  for (const {publish, files} of siblings.flatMap(publishersOf)) taken.take(publish, files);
+  const own = new TakenPlaces();
+  for (const {publish, folders, files} of publishersOf(spec)) {
     const forbidden = forbiddenFolder(publish.value);
     if (forbidden !== null) {
       const hint = 'choose a folder of its own, such as results/table';
@@ -66,31 +75,31 @@ export function checkPublishing(spec: PipelineSpec, siblings: readonly PipelineS
       report(mistake('bad-publish', message, publish.span, {hint}));
       continue;
     }
-    const other = own.find(folders) ?? taken.find(folders);
+    const other = own.find(folders) ?? taken.find(files);
     if (other) reportMeeting(publish, other, report);
-    else own.take(publisher);
+    else own.take(publish, folders);
   }
   for (const stage of spec.stages.values()) checkReading(stage, own, report);
 }
 
-/** Folders in which results lie, found by a path that is one of them, or lies in or around one. */
-class TakenFolders {
+/** Places of results, found by a path that is one of them, or lies in or around one. */
+class TakenPlaces {
   readonly #taken = new Map<string, Located<string>>();
   readonly #around = new Map<string, Located<string>>();
 
-  take({publish, folders}: Publisher): void {
-    for (const folder of folders) {
-      this.#taken.set(folder, publish);
-      for (const parent of foldersAbove(folder))
+  take(publish: Located<string>, paths: readonly string[]): void {
+    for (const path of paths) {
+      this.#taken.set(path, publish);
+      for (const parent of foldersAbove(path))
         if (!this.#around.has(parent)) this.#around.set(parent, publish);
     }
   }
 
-  find(folders: readonly string[]): Located<string> | undefined {
-    for (const folder of folders) {
+  find(paths: readonly string[]): Located<string> | undefined {
+    for (const path of paths) {
       const met =
-        [folder, ...foldersAbove(folder)].map(path => this.#taken.get(path)).find(found => found) ??
-        this.#around.get(folder);
+        [path, ...foldersAbove(path)].map(above => this.#taken.get(above)).find(found => found) ??
+        this.#around.get(path);
       if (met) return met;
     }
     return undefined;
@@ -123,7 +132,7 @@ const foldersAbove = (path: string): readonly string[] => {
 };
 
 /** What one stage publishes and another reads from there would be an input that the graph does not know. */
-function checkReading(stage: StageSpec, own: TakenFolders, report: Report): void {
+function checkReading(stage: StageSpec, own: TakenPlaces, report: Report): void {
   const code = stage.work?.kind === 'shell' ? stage.work.code : [];
   for (const path of [...stage.files, ...code]) {
     const met = own.find([fixedPart(path.value)]);

@@ -26,6 +26,7 @@ export interface PublisherOptions {
   readonly store: string;
   /** The pipeline's file, relative to the project. */
   readonly pipeline: string;
+  readonly profile: string | null;
   readonly blobs: BlobStore;
   readonly files: FileStates;
   readonly claims: Claims;
@@ -47,8 +48,8 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    const {project, store, pipeline, files} = options;
-    this.#publications = new Publications(project, store, pipeline);
+    const {project, store, pipeline, profile, files} = options;
+    this.#publications = new Publications(project, store, pipeline, profile);
     this.#places = new PublishedPlaces(project, store, files, this.#publications);
   }
 

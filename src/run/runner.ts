@@ -36,6 +36,7 @@ export class Runner {
       project,
       store: cache,
       pipeline: request.plan.file,
+      profile: request.plan.profile,
       blobs: stores.blobs,
       files: stores.files,
       claims: stores.claims,

@@ -3,7 +3,7 @@
 // runs beside a run: see `RunGate`. Records of runs and lock files are never touched.
 
 import {existsSync, readdirSync, statSync} from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import type {Artifact, Fingerprint} from '../action/action.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
@@ -17,7 +17,7 @@ import type {ClaimTable} from './claims/claim.ts';
 import type {RunGate} from './claims/run-gate.ts';
 import type {KeyvActionCache} from './index/action-cache.ts';
 import type {Ledger} from './ledger/ledger.ts';
-import {lockPathOf, readLock} from './ledger/lock-file.ts';
+import {readLock} from './ledger/lock-file.ts';
 import {KnownResults, type Retention, type RetentionPolicy, retain} from './retention.ts';
 import type {Holder} from './store.ts';
 import {ioError, type StoreError} from './store-error.ts';
@@ -158,12 +158,14 @@ const countResults = (known: Retention['kept']): number =>
 
 /** Of all lock files: those in `pipelines/`, and those beside the files that were ever run. */
 function lockedFingerprints({project, ledger}: SweepParts): Result<ReadonlySet<Fingerprint>, Diagnostic> {
-  const inPipelines = namesIn(join(project, 'pipelines'))
-    .filter(name => name.endsWith('.lock.json'))
-    .map(name => `pipelines/${name}`);
-  const ran = [...ledger.runs()].map(({header}) => lockPathOf(header.file));
+  const folders = new Set(['pipelines', ...[...ledger.runs()].map(({header}) => dirname(header.file))]);
+  const paths = [...folders].flatMap(folder =>
+    namesIn(join(project, folder))
+      .filter(name => name.endsWith('.lock.json'))
+      .map(name => join(folder, name)),
+  );
   const locked = new Set<Fingerprint>();
-  for (const path of new Set([...inPipelines, ...ran])) {
+  for (const path of paths) {
     const read = readLock(join(project, path), path);
     if (!read.ok) return read;
     for (const {fingerprint} of read.value.values()) locked.add(fingerprint);

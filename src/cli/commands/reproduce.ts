@@ -64,7 +64,7 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
 }
 
 function lockOf({workspace, chosen, plan}: Pipeline): Lock {
-  const shown = lockPathOf(chosen.file);
+  const shown = lockPathOf(plan);
   const lock = readLock(resolve(workspace.project, shown), shown);
   if (!lock.ok) throw new UserMistakes([lock.error]);
   if (lock.value.size > 0) return lock.value;

@@ -118,19 +118,27 @@ export async function execute(
 
 /** Throws what is in the way of what the selected instances publish. */
 async function checkPublications(
-  {plan, workspace, chosen}: Pipeline,
+  {plan, workspace}: Pipeline,
   selected: ReadonlySet<InstanceId>,
 ): Promise<void> {
   const publishing = plan.instances.filter(({id, publish}) => publish !== null && selected.has(id));
   if (publishing.length === 0) return;
   const {project, store, blobs, files, claims, ledger} = workspace;
-  const publisher = new Publisher({project, store, pipeline: plan.file, blobs, files, claims});
+  const publisher = new Publisher({
+    project,
+    store,
+    pipeline: plan.file,
+    profile: plan.profile,
+    blobs,
+    files,
+    claims,
+  });
   let lock: Lock | undefined;
   const mistakes = await publisher.check(publishing, id => {
     const last = ledger.last(plan.pipeline, id)?.result?.outputs;
     if (last !== undefined) return last;
     if (lock === undefined) {
-      const shown = lockPathOf(chosen.file);
+      const shown = lockPathOf(plan);
       const read = readLock(resolve(project, shown), shown);
       lock = read.ok ? read.value : new Map();
     }

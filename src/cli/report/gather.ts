@@ -18,7 +18,7 @@ export async function gatherFacts(shell: Shell, pipeline: Pipeline, options: Opt
   const {workspace} = pipeline;
   const inquiry = await Inquiry.open(shell, pipeline, options);
   const {plan} = inquiry;
-  const lock = readLock(join(workspace.project, lockPathOf(plan.file)), lockPathOf(plan.file));
+  const lock = readLock(join(workspace.project, lockPathOf(plan)), lockPathOf(plan));
   if (!lock.ok) throw new UserMistakes([lock.error]);
   const known = await inquiry.of(plan.instances);
   const instances = known.map(each => gatherInstance(pipeline, each, lock.value));

@@ -10,7 +10,7 @@ import {err, ok, type Result} from '../../core/result.ts';
 import type {SourceFile} from '../../core/source.ts';
 import {writeAtomically} from '../../host/atomic-file.ts';
 import {hasCode} from '../../host/system-error.ts';
-import type {InstanceId} from '../../plan/plan.ts';
+import type {InstanceId, Plan} from '../../plan/plan.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 
 export interface LockEntry {
@@ -21,9 +21,9 @@ export interface LockEntry {
 
 export type Lock = ReadonlyMap<InstanceId, LockEntry>;
 
-/** `pipelines/NAME.yaml` → `pipelines/NAME.lock.json`. */
-export const lockPathOf = (pipelineFile: string): string =>
-  `${pipelineFile.replace(/\.ya?ml$/, '')}.lock.json`;
+/** `pipelines/NAME.yaml` → `pipelines/NAME.lock.json`; `pipelines/NAME-PROFILE.lock.json` for what a profile gave. */
+export const lockPathOf = ({file, profile}: Pick<Plan, 'file' | 'profile'>): string =>
+  `${file.replace(/\.ya?ml$/, '')}${profile === null ? '' : `-${profile}`}.lock.json`;
 
 export const lockEntry = (fingerprint: Fingerprint, {outputs, metrics}: ActionResult): LockEntry => ({
   fingerprint,

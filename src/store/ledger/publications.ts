@@ -22,12 +22,16 @@ export class Publications {
   readonly #file: string;
   #published: Map<string, PublishedFiles> | undefined;
 
-  /** `pipeline`: its file, relative to `project`; `store`: the store's folder. */
-  constructor(project: string, store: string, pipeline: string) {
+  /**
+   * `pipeline`: its file, relative to `project`; `store`: the store's folder. What a profile publishes stands apart, and
+   * outlives a run of another profile.
+   */
+  constructor(project: string, store: string, pipeline: string, profile: string | null) {
     this.#folder = join(store, 'published');
     this.#project = project;
     this.#file = pipeline;
-    this.#own = `${encodeURIComponent(pipeline)}${SUFFIX}`;
+    const name = profile === null ? pipeline : `${pipeline} ${profile}`;
+    this.#own = `${encodeURIComponent(name)}${SUFFIX}`;
   }
 
   /** Forgets what was read: another process may have published since. */
