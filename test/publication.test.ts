@@ -5,6 +5,7 @@ import {existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, s
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {describe, test} from 'node:test';
+import {withChecksum} from '../src/host/checked-text.ts';
 import {CliProject, type Ended} from './rig/cli-project.ts';
 
 const one = (text = 'a', to = 'results/a'): string =>
@@ -148,10 +149,11 @@ describe('what was published before', () => {
     const before = project.read(path);
     project.write('pipelines/study.yaml', one('second'));
     await must(run(project));
-    const [old] = /[0-9a-f]{64}/.exec(before) ?? [];
-    const [fresh] = /[0-9a-f]{64}/.exec(project.read(path)) ?? [];
+    const digestIn = (text: string): string | undefined => /[0-9a-f]{64}/.exec(text.slice(65))?.[0];
+    const [old, fresh] = [digestIn(before), digestIn(project.read(path))];
     assert.notEqual(old, fresh);
-    project.write(path, before.replace(`"${old}"`, `"${fresh}","${old}"`));
+    const both = before.slice(65).replace(`"${old}"`, `"${fresh}","${old}"`);
+    project.write(path, withChecksum(both));
     project.write('results/a/x.txt', 'first\n');
     const {stdout} = await must(run(project));
     assert.ok(!stdout.includes('edited'), stdout);

@@ -1,8 +1,8 @@
-// The action cache over LMDB, over real Redis and PostgreSQL servers, and over servers that are gone.
+// The action cache over files, over real Redis and PostgreSQL servers, and over servers that are gone.
 
 import assert from 'node:assert/strict';
 import {execFile} from 'node:child_process';
-import {chmodSync, readdirSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
+import {chmodSync, rmSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {join} from 'node:path';
 import {type TestContext, test} from 'node:test';
@@ -42,7 +42,7 @@ async function behave(rig: StoreRig, cache: KeyvActionCache, place: IndexPlace):
   await second.close();
 }
 
-test('over LMDB: results are kept, several per action, and a second different one is told', async () => {
+test('over files: results are kept, several per action, and a second different one is told', async () => {
   using rig = new StoreRig();
   const place = {kind: 'local', folder: rig.store} as const;
   const cache = rig.cache(place);
@@ -113,25 +113,6 @@ await cache.close();
   assert.equal(found.size, wanted.length);
   assert.ok(wanted.every(each => found.has(each)));
   await cache.close();
-});
-
-test('an index that is not a whole database is set aside and made anew', async () => {
-  using rig = new StoreRig();
-  const index = join(rig.store, 'index.lmdb');
-  const damages = [
-    () => rig.file('cache/index.lmdb', 'this is no database at all '.repeat(1000)),
-    () => truncateSync(index, 4096),
-    () => truncateSync(index, 1),
-    () => writeFileSync(index, Buffer.alloc(16_384)),
-  ];
-  for (const damage of damages) {
-    damage();
-    const cache = rig.cache();
-    assert.deepEqual(rig.must(await cache.lookup(fingerprint)), {status: 'miss'});
-    rig.must(await cache.record(action, rig.result('x')));
-    await cache.close();
-  }
-  assert.equal(readdirSync(join(rig.store, 'quarantine')).length, damages.length);
 });
 
 test('rows that this program would not have written count as absent', async () => {

@@ -1,12 +1,13 @@
 // From the arguments of a command to a plan: chooses the pipeline, reads it, loads declarations, plans; or takes the
 // plan of an earlier run while nothing that it was made from has changed.
 
-import {existsSync, readFileSync, statSync} from 'node:fs';
+import {readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import {ok, type Result} from '../core/result.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
+import {readStoreFile} from '../host/store-file.ts';
 import type {Plan} from '../plan/plan.ts';
 import {NO_FILES, type PlanFiles} from '../plan/plan-files.ts';
 import type {PipelineSpec} from '../spec/spec.ts';
@@ -107,7 +108,8 @@ const lastFile = (project: string): string => join(project, 'cache', 'plans', 'l
 /** The pipeline that was run last in a project, relative to it. */
 export function lastPipeline(project: string): string | null {
   const path = lastFile(project);
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
+  const file = readStoreFile(path)?.toString('utf8').trim();
+  return file === undefined || file === '' ? null : file;
 }
 
 export function rememberPipeline({chosen, workspace}: Pipeline): void {

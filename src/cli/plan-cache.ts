@@ -1,12 +1,13 @@
 // Plans kept between runs. Reading YAML and loading declarations takes most of a run in which nothing is to do, so a
 // plan is kept with everything that it was made from, and is used again only while all of that is the same.
 
-import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Diagnostic, warning} from '../core/diagnostic.ts';
 import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
 import {canonicalJson, type Json} from '../core/json.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
+import {checkedText, withChecksum} from '../host/checked-text.ts';
+import {readStoreFile} from '../host/store-file.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {Plan} from '../plan/plan.ts';
 import type {PlanFiles} from '../plan/plan-files.ts';
@@ -126,7 +127,7 @@ export class PlanCache {
       ),
     };
     try {
-      writeAtomically(this.#pathOf(question, files), JSON.stringify(entry));
+      writeAtomically(this.#pathOf(question, files), withChecksum(JSON.stringify(entry)));
     } catch (error) {
       if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) throw error;
     }
@@ -134,9 +135,10 @@ export class PlanCache {
 
   #read(question: PlanQuestion, files: PlanFiles): Entry | undefined {
     try {
-      return JSON.parse(readFileSync(this.#pathOf(question, files), 'utf8')) as Entry;
+      const text = checkedText(readStoreFile(this.#pathOf(question, files)));
+      return text === undefined ? undefined : (JSON.parse(text) as Entry);
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError) return undefined;
+      if (hasCode(error, 'ENOTDIR')) return undefined;
       throw error;
     }
   }
@@ -171,15 +173,15 @@ export function diskTrees(store: string): TreeCache {
   return {
     get(key) {
       try {
-        return readFileSync(pathOf(key), 'utf8');
+        return checkedText(readStoreFile(pathOf(key)));
       } catch (error) {
-        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        if (hasCode(error, 'ENOTDIR')) return undefined;
         throw error;
       }
     },
     set(key, text) {
       try {
-        writeAtomically(pathOf(key), text);
+        writeAtomically(pathOf(key), withChecksum(text));
       } catch (error) {
         if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) throw error;
       }

@@ -38,7 +38,20 @@ export async function reportError(error: unknown, shell: Shell): Promise<ExitCod
 }
 
 /** What the system refuses for reasons that only the user can mend. */
-const MACHINE = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'ENOTDIR', 'EIO'];
+const MACHINE = [
+  'ENOSPC',
+  'EDQUOT',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'EMFILE',
+  'ENFILE',
+  'ENOTDIR',
+  'EEXIST',
+  'EISDIR',
+  'ENXIO',
+  'EIO',
+];
 
 /** All mistakes at once: drawn on standard error, or with `--json` as one event on standard output. */
 export async function drawDiagnostics(diagnostics: readonly Diagnostic[], shell: Shell): Promise<void> {

@@ -68,11 +68,15 @@ export async function openWorkspace(
     const parsed = parseRemote(address, {project, packageRoot, token});
     return parsed.ok ? new RemoteTier({address: parsed.value, shelf}) : refuse('bad-store', parsed.error);
   };
+  const ledger = new Ledger(store);
   const files = new FileStateCache(join(store, 'files.journal'), clock.now);
   const shelf = new BlobShelf(store);
   const tier = config.store === null || scratch !== undefined ? null : openTier(config.store);
   const blobs = new DiskBlobStore(shelf, files, tier);
-  const cache = new KeyvActionCache(place, blobs);
+  const cache = new KeyvActionCache(place, blobs, {
+    remembered: () => ledger.remembered(),
+    onMended: sentence => outside.stderr.screen.write(`! ${sentence}\n`),
+  });
   return {
     project,
     store,
@@ -85,7 +89,7 @@ export async function openWorkspace(
     tier,
     claims: new ClaimTable(store),
     checkpoints: new Checkpoints(store),
-    ledger: new Ledger(store),
+    ledger,
     gate: new RunGate(store),
     code: openCode({
       project,

@@ -2,8 +2,9 @@
 // takes appends of several processes, survives truncation at any byte, and is rewritten when it is mostly waste.
 // What it holds is never the only copy of anything that cannot be made again: a damaged line is a forgotten line.
 
-import {closeSync, fstatSync, openSync, readFileSync, readSync, statSync, writeFileSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, readSync, statSync, writeFileSync} from 'node:fs';
 import {writeAtomically} from './atomic-file.ts';
+import {readStoreFile, setAside} from './store-file.ts';
 import {hasCode} from './system-error.ts';
 
 const compactAbove = 1_000;
@@ -96,12 +97,7 @@ export class Journal {
 
   #read(): Map<string, string> {
     const entries = new Map<string, string>();
-    let text = '';
-    try {
-      text = readFileSync(this.#path, 'utf8');
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
+    const text = readStoreFile(this.#path)?.toString('utf8') ?? '';
     this.#lines = 0;
     let start = 0;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
@@ -133,11 +129,16 @@ export function appendLines(path: string, lines: string): void {
 
 function openForAppend(path: string): number | undefined {
   try {
-    return openSync(path, 'a+');
+    // Not to wait for the other end of a named pipe.
+    const file = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_NONBLOCK);
+    if (fstatSync(file).isFile()) return file;
+    closeSync(file);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
+    if (!hasCode(error, 'EISDIR', 'ENXIO')) throw error;
   }
+  setAside(path);
+  return undefined;
 }
 
 function endsCleanly(file: number): boolean {

@@ -28,6 +28,7 @@ export function meaningOf(code: string): string | undefined {
     case 'ENOENT':
       return 'no such file or folder';
     case 'ENOTDIR':
+    case 'EEXIST':
       return 'a file is where a folder should be; move it away';
     case 'ELOOP':
       return 'a loop of symbolic links';

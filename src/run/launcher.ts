@@ -116,7 +116,7 @@ export class Launcher {
         return;
       }
       news.emit({type: 'started', id, fingerprint: due.fingerprint, stale: due.stale, attempt: job.attempt});
-      request.recorder.started(id, due.fingerprint, surroundings.now());
+      request.recorder.started(id, due.fingerprint, due.action, surroundings.now());
       await this.#try(job, claim.isHeld, land);
     } finally {
       // Before this function's promise resolves, which is when p-queue looks for what fits.

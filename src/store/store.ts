@@ -184,7 +184,7 @@ export interface RunHeader {
 /** The record of one run, written as it happens. Writing never throws: a ledger that fails must not fail a run. */
 export interface RunRecorder {
   /** An execution began: should this process die, the instance counts as unfinished. */
-  started(id: InstanceId, fingerprint: Fingerprint, at: number): void;
+  started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void;
   finished(id: InstanceId, outcome: Outcome, at: number): void;
   end(at: number, durationMs: number): void;
   /** The first failure to write, for a notice at the end of the run. */

@@ -21,16 +21,7 @@ interface Fact {
   readonly detail: string;
 }
 
-const PACKAGES = [
-  'esbuild',
-  'lmdb',
-  'onnxruntime-node',
-  '@tensorflow/tfjs',
-  'zod',
-  'yaml',
-  'keyv',
-  'p-queue',
-];
+const PACKAGES = ['esbuild', 'onnxruntime-node', '@tensorflow/tfjs', 'zod', 'yaml', 'keyv', 'p-queue'];
 
 export async function doctor(shell: Shell, {options}: Invocation): Promise<ExitCode> {
   const {outside, version} = shell;

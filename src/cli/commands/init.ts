@@ -79,10 +79,7 @@ async function writeSchema(shell: Shell, folder: string): Promise<void> {
 
 /** No dependency needs its install script: all carry their binaries. New releases of npm ask for a decision. */
 const DENIED = Object.fromEntries(
-  ['core-js', 'esbuild', 'lmdb', 'msgpackr-extract', 'onnxruntime-node', 'protobufjs'].map(name => [
-    name,
-    false,
-  ]),
+  ['core-js', 'esbuild', 'onnxruntime-node', 'protobufjs'].map(name => [name, false]),
 );
 
 const NPMRC = '# This npm runs install scripts; ONNX Runtime needs none.\nonnxruntime-node-install=skip\n';

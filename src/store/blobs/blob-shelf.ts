@@ -9,6 +9,7 @@ import {
   fchmodSync,
   fstatSync,
   futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -23,6 +24,7 @@ import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {readRegularFile} from '../../host/store-file.ts';
 import {hasCode} from '../../host/system-error.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 import {hashFile, isSameState, kindOf, streamedFrom, streamOpenFile} from './file-hash.ts';
@@ -97,12 +99,12 @@ export class BlobShelf {
   /** Bytes of a blob, checked against its name; a damaged one is set aside. */
   read(digest: Digest): Result<Buffer, StoreError> {
     try {
-      const bytes = readFileSync(this.pathOf(digest));
-      return digestBytes(bytes) === digest ? ok(bytes) : err(this.setAside(digest));
+      const read = readRegularFile(this.pathOf(digest));
+      if (read.is === 'absent') return err({reason: 'missing-blob', digest});
+      if (read.is === 'file' && digestBytes(read.bytes) === digest) return ok(read.bytes);
+      return err(this.setAside(digest));
     } catch (error) {
-      return err(
-        hasCode(error, 'ENOENT') ? {reason: 'missing-blob', digest} : ioError(error, this.pathOf(digest)),
-      );
+      return err(hasCode(error, 'EIO') ? this.setAside(digest) : ioError(error, this.pathOf(digest)));
     }
   }
 
@@ -111,11 +113,12 @@ export class BlobShelf {
     const path = this.pathOf(digest);
     let state: Stats | undefined;
     try {
-      state = statSync(path, {throwIfNoEntry: false});
+      state = lstatSync(path, {throwIfNoEntry: false});
     } catch (error) {
       return ioError(error, path);
     }
     if (state === undefined) return {reason: 'missing-blob', digest};
+    if (!state.isFile()) return this.setAside(digest);
     const isUntouched = state.mtimeMs === admittedAt * 1000;
     if (isUntouched && (size === undefined || state.size === size)) return undefined;
     return this.recheck(digest);
@@ -125,12 +128,13 @@ export class BlobShelf {
   recheck(digest: Digest): StoreError | undefined {
     const path = this.pathOf(digest);
     try {
-      if (hashFile(path) !== digest) return this.setAside(digest);
+      if (!lstatSync(path).isFile() || hashFile(path) !== digest) return this.setAside(digest);
       chmodSync(path, 0o444);
       utimesSync(path, admittedAt, admittedAt);
       return undefined;
     } catch (error) {
-      return hasCode(error, 'ENOENT') ? {reason: 'missing-blob', digest} : ioError(error, path);
+      if (hasCode(error, 'ENOENT')) return {reason: 'missing-blob', digest};
+      return hasCode(error, 'EIO') ? this.setAside(digest) : ioError(error, path);
     }
   }
 

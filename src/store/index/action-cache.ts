@@ -5,22 +5,47 @@ import type {Keyv} from 'keyv';
 import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../../action/action.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
+import {isSystemError} from '../../host/system-error.ts';
 import type {ActionCache, BlobStore, Lookup, Recorded} from '../store.ts';
 import type {StoreError} from '../store-error.ts';
-import {type ActionRow, isSameResult, withResult} from './action-row.ts';
-import {type IndexPlace, indexError, openIndex} from './index-server.ts';
+import {type ActionRow, isSameResult, keptResults, withResult} from './action-row.ts';
+import {FileIndex} from './file-index.ts';
+import {type IndexPlace, indexError, NAMESPACE, openIndex} from './index-server.ts';
 
 /** Results that took longer than this (milliseconds) are worth a sync to the disk; others are sooner made again. */
 const syncedFrom = 1_000;
 
+/** An action with the results that it gave, as something else than the index knows them. */
+export interface RememberedAction {
+  readonly fingerprint: Fingerprint;
+  readonly action: unknown;
+  readonly results: readonly ActionResult[];
+}
+
+export interface Mending {
+  /** What a local index is made again from. */
+  readonly remembered: () => Iterable<RememberedAction>;
+  /** Told in one sentence when a local index was damaged, and mended. */
+  readonly onMended: (sentence: string) => void;
+}
+
+const NO_MENDING: Mending = {remembered: () => [], onMended: () => undefined};
+
 export class KeyvActionCache implements ActionCache {
   readonly #place: IndexPlace;
   readonly #blobs: BlobStore;
+  readonly #mending: Mending;
+  /** The adapter of a local index. */
+  readonly #files: FileIndex | undefined;
   #index: Promise<Result<Keyv, StoreError>> | undefined;
+  /** Parts that were set aside and not yet made again. */
+  #damages = 0;
 
-  constructor(place: IndexPlace, blobs: BlobStore) {
+  constructor(place: IndexPlace, blobs: BlobStore, mending: Mending = NO_MENDING) {
     this.#place = place;
     this.#blobs = blobs;
+    this.#mending = mending;
+    this.#files = place.kind === 'local' ? new FileIndex(place.folder, () => this.#damages++) : undefined;
   }
 
   async lookup(fingerprint: Fingerprint, recalled?: ActionResult): Promise<Result<Lookup, StoreError>> {
@@ -50,6 +75,10 @@ export class KeyvActionCache implements ActionCache {
     if (loss !== undefined) return err(loss.error);
     const row = await this.#update(action, before => withResult(before, result));
     if (!row.ok) return row;
+    if (result.made.durationMs >= syncedFrom) {
+      const synced = await this.#ask(async () => this.#files?.sync(`${NAMESPACE}:${fingerprintOf(action)}`));
+      if (!synced.ok) return synced;
+    }
     const earlier = row.value.results.filter(other => !isSameResult(other, result));
     return ok({differsFrom: earlier.at(-1)});
   }
@@ -72,14 +101,7 @@ export class KeyvActionCache implements ActionCache {
   /** Fingerprints of all rows, for the sweep; none for a shared index, whose rows are not ours to remove. */
   async fingerprints(): Promise<Result<readonly Fingerprint[], StoreError>> {
     if (this.#place.kind !== 'local') return ok([]);
-    return this.#ask(async index => {
-      const found: Fingerprint[] = [];
-      if (index.store.iterator === undefined) return found;
-      for await (const [key] of index.store.iterator('action')) {
-        found.push(String(key).slice('action:'.length) as Fingerprint);
-      }
-      return found;
-    });
+    return this.#ask(async () => (this.#files?.names() ?? []) as readonly Fingerprint[]);
   }
 
   /** Forgets rows; for the sweep. */
@@ -105,18 +127,65 @@ export class KeyvActionCache implements ActionCache {
   }
 
   #row(fingerprint: Fingerprint): Promise<Result<ActionRow | undefined, StoreError>> {
-    return this.#ask(async index => this.#decode(await index.get(fingerprint), fingerprint));
+    return this.#ask(index => this.#read(index, fingerprint));
   }
 
   /** Whoever makes a result holds its claim, so nobody else on this machine writes the row meanwhile. */
   #update(action: Action, change: (row: ActionRow) => ActionRow): Promise<Result<ActionRow, StoreError>> {
     const fingerprint = fingerprintOf(action);
     return this.#ask(async index => {
-      const before = await this.#decode(await index.get(fingerprint), fingerprint);
+      const before = await this.#read(index, fingerprint);
       const after = change(before ?? {format: 1, action, results: []});
       if (after !== before) await index.set(fingerprint, after);
       return after;
     });
+  }
+
+  /** A row that proves to be damaged is made again, and all others that are missing with it. */
+  async #read(index: Keyv, fingerprint: Fingerprint): Promise<ActionRow | undefined> {
+    const value: unknown = await index.get(fingerprint);
+    if (this.#damages === 0) return this.#decode(value, fingerprint);
+    await this.#mend(index);
+    return this.#decode(await index.get(fingerprint), fingerprint);
+  }
+
+  async #mend(index: Keyv): Promise<void> {
+    let rows = 0;
+    for (const {fingerprint, action, results} of this.#mending.remembered()) {
+      if (await index.has(fingerprint)) continue;
+      const whole = results.filter(result => this.#findLoss(result) === undefined);
+      // The sweep has removed it.
+      if (whole.length === 0 && results.length > 0) continue;
+      const row = await this.#decode({format: 1, action, results: whole.slice(-keptResults)}, fingerprint);
+      if (row === undefined) continue;
+      await index.set(fingerprint, row);
+      rows++;
+    }
+    const damages = this.#damages;
+    this.#damages = 0;
+    if (damages + rows === 0) return;
+    const again = rows === 1 ? '1 row was' : `${rows} rows were`;
+    const what = damages === 0 ? 'was not whole' : 'was damaged and is set aside in cache/quarantine';
+    this.#mending.onMended(`cache/index ${what}: ${again} made again from the records of runs`);
+  }
+
+  async #open(): Promise<Result<Keyv, StoreError>> {
+    const files = this.#files;
+    const index = await openIndex(this.#place, files);
+    if (!index.ok || files === undefined) return index;
+    try {
+      if (files.isWhole) return index;
+      await this.#mend(index.value);
+    } catch (error) {
+      return err(indexError(error, this.#place));
+    }
+    try {
+      files.markWhole();
+    } catch (error) {
+      // A store that can only be read. The next one looks again.
+      if (!isSystemError(error)) throw error;
+    }
+    return index;
   }
 
   /** The schemas are loaded with the first row: a run that finds everything as it was reads none. */
@@ -127,7 +196,7 @@ export class KeyvActionCache implements ActionCache {
   }
 
   async #ask<T>(question: (index: Keyv) => Promise<T>): Promise<Result<T, StoreError>> {
-    this.#index ??= openIndex(this.#place);
+    this.#index ??= this.#open();
     const index = await this.#index;
     if (!index.ok) {
       this.#index = undefined;

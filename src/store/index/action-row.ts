@@ -12,7 +12,7 @@ export interface ActionRow {
 }
 
 /** Results kept per action: enough to say that a stage is not deterministic, and to find one whose blobs are here. */
-const keptResults = 8;
+export const keptResults = 8;
 
 /** True where a result has exactly the declared outputs, each of its kind. */
 export function hasOutputs(result: ActionResult, declared: Action['outputs']): boolean {

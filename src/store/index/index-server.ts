@@ -1,14 +1,13 @@
-// Where the index of the action cache lives: an embedded LMDB file, or a Redis or Postgres server that a team shares,
+// Where the index of the action cache lives: files in the store, or a Redis or Postgres server that a team shares,
 // through Keyv and Keyv's own adapters. Packages are loaded when they are wanted.
 
-import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Keyv, KeyvStoreAdapter} from 'keyv';
 import {err, ok, type Result} from '../../core/result.ts';
 import type {StoreError} from '../store-error.ts';
-import {setAsideUnlessWhole} from './lmdb-file.ts';
+import {FileIndex} from './file-index.ts';
 
-/** `local`: LMDB in the store's folder. */
+/** `local`: files in the store's folder. */
 export type IndexPlace =
   | {readonly kind: 'local'; readonly folder: string}
   | {readonly kind: 'redis' | 'postgres'; readonly url: string};
@@ -20,19 +19,22 @@ export function parseIndexPlace(address: string): IndexPlace | undefined {
   return undefined;
 }
 
+/** Before the fingerprint in keys. */
+export const NAMESPACE = 'action';
+
 /** How a place is named in messages: without its password. */
 export const describePlace = (place: IndexPlace): string =>
-  place.kind === 'local' ? join(place.folder, 'index.lmdb') : place.url.replace(/\/\/[^@/]*@/, '//');
+  place.kind === 'local' ? join(place.folder, 'index') : place.url.replace(/\/\/[^@/]*@/, '//');
 
-/** Opens the index. A local one that cannot be opened is set aside: it can be made again, so it must not be in the way. */
-export async function openIndex(place: IndexPlace): Promise<Result<Keyv, StoreError>> {
+/** Opens the index. `files`: the adapter of a local one, where the caller has it. */
+export async function openIndex(place: IndexPlace, files?: FileIndex): Promise<Result<Keyv, StoreError>> {
   try {
     const {Keyv} = await import('keyv');
-    const store = await openAdapter(place);
+    const store = files ?? (await openAdapter(place));
     // Without `throwOnErrors` a failing store looks like an empty one.
     const keyv = new Keyv({
       store,
-      namespace: 'action',
+      namespace: NAMESPACE,
       throwOnErrors: true,
       serialize: JSON.stringify,
       deserialize: JSON.parse,
@@ -48,7 +50,7 @@ export async function openIndex(place: IndexPlace): Promise<Result<Keyv, StoreEr
 async function openAdapter(place: IndexPlace): Promise<KeyvStoreAdapter> {
   switch (place.kind) {
     case 'local':
-      return openLocal(place.folder);
+      return new FileIndex(place.folder, () => undefined);
     case 'redis': {
       const {default: KeyvRedis} = await import('@keyv/redis');
       // Never queue while there is no connection: a server that died must be an error now, not a run that hangs.
@@ -71,14 +73,6 @@ async function openAdapter(place: IndexPlace): Promise<KeyvStoreAdapter> {
       return new KeyvPostgres(options).on('error', () => undefined);
     }
   }
-}
-
-async function openLocal(folder: string): Promise<KeyvStoreAdapter> {
-  const {openLmdb} = await import('./lmdb-adapter.ts');
-  mkdirSync(folder, {recursive: true});
-  const path = join(folder, 'index.lmdb');
-  await setAsideUnlessWhole(path);
-  return openLmdb(path);
 }
 
 /** A failure of the index as a value; a missing adapter says what to install. */

@@ -2,18 +2,19 @@
 // instance. Survives truncation at any byte: a run without an end was interrupted, an instance that began and did not
 // end is unfinished. Records of runs are small and are never removed.
 
-import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {namesIn} from '../../host/atomic-file.ts';
-import {hasCode} from '../../host/system-error.ts';
+import {readStoreFile} from '../../host/store-file.ts';
 import type {InstanceId} from '../../plan/plan.ts';
+import type {RememberedAction} from '../index/action-cache.ts';
+import {isResult, isSameResult} from '../index/action-row.ts';
 import type {LastState, RunHeader, RunRecorder} from '../store.ts';
 import {LastStates} from './last-states.ts';
 import {isRunId} from './run-id.ts';
-import {decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
+import {actionsIn, decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
 import {FileRunRecorder} from './run-recorder.ts';
 
 export interface HistoryEntry {
@@ -52,13 +53,8 @@ export class Ledger {
 
   /** One run; `undefined` if there is none of this id, or if its file lacks even its first line. */
   run(id: string): RunRecord | undefined {
-    if (!isRunId(id)) return undefined;
-    try {
-      return decodeRun(readFileSync(this.#pathOf(id), 'utf8'));
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    const text = isRunId(id) ? this.#read(id) : undefined;
+    return text === undefined ? undefined : decodeRun(text);
   }
 
   /** All runs, newest first, read one by one as they are asked for. */
@@ -67,6 +63,29 @@ export class Ledger {
       const record = this.run(id);
       if (record !== undefined) yield record;
     }
+  }
+
+  /** All actions that were ever begun, with the results that they gave: what the index is made again from. */
+  remembered(): Iterable<RememberedAction> {
+    const actions = new Map<Fingerprint, unknown>();
+    const results = new Map<Fingerprint, ActionResult[]>();
+    for (const id of this.runIds().toReversed()) {
+      const text = this.#read(id);
+      if (text === undefined) continue;
+      for (const [fingerprint, action] of actionsIn(text)) actions.set(fingerprint, action);
+      for (const entry of decodeRun(text)?.instances.values() ?? []) {
+        if (entry.status !== 'finished') continue;
+        const {outcome} = entry;
+        if (outcome.status !== 'executed' && outcome.status !== 'cached') continue;
+        const known = results.get(outcome.fingerprint) ?? [];
+        results.set(outcome.fingerprint, [...known, outcome.result]);
+      }
+    }
+    return [...actions].map(([fingerprint, action]) => ({
+      fingerprint,
+      action,
+      results: distinct(results.get(fingerprint) ?? []),
+    }));
   }
 
   /** What became of an instance in each run of its pipeline, newest first. */
@@ -93,6 +112,10 @@ export class Ledger {
     }
   }
 
+  #read(run: string): string | undefined {
+    return readStoreFile(this.#pathOf(run))?.toString('utf8');
+  }
+
   #pathOf(run: string): string {
     return join(this.#store, 'runs', `${run}.jsonl`);
   }
@@ -105,6 +128,14 @@ export class Ledger {
     }
     return states;
   }
+}
+
+/** Without results that an index would not keep beside one another; newest last. */
+function distinct(results: readonly ActionResult[]): readonly ActionResult[] {
+  return results.filter(
+    (result, index) =>
+      isResult(result) && !results.slice(index + 1).some(later => isSameResult(later, result)),
+  );
 }
 
 function resultIn(

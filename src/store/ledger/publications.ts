@@ -2,12 +2,13 @@
 // path that stands here may be written again, and its file removed while it still is what was put there. One file per
 // pipeline, `published/PIPELINE.json`, written before the files that it speaks of, so that a kill never disowns them.
 
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {namesIn, removeFile, writeAtomically} from '../../host/atomic-file.ts';
-import {hasCode} from '../../host/system-error.ts';
+import {checkedText, withChecksum} from '../../host/checked-text.ts';
+import {readStoreFile} from '../../host/store-file.ts';
 import {readPath} from '../../spec/path.ts';
 
 /** Path relative to the project → what may stand there of ours: while it is being replaced, both contents. */
@@ -87,7 +88,9 @@ export class Publications {
     const folders = [...published].map(([to, placed]) => [to, Object.fromEntries(placed)]);
     writeAtomically(
       path,
-      `${JSON.stringify({format: 1, pipeline: this.#file, folders: Object.fromEntries(folders)})}\n`,
+      withChecksum(
+        `${JSON.stringify({format: 1, pipeline: this.#file, folders: Object.fromEntries(folders)})}\n`,
+      ),
       'durable',
     );
   }
@@ -117,14 +120,7 @@ interface Manifest {
 
 /** What cannot be read is forgotten: what stands there is then the user's, and left alone. */
 function read(path: string): Manifest | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'EISDIR')) return undefined;
-    throw error;
-  }
-  const value = parseJson(text);
+  const value = parseJson(checkedText(readStoreFile(path)) ?? '');
   if (!isJsonObject(value) || value.format !== 1 || !isJsonObject(value.folders)) return undefined;
   const {pipeline} = value;
   if (typeof pipeline !== 'string') return undefined;

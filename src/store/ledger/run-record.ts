@@ -27,6 +27,18 @@ export interface RunRecord {
   readonly end: {readonly at: number; readonly durationMs: number} | undefined;
 }
 
+/** How a line begins that keeps an action: what the index is made again from. */
+const ACTION_LINE = '{"type":"action",';
+
+/** The actions of a record, by fingerprint. They are as they were read: nothing says that they are whole. */
+export function* actionsIn(text: string): Generator<readonly [Fingerprint, unknown], void> {
+  for (const each of text.split('\n')) {
+    if (!each.startsWith(ACTION_LINE)) continue;
+    const line = parseJson(each);
+    if (isJsonObject(line) && isFingerprint(line.fingerprint)) yield [line.fingerprint, line.action];
+  }
+}
+
 /** `undefined` if not even the first line is whole. */
 export function decodeRun(text: string): RunRecord | undefined {
   const [first = '', ...lines] = text.split('\n');
@@ -35,6 +47,8 @@ export function decodeRun(text: string): RunRecord | undefined {
   const instances = new Map<InstanceId, RunEntry>();
   let end: RunRecord['end'];
   for (const text of lines) {
+    // Long, and of no interest to those who look back.
+    if (text.startsWith(ACTION_LINE)) continue;
     const line = parseJson(text);
     if (!isJsonObject(line)) continue;
     if (line.type === 'end' && typeof line.at === 'number' && typeof line.durationMs === 'number') {

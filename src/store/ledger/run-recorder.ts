@@ -2,7 +2,7 @@
 
 import {mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {ActionResult, Fingerprint} from '../../action/action.ts';
+import type {Action, ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {appendLines} from '../../host/journal.ts';
 import type {InstanceId} from '../../plan/plan.ts';
@@ -20,6 +20,7 @@ export class FileRunRecorder implements RunRecorder {
   readonly #run: string;
   /** Instances found as they were, by the run that has their results. */
   readonly #known = new Map<string, InstanceId[]>();
+  readonly #actions = new Set<Fingerprint>();
   #buffer: string;
 
   constructor(path: string, header: RunHeader, last: LastStates) {
@@ -29,7 +30,9 @@ export class FileRunRecorder implements RunRecorder {
     this.#buffer = `${JSON.stringify({type: 'run', ...header})}\n`;
   }
 
-  started(id: InstanceId, fingerprint: Fingerprint, at: number): void {
+  started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void {
+    if (!this.#actions.has(fingerprint)) this.#line({type: 'action', fingerprint, action});
+    this.#actions.add(fingerprint);
     this.#line({type: 'started', id, fingerprint, at});
     this.#keepEarlier(id, fingerprint, 'unfinished', at);
     this.#flush();
