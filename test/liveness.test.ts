@@ -4,11 +4,13 @@
 import assert from 'node:assert/strict';
 import {spawn, spawnSync} from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -95,7 +97,7 @@ describe('a process', () => {
     const clock = new Clock();
     const observer = new Observer(rig.store, clock.read);
     assert.equal(observer.isAlive(container), false, 'without a sign there is nobody');
-    const sign = rig.file(`cache/running/${container}`, 'local\n');
+    const sign = rig.file(`cache/running/${container}`, '');
     assert.equal(observer.isAlive(container), 'unknown');
     for (let beat = 1; beat < 200; beat++) {
       clock.now += 1_000;
@@ -111,7 +113,7 @@ describe('a process', () => {
     using rig = new StoreRig();
     const clock = new Clock();
     const observer = new Observer(rig.store, clock.read);
-    rig.file(`cache/running/${container}`, 'local\n');
+    rig.file(`cache/running/${container}`, '');
     assert.equal(observer.isAlive(container), 'unknown');
     clock.now += 3_600_000;
     assert.equal(observer.isAlive(container), 'unknown');
@@ -119,12 +121,12 @@ describe('a process', () => {
 
   test('of an earlier boot is dead at once where only one kernel writes; elsewhere it may be another machine', () => {
     using rig = new StoreRig();
-    const sign = rig.file(`cache/running/${otherBoot}`, 'local\n');
+    const sign = rig.file(`cache/running/${otherBoot}`, '');
     const stop = giveSigns(rig.store);
-    const isLocal = readFileSync(join(rig.store, 'running', identityLabel(own)), 'latin1') === 'local\n';
+    const isLocal = (statSync(join(rig.store, 'running', identityLabel(own))).mode & 0o044) !== 0;
     stop();
     assert.equal(new Observer(rig.store).isAlive(otherBoot), isLocal ? false : 'unknown');
-    writeFileSync(sign, 'shared\n');
+    chmodSync(sign, 0o600);
     assert.equal(new Observer(rig.store).isAlive(otherBoot), 'unknown');
   });
 
@@ -152,7 +154,7 @@ describe('a claim', () => {
     const clock = new Clock();
     const claims = new ClaimTable(rig.store, new Observer(rig.store, clock.read));
     claimed(rig, 1, `${container}-0`);
-    const sign = rig.file(`cache/running/${container}`, 'local\n');
+    const sign = rig.file(`cache/running/${container}`, '');
     for (let beat = 1; beat < 100; beat++) {
       clock.now += 1_000;
       utimesSync(sign, beat, beat);
@@ -177,7 +179,7 @@ describe('a claim', () => {
     const claims = new ClaimTable(rig.store);
     const claim = await claims.acquire(key);
     assert.ok(claim.status === 'held' && claim.isHeld());
-    rig.file(`cache/running/${container}`, 'local\n');
+    rig.file(`cache/running/${container}`, '');
     claimed(rig, 2, `${container}-0`);
     assert.equal(claim.isHeld(), false);
     claim.release();
@@ -230,7 +232,7 @@ for (let done = 0; done < 40; ) {
 
 test('a sweep does not run beside a run elsewhere, and does not wait for one that is gone', async () => {
   using rig = new StoreRig();
-  const sign = rig.file(`cache/running/${container}`, 'shared\n');
+  const sign = rig.file(`cache/running/${container}`, '');
   rig.file(`cache/running/${container}-0.run`, '');
   const clock = new Clock();
   let beat = 0;
@@ -259,7 +261,7 @@ test('what runs of other containers work in stays while they give signs, for how
   using rig = new StoreRig();
   const inAYear = Date.now() + 365 * 86_400_000;
   rig.file(`cache/sandboxes/${container}-0/out/x`, 'x');
-  rig.file(`cache/running/${container}`, 'local\n');
+  rig.file(`cache/running/${container}`, '');
   assert.equal(removeOrphans(join(rig.store, 'sandboxes'), inAYear), 0);
   rmSync(join(rig.store, 'running'), {recursive: true});
   assert.equal(removeOrphans(join(rig.store, 'sandboxes'), inAYear), 1);
@@ -300,7 +302,7 @@ stages:
   const first = await held.next('a');
   const [link = ''] = readdirSync(rig.path('cache/claims'));
   const other = join(rig.path('cache/claims'), link.replace(/\.1$/, '.2'));
-  writeFileSync(rig.path(`cache/running/${container}`), 'local\n');
+  writeFileSync(rig.path(`cache/running/${container}`), '');
   symlinkSync(`${container}-0`, other);
   first.release();
   const waiting = await run.until(event => event.type === 'waiting');

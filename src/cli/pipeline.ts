@@ -8,6 +8,7 @@ import type {Diagnostic} from '../core/diagnostic.ts';
 import {ok, type Result} from '../core/result.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import {readStoreFile} from '../host/store-file.ts';
+import {isSystemError} from '../host/system-error.ts';
 import type {Plan} from '../plan/plan.ts';
 import {NO_FILES, type PlanFiles} from '../plan/plan-files.ts';
 import type {PipelineSpec} from '../spec/spec.ts';
@@ -113,6 +114,11 @@ export function lastPipeline(project: string): string | null {
 }
 
 export function rememberPipeline({chosen, workspace}: Pipeline): void {
-  if (lastPipeline(workspace.project) !== chosen.file)
+  if (lastPipeline(workspace.project) === chosen.file) return;
+  try {
     writeAtomically(lastFile(workspace.project), `${chosen.file}\n`);
+  } catch (error) {
+    // The next run has to name it: no reason to end this one.
+    if (!isSystemError(error)) throw error;
+  }
 }

@@ -2,9 +2,10 @@
 // other machines. Whoever holds something there keeps a file in `running/` and moves its time on, again and again.
 // An observer never compares clocks: it watches whether a sign changes, and counts how long *it* has watched in vain.
 
-import {mkdirSync, readFileSync, statfsSync, statSync, unlinkSync, utimesSync, writeFileSync} from 'node:fs';
+import {mkdirSync, statfsSync, statSync, unlinkSync, utimesSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {identityIn, identityLabel, isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
+import {withReserve} from './reserve.ts';
 import {hasCode} from './system-error.ts';
 
 const beatMs = 3_000;
@@ -15,6 +16,10 @@ const lookMs = 1_000;
 
 /** Where signs are, in a store's folder. */
 export const signsOf = (store: string): string => join(store, 'running');
+
+/** What a sign's mode says of the file system, as its process sees it. */
+const LOCAL_MODE = 0o644;
+const SHARED_MODE = 0o600;
 
 interface Sign {
   holders: number;
@@ -30,8 +35,7 @@ export function giveSigns(store: string): () => void {
   const path = join(signsOf(store), identityLabel(ownIdentity()));
   let sign = given.get(path);
   if (sign === undefined) {
-    mkdirSync(signsOf(store), {recursive: true});
-    writeFileSync(path, hasOneKernel(store) ? 'local\n' : 'shared\n');
+    makeSign(path, store);
     sign = {holders: 0, beat: 1, timer: setInterval(() => beat(path, store), beatMs).unref()};
     given.set(path, sign);
   }
@@ -48,6 +52,14 @@ export function giveSigns(store: string): () => void {
   };
 }
 
+/** An empty file, for which there is room on a full disk; its mode says whether one kernel alone can write here. */
+function makeSign(path: string, store: string): void {
+  withReserve(store, () => {
+    mkdirSync(signsOf(store), {recursive: true});
+    writeFileSync(path, '', {mode: hasOneKernel(store) ? LOCAL_MODE : SHARED_MODE});
+  });
+}
+
 /** The time of the file is a number that grows, no time: clocks of others do not matter, and a full disk does not either. */
 function beat(path: string, store: string): void {
   const sign = given.get(path);
@@ -59,8 +71,7 @@ function beat(path: string, store: string): void {
     if (!hasCode(error, 'ENOENT')) return;
     // Somebody took us for dead. We are not: say so again.
     try {
-      mkdirSync(signsOf(store), {recursive: true});
-      writeFileSync(path, hasOneKernel(store) ? 'local\n' : 'shared\n');
+      makeSign(path, store);
     } catch {
       // The next beat tries again.
     }
@@ -120,11 +131,8 @@ export class Observer {
   #isOfEarlierBoot(path: string): boolean {
     this.#isLocal ??= hasOneKernel(this.#store);
     if (!this.#isLocal) return false;
-    try {
-      return readFileSync(path, 'latin1') === 'local\n';
-    } catch {
-      return false;
-    }
+    const sign = statSync(path, {throwIfNoEntry: false});
+    return sign !== undefined && (sign.mode & 0o777) === (LOCAL_MODE & ~process.umask());
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type {Outcome} from '../action/outcome.ts';
 import type {Executor} from '../exec/executor.ts';
+import {isSystemError} from '../host/system-error.ts';
 import {ActionBuilder} from './action-builder.ts';
 import type {OutcomeCounts, RunEvent} from './event.ts';
 import {FileKeeper} from './file-keeper.ts';
@@ -97,7 +98,7 @@ export class Runner {
       await takeAway(scheduler, publisher, news);
     } finally {
       await executor.rest();
-      stores.files.save();
+      saveStates(stores);
       pass?.leave();
     }
     const durationMs = surroundings.now() - startedAt;
@@ -125,6 +126,15 @@ async function takeAway({plan, isStopped}: Scheduler, publisher: Publisher, news
   for (const [folder, files] of await publisher.prune(plan)) {
     if (files > 0)
       news.notice(`removed what was published at ${folder}: nothing publishes there any more`, null);
+  }
+}
+
+/** What was learnt of files can be learnt again: a disk that does not take it ends no run. */
+function saveStates({files}: Stores): void {
+  try {
+    files.save();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
   }
 }
 

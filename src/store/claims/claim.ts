@@ -10,6 +10,7 @@ import type {Digest} from '../../core/digest.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
 import {giveSigns, Observer} from '../../host/presence.ts';
 import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
+import {withReserve} from '../../host/reserve.ts';
 import {hasCode} from '../../host/system-error.ts';
 import type {Claim, Claims, Holder} from '../store.ts';
 import {ioError} from '../store-error.ts';
@@ -148,7 +149,7 @@ export class ClaimTable implements Claims {
     const path = this.#pathOf(key, n);
     for (;;) {
       try {
-        symlinkSync(token, path);
+        withReserve(this.#store, () => symlinkSync(token, path));
         return true;
       } catch (error) {
         if (hasCode(error, 'EEXIST')) return false;

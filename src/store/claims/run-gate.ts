@@ -7,6 +7,7 @@ import {setTimeout} from 'node:timers/promises';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
 import {giveSigns, Observer, signsOf} from '../../host/presence.ts';
+import {fillReserve, withReserve} from '../../host/reserve.ts';
 import type {Holder} from '../store.ts';
 import {holderOf} from './claim.ts';
 
@@ -32,6 +33,7 @@ export class RunGate {
 
   /** A run comes in; waits while a sweep is under way. Throws errors of the system. */
   async enterRun(signal: AbortSignal): Promise<Pass | undefined> {
+    fillReserve(this.#store);
     const pass = this.#announce('run');
     while (this.#others(pass.name, 'sweep').length > 0) {
       if (signal.aborted) {
@@ -65,7 +67,7 @@ export class RunGate {
     const stopSigns = giveSigns(this.#store);
     const name = `${temporaryName()}.${what}`;
     const path = join(this.#folder, name);
-    writeFileSync(path, '');
+    withReserve(this.#store, () => writeFileSync(path, ''));
     const leave = (): void => {
       removeFile(path);
       stopSigns();

@@ -5,6 +5,7 @@ import type {Keyv} from 'keyv';
 import {type Action, type ActionResult, type Fingerprint, fingerprintOf} from '../../action/action.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
+import {isFull} from '../../host/reserve.ts';
 import {isSystemError} from '../../host/system-error.ts';
 import type {ActionCache, BlobStore, Lookup, Recorded} from '../store.ts';
 import type {StoreError} from '../store-error.ts';
@@ -158,7 +159,13 @@ export class KeyvActionCache implements ActionCache {
       if (whole.length === 0 && results.length > 0) continue;
       const row = await this.#decode({format: 1, action, results: whole.slice(-keptResults)}, fingerprint);
       if (row === undefined) continue;
-      await index.set(fingerprint, row);
+      try {
+        await index.set(fingerprint, row);
+      } catch (error) {
+        // A full disk: what has no room is made again later, or by running.
+        if (!isFull(error)) throw error;
+        break;
+      }
       rows++;
     }
     const damages = this.#damages;

@@ -5,6 +5,7 @@ import {dirname} from 'node:path';
 import type {Action, ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {appendLines} from '../../host/journal.ts';
+import {withReserve} from '../../host/reserve.ts';
 import type {InstanceId} from '../../plan/plan.ts';
 import type {RunHeader, RunRecorder} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
@@ -16,6 +17,7 @@ const longestBuffer = 1024 * 1024;
 export class FileRunRecorder implements RunRecorder {
   error: StoreError | undefined;
   readonly #path: string;
+  readonly #store: string;
   readonly #last: LastStates;
   readonly #run: string;
   /** Instances found as they were, by the run that has their results. */
@@ -25,6 +27,7 @@ export class FileRunRecorder implements RunRecorder {
 
   constructor(path: string, header: RunHeader, last: LastStates) {
     this.#path = path;
+    this.#store = dirname(dirname(path));
     this.#last = last;
     this.#run = header.run;
     this.#buffer = `${JSON.stringify({type: 'run', ...header})}\n`;
@@ -94,10 +97,12 @@ export class FileRunRecorder implements RunRecorder {
 
   #flush(): void {
     try {
-      mkdirSync(dirname(this.#path), {recursive: true});
-      appendLines(this.#path, this.#buffer);
-      this.#buffer = '';
-      this.#last.save();
+      withReserve(this.#store, () => {
+        mkdirSync(dirname(this.#path), {recursive: true});
+        appendLines(this.#path, this.#buffer);
+        this.#buffer = '';
+      });
+      withReserve(this.#store, () => this.#last.save());
     } catch (error) {
       // A full disk must not take the run's work with it.
       this.error ??= ioError(error, this.#path);
