@@ -4,7 +4,16 @@ import {test} from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import type {HostTensor} from '../../src/engine/index.ts';
-import {assertSameAsEager, type Case, type Op, uniform, whole} from './compare.ts';
+import {
+  assertClose,
+  assertSameAsEager,
+  type Case,
+  type Op,
+  runOnce,
+  uniform,
+  weighted,
+  whole,
+} from './compare.ts';
 
 const parameters = {
   numRuns: 6,
@@ -327,4 +336,58 @@ test('losses and normalisations are those of TF.js', async () => {
     ),
     parameters,
   );
+});
+
+test('derivatives that TF.js lacks are those of the same function in other words', async () => {
+  const grad = (f: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) => tf.grad(t => weighted(f(t)))(x);
+  const image = uniform(11, [1, 6, 5, 2]);
+  const filter = tf.reshape(tf.sin(tf.range(0, 24)), [2, 2, 2, 3]);
+  const spread = tf.tidy(() => {
+    // The filter with zeros between its taps: a dilated convolution by another name.
+    const rows = tf
+      .stack([filter, tf.zerosLike(filter)], 1)
+      .reshape([4, 2, 2, 3])
+      .slice([0], [3]);
+    return tf
+      .stack([rows, tf.zerosLike(rows)], 2)
+      .reshape([3, 4, 2, 3])
+      .slice([0, 0], [3, 3]);
+  });
+  const pairs: Readonly<
+    Record<string, readonly [HostTensor, (x: tf.Tensor) => tf.Tensor, (x: tf.Tensor) => tf.Tensor]>
+  > = {
+    'strided slice': [
+      uniform(1, [5, 4]),
+      x => tf.stridedSlice(x, [4, 1], [0, 4], [-2, 2]),
+      x => tf.gather(tf.gather(x, tf.tensor1d([4, 2], 'int32')), tf.tensor1d([1, 3], 'int32'), 1),
+    ],
+    maximum: [
+      uniform(2, [3]),
+      x => tf.maximum(x, tf.tensor2d([[0.1], [-0.4]])),
+      x => tf.relu(tf.sub(tf.tile(tf.reshape(x, [1, 3]), [2, 1]), tf.tensor2d([[0.1], [-0.4]]))),
+    ],
+    'squared difference': [
+      uniform(3, [3]),
+      x => tf.squaredDifference(x, tf.tensor2d([[1], [2]])),
+      x => tf.square(tf.sub(x, tf.tensor2d([[1], [2]]))),
+    ],
+    'dilated convolution': [
+      image,
+      x => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'valid', 'NHWC', 2),
+      x => tf.conv2d(x as tf.Tensor4D, spread as tf.Tensor4D, 1, 'valid'),
+    ],
+  };
+  for (const [name, [input, mine, other]] of Object.entries(pairs)) {
+    const result = async (f: (x: tf.Tensor) => tf.Tensor) =>
+      runOnce(
+        {
+          name,
+          state: {},
+          resident: {x: input},
+          step: ({resident: {x}}) => ({state: {}, metrics: {dx: grad(f)(some(x))}}),
+        },
+        'cpu',
+      );
+    assertClose(await result(mine), await result(other));
+  }
 });

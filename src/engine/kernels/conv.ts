@@ -2,7 +2,7 @@
 // The layout pass chooses how ONNX Runtime computes them.
 
 import {backend_util} from '@tensorflow/tfjs-core';
-import {binary, slice} from '../ir/ops.ts';
+import {binary, reshape, slice, transpose} from '../ir/ops.ts';
 import type {Shape, Value} from '../ir/value.ts';
 import {type Window, windowAttributes} from '../layout/convolution.ts';
 import {activated} from './activation.ts';
@@ -42,9 +42,9 @@ export function roundingOf({attribute}: Call): 'floor' | 'round' | 'ceil' | unde
 }
 
 function infoOf(call: Call, x: Shape, filter: Shape, isDepthwise: boolean): Info {
-  if (call.attribute('dataFormat') === 'NCHW') call.fail('expected the data format NHWC, got NCHW');
   const strides = pairOf(call, 'strides');
   const dilations = pairOf(call, 'dilations');
+  const pad = paddingOf(call);
   if (typeof call.attribute('pad') === 'number' && strides[0] !== strides[1])
     call.fail(
       'TF.js takes the stride of the rows for the columns too when the padding is a number: give it as [[0, 0], [n, n], [n, n], [0, 0]]',
@@ -54,7 +54,7 @@ function infoOf(call: Call, x: Shape, filter: Shape, isDepthwise: boolean): Info
     four(filter),
     strides,
     dilations,
-    paddingOf(call),
+    isChannelsFirst(call) && Array.isArray(pad) ? [pad[0], pad[2], pad[3], pad[1]] : pad,
     roundingOf(call),
     isDepthwise,
   );
@@ -72,18 +72,27 @@ function windowOf(
   };
 }
 
-function forward(call: Call, x: Value, filter: Value, isDepthwise: boolean): Value {
+const isChannelsFirst = ({attribute}: Call): boolean => attribute('dataFormat') === 'NCHW';
+/** Images in the order in which the graph has them. */
+const imagesOf = (call: Call, key: string): Value =>
+  isChannelsFirst(call) ? transpose(call.b, call.input(key), toChannelsLast) : call.input(key);
+const returned = (call: Call, images: Value): Value =>
+  isChannelsFirst(call) ? transpose(call.b, images, toChannelsFirst) : images;
+
+function forward(call: Call, isDepthwise: boolean): Value {
+  const [x, filter] = [imagesOf(call, 'x'), call.input('filter')];
   const info = infoOf(call, x.shape, filter.shape, isDepthwise);
   const attributes = windowAttributes(windowOf(info, isDepthwise));
-  return call.b.one('pipe.Conv', [x, filter], attributes, 'float32', info.outShape);
+  return returned(call, call.b.one('pipe.Conv', [x, filter], attributes, 'float32', info.outShape));
 }
 
 for (const isDepthwise of [false, true]) {
   const stem = isDepthwise ? 'DepthwiseConv2dNative' : 'Conv2D';
-  define(stem, call => forward(call, call.input('x'), call.input('filter'), isDepthwise));
+  define(stem, call => forward(call, isDepthwise));
   define(`${stem}BackpropInput`, call => {
-    const [dy, filter] = [call.input('dy'), call.input('filter')];
-    const shape = call.numbers('inputShape');
+    const [dy, filter] = [imagesOf(call, 'dy'), call.input('filter')];
+    const given = call.numbers('inputShape');
+    const shape = isChannelsFirst(call) ? toChannelsLast.map(axis => given[axis] ?? 1) : given;
     const info = infoOf(call, shape, filter.shape, isDepthwise);
     // TF.js takes of a larger dy what a convolution of that input would have made.
     const fitting = slice(
@@ -93,17 +102,25 @@ for (const isDepthwise of [false, true]) {
       dy.shape.map((d, i) => Math.min(d, info.outShape[i] ?? d)),
     );
     const attributes = windowAttributes(windowOf(info, isDepthwise));
-    return call.b.one('pipe.ConvInputGradient', [fitting, filter], attributes, 'float32', shape);
+    const dx = call.b.one('pipe.ConvInputGradient', [fitting, filter], attributes, 'float32', shape);
+    return returned(call, dx);
   });
   define(`${stem}BackpropFilter`, call => {
-    const [x, dy] = [call.input('x'), call.input('dy')];
+    const [x, dy] = [imagesOf(call, 'x'), imagesOf(call, 'dy')];
     const shape = call.numbers('filterShape');
     const attributes = windowAttributes(windowOf(infoOf(call, x.shape, shape, isDepthwise), isDepthwise));
     return call.b.one('pipe.ConvFilterGradient', [x, dy], attributes, 'float32', shape);
   });
   define(isDepthwise ? 'FusedDepthwiseConv2D' : 'FusedConv2D', call => {
-    const out = forward(call, call.input('x'), call.input('filter'), isDepthwise);
-    const biased = call.has('bias') ? binary(call.b, 'Add', out, call.input('bias')) : out;
-    return activated(call, biased);
+    const out = forward(call, isDepthwise);
+    // One number per channel, whichever axis that is.
+    const perChannel = (key: string): Value => {
+      const value = call.input(key);
+      const [length] = value.shape;
+      const isList = isChannelsFirst(call) && value.shape.length === 1 && length !== undefined && length > 1;
+      return isList ? reshape(call.b, value, [length, 1, 1]) : value;
+    };
+    const biased = call.has('bias') ? binary(call.b, 'Add', out, perChannel('bias')) : out;
+    return activated(call, biased, perChannel);
   });
 }

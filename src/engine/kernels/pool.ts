@@ -2,8 +2,8 @@
 
 import {backend_util} from '@tensorflow/tfjs-core';
 import type {Builder} from '../ir/builder.ts';
-import {binary, full, pad, reshape, transpose} from '../ir/ops.ts';
-import {type Attributes, int, ints, sizeOf, text, type Value} from '../ir/value.ts';
+import {binary, full, reshape, transpose} from '../ir/ops.ts';
+import {type Attributes, int, ints, sameShape, sizeOf, text, type Value} from '../ir/value.ts';
 import {four, paddingOf, pairOf, roundingOf, toChannelsFirst, toChannelsLast} from './conv.ts';
 import {type Call, define} from './registry.ts';
 
@@ -32,18 +32,15 @@ const forward = (op: string) => (call: Call) => {
   const {b, input} = call;
   const x = input('x');
   const info = infoOf(call, x.shape);
+  // TF.js hands on what a window of one leaves as large as it was, however it is padded.
+  const isOne = info.filterHeight === 1 && info.filterWidth === 1;
+  if (isOne && sameShape(info.inShape, info.outShape)) return x;
   const source = transpose(b, x, toChannelsFirst);
   const pool = (values: Value, how: Attributes): Value => b.one(op, [values], how, 'float32', outShape(info));
   const [top = 0, left = 0, bottom = 0, right = 0] = pads(info);
   const isTooWide = Math.max(top, bottom) >= info.filterHeight || Math.max(left, right) >= info.filterWidth;
-  if (!isTooWide) return transpose(b, pool(source, attributes(info)), toChannelsLast);
-  // ONNX has no windows of padding alone: their maximum is -∞ and their average 0 / 0.
-  const unpadded = {...attributes(info), pads: ints([0, 0, 0, 0])};
-  const wide = (values: Value, fill: number): Value =>
-    pad(b, values, [0, 0, top, left], [0, 0, bottom, right], b.scalar('float32', fill));
-  if (op === 'MaxPool') return transpose(b, pool(wide(source, -Infinity), unpadded), toChannelsLast);
-  const counts = pool(wide(full(b, 'float32', source.shape, 1), 0), unpadded);
-  return transpose(b, binary(b, 'Div', pool(wide(source, 0), unpadded), counts), toChannelsLast);
+  if (isTooWide) call.fail('expected no windows of padding alone');
+  return transpose(b, pool(source, attributes(info)), toChannelsLast);
 };
 define('AvgPool', forward('AveragePool'));
 define('MaxPool', forward('MaxPool'));

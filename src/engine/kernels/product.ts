@@ -1,10 +1,14 @@
 // Kernels of matrix products.
 
-import {binary, matMul, reshape} from '../ir/ops.ts';
+import {backend_util, engine, type Tensor} from '@tensorflow/tfjs-core';
+import {binary, cast, matMul, reshape} from '../ir/ops.ts';
 import {iota} from '../ir/shape.ts';
-import type {Value} from '../ir/value.ts';
+import {text, type Value} from '../ir/value.ts';
 import {activated} from './activation.ts';
-import {type Call, define} from './registry.ts';
+import {type Call, define, infoOf} from './registry.ts';
+
+/** As TF.js's check of an equation wants it. */
+const likeTensor = (v: Value): Tensor => engine().makeTensorFromTensorInfo(infoOf(v));
 
 /** Batches of one, as tf.matMul makes them, are dropped so that the product is a Gemm. */
 function product(call: Call): Value {
@@ -31,4 +35,22 @@ define('_FusedMatMul', call => {
   const out = product(call);
   const biased = call.has('bias') ? binary(call.b, 'Add', out, call.input('bias')) : out;
   return activated(call, biased);
+});
+
+define('Einsum', ({b, all, text: read}) => {
+  const inputs = all();
+  const equation = read('equation');
+  const {allDims, idDims} = backend_util.decodeEinsumEquation(equation, inputs.length);
+  backend_util.checkEinsumDimSizes(allDims.length, idDims, inputs.map(likeTensor));
+  const [, result = ''] = equation.replaceAll(/\s/g, '').split('->');
+  const sizes = new Map<string, number>();
+  idDims.forEach((dims, i) => {
+    dims.forEach((dim, axis) => {
+      sizes.set(allDims[dim] ?? '', inputs[i]?.shape[axis] ?? 1);
+    });
+  });
+  const shape = [...result].map(letter => sizes.get(letter) ?? 1);
+  const type = inputs.some(v => v.type === 'float32') ? 'float32' : 'int32';
+  const terms = inputs.map(v => cast(b, v, type));
+  return b.one('Einsum', terms, {equation: text(equation.replaceAll(/\s/g, ''))}, type, shape);
 });

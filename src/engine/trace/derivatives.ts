@@ -5,40 +5,10 @@
 // TF.js's registries belong to the process, and so do these changes.
 
 import * as tf from '@tensorflow/tfjs-core';
+import {kernel, of, pick, some, sumTo} from './gradient.ts';
+import {missingDerivatives} from './missing-derivatives.ts';
 
-type Tensors = readonly tf.Tensor[];
-type Gradient = (dy: tf.Tensor, saved: Tensors, attrs: tf.NamedAttrMap) => readonly tf.Tensor[];
-
-/** A gradient with respect to `keys`, which are also what is saved. */
-const of = (kernelName: string, keys: readonly string[], gradient: Gradient): tf.GradConfig => ({
-  kernelName,
-  inputsToSave: [...keys],
-  gradFunc: (dy, saved, attrs) => {
-    const [first] = Array.isArray(dy) ? dy : [dy];
-    if (first === undefined) throw new RangeError(`${kernelName} was given no gradient`);
-    return Object.fromEntries(keys.map((key, i) => [key, () => at(gradient(first, saved, attrs), i)]));
-  },
-});
-
-function at(tensors: Tensors, index: number): tf.Tensor {
-  const tensor = tensors[index];
-  if (tensor === undefined) throw new RangeError(`no tensor ${index}`);
-  return tensor;
-}
-
-function kernel(name: string, inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap): tf.Tensor {
-  const result: tf.Tensor | tf.Tensor[] = tf.engine().runKernel(name, inputs, attrs);
-  return Array.isArray(result) ? at(result, 0) : result;
-}
-
-const pick = (attrs: tf.NamedAttrMap, names: readonly string[]): tf.NamedAttrMap =>
-  Object.fromEntries(
-    names.flatMap(name => {
-      const value = attrs[name];
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
-const convolution = ['strides', 'pad', 'dataFormat', 'dimRoundingMode'];
+const convolution = ['strides', 'pad', 'dataFormat', 'dimRoundingMode', 'dilations'];
 const pooling = ['filterSize', 'strides', 'pad', 'dimRoundingMode'];
 
 const configs: readonly tf.GradConfig[] = [
@@ -80,7 +50,7 @@ const configs: readonly tf.GradConfig[] = [
       {dy: some(dy), filter},
       {...pick(attrs, convolution), inputShape: some(x).shape},
     ),
-    kernel('Conv2D', {x: some(x), filter}, {...pick(attrs, convolution), dilations: [1, 1]}),
+    kernel('Conv2D', {x: some(x), filter}, {dilations: [1, 1], ...pick(attrs, convolution)}),
   ]),
   of('AvgPoolGrad', ['dy', 'input'], (d, [, input], attrs) => [
     kernel('AvgPool', {x: d}, pick(attrs, pooling)),
@@ -95,17 +65,6 @@ const configs: readonly tf.GradConfig[] = [
     return [tf.reshape(picked, some(dy).shape), tf.zerosLike(some(input)), tf.zerosLike(some(output))];
   }),
 ];
-
-/** The gradient of a broadcast: sums over what was repeated. */
-function sumTo(x: tf.Tensor, shape: number[]): tf.Tensor {
-  const axes = tf.broadcast_util.getReductionAxes(shape, x.shape);
-  return tf.reshape(axes.length > 0 ? tf.sum(x, axes) : x, shape);
-}
-
-function some(tensor: tf.Tensor | undefined): tf.Tensor {
-  if (tensor === undefined) throw new RangeError('a gradient lacks what it saved');
-  return tensor;
-}
 
 /** Comparisons and the like are constant wherever they have a derivative. */
 const piecewise: Readonly<Record<string, readonly string[]>> = {
@@ -168,7 +127,7 @@ const mark = Symbol.for('pipe.derivatives-mended');
 export function mendDerivatives(): void {
   if (Reflect.get(tf.engine(), mark) === true) return;
   Reflect.set(tf.engine(), mark, true);
-  for (const config of [...configs, ...flat]) tf.registerGradient(config);
+  for (const config of [...configs, ...flat, ...missingDerivatives]) tf.registerGradient(config);
   const engine = tf.engine();
   const original = engine.customGrad.bind(engine);
   engine.customGrad = <T extends tf.Tensor>(f: Forward<T>) => original(differentiable(f));
