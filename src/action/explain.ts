@@ -122,11 +122,20 @@ function codeChanges(
         .filter(([, file]) => file.isBundled)
         .map(([path, file]) => [path, file.meaning]),
     );
-  const changes = changedKeys(meanings(before), meanings(after)).map((file): Change => {
-    const importedBy = (own(after, file) ?? own(before, file))?.importedBy ?? null;
-    return {what: 'code', file, importedBy};
-  });
+  const changes = changedKeys(meanings(before), meanings(after)).map(
+    (file): Change => ({what: 'code', file, importedBy: chainOf(file, own(after, file) ? after : before)}),
+  );
   return changes.length > 0 ? changes : unknown;
+}
+
+/** The files through which a file came in, nearest first, up to the stage's own; `null` for that one. */
+function chainOf(file: string, files: Readonly<Record<string, CodeFile>>): string | null {
+  const chain: string[] = [];
+  for (let by = own(files, file)?.importedBy ?? null; by !== null; by = own(files, by)?.importedBy ?? null) {
+    if (chain.includes(by)) break;
+    chain.push(by);
+  }
+  return chain.length === 0 ? null : chain.join(', imported by ');
 }
 
 function parameterChanges(before: JsonObject, after: JsonObject, prefix: string): Change[] {

@@ -11,7 +11,7 @@ export type Change =
       readonly what: 'code';
       /** `null` where nothing is known of the sources of the code before. */
       readonly file: string | null;
-      /** The module through which the file came in, where that is not the file itself. */
+      /** The modules through which the file came in: `lib/a.py, imported by stages/fit.py`; `null` for the stage's own. */
       readonly importedBy: string | null;
     }
   | {readonly what: 'package'; readonly name: string; readonly before: string; readonly after: string}

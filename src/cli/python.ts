@@ -34,6 +34,8 @@ export interface PythonSettings {
   readonly program: string | null;
   readonly path: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told once of each state of the code: what could not be followed. */
+  readonly onNotice: (notice: string) => void;
 }
 
 export interface PythonStages {
@@ -61,8 +63,16 @@ export function openPython({project, store, packageRoot, shelf, blobs, settings}
     },
   });
   const folder = join(packageRoot, 'python');
-  const {program, path, env} = settings;
-  const digester = new PythonDigester({project, configured: program, path, env, folder, store: kept});
+  const {program, path, env, onNotice} = settings;
+  const digester = new PythonDigester({
+    project,
+    configured: program,
+    path,
+    env,
+    folder,
+    store: kept,
+    onNotice,
+  });
   const known = new Map<Digest, PythonCode>();
   return {
     async digest(module) {

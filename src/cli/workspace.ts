@@ -97,7 +97,12 @@ export async function openWorkspace(
       packageRoot,
       files,
       blobs,
-      python: {program: config.python, path: config.pythonPath, env: outside.env},
+      python: {
+        program: config.python,
+        path: config.pythonPath,
+        env: outside.env,
+        onNotice: notice => outside.stderr.screen.write(`note: ${notice}\n`),
+      },
     }),
     env: outside.env,
   };

@@ -54,6 +54,8 @@ export class PythonTemplate {
   #made = 0;
   #isUsable = true;
   #forks = true;
+  /** True when the one task of a process that cannot fork is taken. */
+  #isSpent = false;
 
   constructor(options: TemplateOptions) {
     this.#options = options;
@@ -97,7 +99,13 @@ export class PythonTemplate {
     return this.#running.size === 0;
   }
 
-  async run(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {
+  /** False as soon as it is known that every task needs a process of its own. */
+  get forks(): boolean {
+    return this.#forks;
+  }
+
+  /** `undefined` where the process takes one task and has it already. */
+  async run(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer | undefined> {
     const number = this.#made++;
     let pid: number | undefined;
     let onEnded = (_: Ended): void => {};
@@ -110,7 +118,11 @@ export class PythonTemplate {
       if (readiness === undefined) return stopper.finish() ?? err({reason: 'cancelled'});
       if (this.#said !== '') appendFileSync(task.logFile, this.#said);
       if (readiness.is === 'broken') return stopper.finish() ?? err(readiness.failure);
-      if (!this.#forks) this.#isUsable = false;
+      if (!this.#forks) {
+        this.#isUsable = false;
+        if (this.#isSpent) return undefined;
+        this.#isSpent = true;
+      }
       this.#child.stdin?.write(taskLine(number, task, this.#options.launch.folder));
       const {code, signal: by} = await ended;
       const stopped = stopper.finish();

@@ -26,6 +26,8 @@ export class PythonTemplates {
   /** The most recently used last. */
   readonly #templates = new Map<string, PythonTemplate>();
   readonly #all = new Set<PythonTemplate>();
+  /** Launches whose processes cannot fork. */
+  readonly #lonely = new Set<string>();
 
   constructor(options: TemplatesOptions) {
     this.#options = options;
@@ -37,11 +39,14 @@ export class PythonTemplates {
     listener: TaskListener,
     signal: AbortSignal,
   ): Promise<TaskAnswer> {
-    const template = this.#take(launch, task);
-    try {
-      return await template.run(task, listener, signal);
-    } finally {
-      await this.#tidy();
+    for (;;) {
+      const template = this.#take(launch, task);
+      try {
+        const answer = await template.run(task, listener, signal);
+        if (answer !== undefined) return answer;
+      } finally {
+        await this.#tidy();
+      }
     }
   }
 
@@ -58,7 +63,9 @@ export class PythonTemplates {
     const key = canonicalJson([launch as unknown as Json, cpus, declared]);
     const known = this.#templates.get(key);
     this.#templates.delete(key);
-    const template = known?.isUsable ? known : this.#make(launch, cpus, declared);
+    if (known !== undefined && !known.forks) this.#lonely.add(key);
+    // Where none forks, none is shared: tasks need not wait for one another to learn it.
+    const template = known?.isUsable && !this.#lonely.has(key) ? known : this.#make(launch, cpus, declared);
     this.#templates.set(key, template);
     return template;
   }

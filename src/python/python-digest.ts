@@ -41,6 +41,8 @@ export interface PythonOptions extends PythonChoice {
   /** Further folders that hold modules, relative to the project: `python_path` of the configuration. */
   readonly path: readonly string[];
   readonly store: PythonStore;
+  /** Told of what could not be followed when code is read anew. */
+  readonly onNotice: (notice: string) => void;
 }
 
 type Failed<T> = Result<T, readonly Diagnostic[]>;
@@ -103,6 +105,7 @@ export class PythonDigester {
     if (known !== undefined) return ok(known);
     const code = await this.#read(module, interpreter);
     if (!code.ok) return code;
+    for (const notice of code.value.notices) this.#options.onNotice(notice);
     this.#options.store.keep('stage', key, code.value as unknown as Json);
     this.#options.store.keepManifest(code.value.code, code.value.files);
     this.#options.store.save();

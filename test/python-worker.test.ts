@@ -1,0 +1,244 @@
+// How Python stages run: one clean process for each task, whatever another one did to itself.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {isProcessAlive} from '../src/host/process-identity.ts';
+import {CliRig, eventsOf} from './rig/cli-rig.ts';
+import {noPython} from './rig/python.ts';
+
+const skip = noPython;
+
+/** Metrics by instance of a run that may fail, and failures. */
+async function runAll(
+  rig: CliRig,
+  ...options: readonly string[]
+): Promise<{
+  metrics: Record<string, Record<string, number>>;
+  failures: Record<string, Record<string, unknown>>;
+}> {
+  const said = await rig.pipe(['run', 'study', '--json', ...options]);
+  const metrics: Record<string, Record<string, number>> = {};
+  const failures: Record<string, Record<string, unknown>> = {};
+  for (const event of eventsOf(said.stdout)) {
+    if (event.type !== 'finished') continue;
+    const {outcome, id} = event;
+    if (outcome.status === 'executed') metrics[id] = {...outcome.result.metrics};
+    if (outcome.status === 'failed') failures[id] = {...outcome.failure, logTail: outcome.logTail};
+  }
+  return {metrics, failures};
+}
+
+function study(stages: string, files: Readonly<Record<string, string>>): CliRig {
+  const rig = new CliRig();
+  rig.write('pipelines/study.yaml', `pipeline: study\nstages:\n${stages}`);
+  for (const [path, text] of Object.entries(files)) rig.write(path, text);
+  return rig;
+}
+
+test('nothing of one task reaches another, and a forgotten seed is one all the same', {skip}, async () => {
+  using rig = study('  leak:\n    uses: leak\n    matrix: {n: [1, 2, 3, 4]}\n', {
+    'stages/leak.py': `import os, random
+from pipe_stage import Run, stage
+count = 0
+imported = os.getpid()
+
+@stage
+def leak(*, n: int, run: Run):
+    global count
+    count += 1
+    found = {"count": count, "leaked": float("LEAK" in os.environ), "draw": random.random(), "files": len(os.listdir(".")),
+             "template": float(imported), "stdin": len(os.read(0, 10))}
+    os.environ["LEAK"] = "1"
+    open("left", "w").close()
+    random.seed(n)
+    return found
+`,
+  });
+  const {metrics} = await runAll(rig);
+  const all = Object.values(metrics);
+  assert.equal(all.length, 4);
+  for (const {count, leaked, files, stdin} of all)
+    assert.deepEqual({count, leaked, files, stdin}, {count: 1, leaked: 0, files: 0, stdin: 0});
+  // One import for all of them.
+  assert.equal(new Set(all.map(({template}) => template)).size, 1);
+  assert.equal(new Set(all.map(({draw}) => draw)).size, 4);
+  const again = await runAll(rig, '--force');
+  const drawn = (of: typeof metrics): (number | undefined)[] => Object.keys(metrics).map(id => of[id]?.draw);
+  assert.deepEqual(drawn(again.metrics), drawn(metrics));
+});
+
+test('a crash in native code, a kill and an exit cost one instance each', {skip}, async () => {
+  using rig = study('  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text]}\n', {
+    'stages/fall.py': `import ctypes, os, signal, sys
+from typing import Literal
+from pipe_stage import stage
+
+@stage
+def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text"]):
+    print("before", flush=True)
+    if how == "segv":
+        ctypes.string_at(0)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "exit":
+        os._exit(3)
+    if how == "abort":
+        os.abort()
+    if how == "text":
+        sys.exit("no data")
+    return {"ok": 1}
+`,
+  });
+  const {metrics, failures} = await runAll(rig);
+  assert.deepEqual(metrics, {'fall[how=fine]': {ok: 1}});
+  const ends = Object.fromEntries(
+    Object.entries(failures).map(([id, {reason, code, signal}]) => [
+      id.slice(9, -1),
+      [reason, code ?? signal],
+    ]),
+  );
+  assert.deepEqual(ends, {
+    segv: ['exited', 'SIGSEGV'],
+    kill: ['exited', 'SIGKILL'],
+    exit: ['exited', 3],
+    abort: ['exited', 'SIGABRT'],
+    text: ['exited', 1],
+  });
+  assert.deepEqual(failures['fall[how=text]']?.logTail, ['before', 'no data']);
+});
+
+test('an exception is shown as the part of the traceback that is the user’s', {skip}, async () => {
+  using rig = study(
+    '  wrong:\n    uses: wrong\n    matrix: {how: [library, mistake, metric, type, cause]}\n',
+    {
+      'lib/inner.py': 'import json\n\ndef parse(text):\n    return json.loads(text)\n',
+      'stages/wrong.py': `from lib.inner import parse
+from pipe_stage import Run, StageError, stage
+
+@stage
+def wrong(*, how: str, run: Run):
+    if how == "library":
+        parse("{")
+    if how == "mistake":
+        raise StageError("expected more data", "get some")
+    if how == "metric":
+        try:
+            run.metric("loss", float("nan"))
+        except Exception:
+            pass
+    if how == "type":
+        return [1]
+    if how == "cause":
+        try:
+            parse("[")
+        except ValueError as error:
+            raise KeyError("x") from error
+`,
+    },
+  );
+  const {failures} = await runAll(rig);
+  const of = (how: string): Record<string, unknown> => failures[`wrong[how=${how}]`] ?? {};
+  const {stack, message} = of('library');
+  assert.match(String(message), /^json\.decoder\.JSONDecodeError: Expecting/);
+  assert.match(
+    String(stack),
+    /^Traceback \(most recent call last\):\n {2}File "stages\/wrong\.py", line 7, in wrong\n[\s\S]*File "lib\/inner\.py", line 4, in parse\n[\s\S]*\(3 frames of installed packages\)\n/,
+  );
+  assert.doesNotMatch(String(stack), /pipe_call|cache/);
+  assert.equal(of('mistake').message, 'expected more data');
+  assert.equal(of('mistake').hint, 'get some');
+  assert.equal(of('metric').reason, 'non-finite-metric');
+  assert.match(String(of('type').message), /expected the stage to return its metrics, got list/);
+  assert.match(String(of('cause').stack), /JSONDecodeError[\s\S]*KeyError/);
+});
+
+test('threads as granted, declared files and no others, and a checkpoint that survives', {skip}, async () => {
+  using rig = study(
+    `  rest:
+    uses: rest
+    files: [conf/a.txt, conf/plugin.py]
+    resources: {cpus: 2}
+    retries: 1
+`,
+    {
+      'conf/a.txt': 'declared',
+      'conf/plugin.py': 'value = 7\n',
+      'secret.txt': 'undeclared',
+      'stages/rest.py': `import logging, os
+from pathlib import Path
+from pipe_stage import Folder, Run, stage
+beside = (Path(__file__).parent.parent / "conf" / "a.txt").read_text()
+
+@stage(outputs={"made": Folder()}, checkpoint=True)
+def rest(*, run: Run):
+    import importlib
+    logging.info("said")
+    mark = run.checkpoint / "tried"
+    if not mark.exists():
+        mark.touch()
+        raise RuntimeError("first try")
+    assert beside == Path("conf/a.txt").read_text() == run.files["conf/a.txt"].read_text() == "declared"
+    assert not Path("secret.txt").exists()
+    (run.out("made") / "x").write_text("x")
+    return {"threads": int(os.environ["OMP_NUM_THREADS"]), "cpus": run.cpus, "plugin": importlib.import_module("conf." + "plugin").value}
+`,
+    },
+  );
+  const {metrics, failures} = await runAll(rig, '--jobs', '2');
+  assert.deepEqual(failures, {});
+  assert.deepEqual(metrics.rest, {threads: 2, cpus: 2, plugin: 7});
+  assert.match((await rig.pipe(['log', 'study', 'rest'])).stdout, /INFO root: said/);
+});
+
+test('where a fork would be unsound, each task has a process of its own', {skip}, async () => {
+  using rig = study('  alone:\n    uses: alone\n    matrix: {n: [1, 2]}\n', {
+    'stages/alone.py': `import os, threading
+from pipe_stage import stage
+imported = os.getpid()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+@stage
+def alone(*, n: int):
+    return {"same": float(imported == os.getpid()), "pid": imported}
+`,
+  });
+  const {metrics, failures} = await runAll(rig);
+  assert.deepEqual(failures, {});
+  const all = Object.values(metrics);
+  assert.deepEqual(
+    all.map(({same}) => same),
+    [1, 1],
+  );
+  assert.notEqual(all[0]?.pid, all[1]?.pid);
+});
+
+test('time-outs end a task with everything that it started; a module that fails to load says so', {
+  skip,
+}, async () => {
+  using rig = study(
+    '  hang:\n    uses: hang\n    timeout: 1s\n    retries: 0\n  broken:\n    uses: broken\n',
+    {
+      'stages/hang.py': `import subprocess, time
+from pipe_stage import stage
+
+@stage
+def hang():
+    child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    print(child.pid, flush=True)
+    time.sleep(1000)
+`,
+      'stages/broken.py': `from pipe_stage import stage
+import not_there
+
+@stage
+def broken():
+    pass
+`,
+    },
+  );
+  const {failures} = await runAll(rig);
+  assert.equal(failures.hang?.reason, 'timed-out');
+  const [pid] = failures.hang?.logTail as string[];
+  assert.equal(isProcessAlive(Number(pid)), false);
+  assert.equal(failures.broken?.message, "ModuleNotFoundError: No module named 'not_there'");
+});
