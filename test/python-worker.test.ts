@@ -238,7 +238,7 @@ def broken():
   );
   const {failures} = await runAll(rig);
   assert.equal(failures.hang?.reason, 'timed-out');
-  const [pid] = failures.hang?.logTail as string[];
+  const pid = String(failures.hang?.logTail);
   assert.equal(isProcessAlive(Number(pid)), false);
   assert.equal(failures.broken?.message, "ModuleNotFoundError: No module named 'not_there'");
 });

@@ -288,9 +288,9 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
   define(
     'init [folder]',
     'Write a small project to start from. Never overwrites a file.',
-    ['pipe init', 'pipe init my-study'],
+    ['pipe init', 'pipe init my-study', 'pipe init --python'],
     async () => (await import('./commands/init.ts')).init,
-  );
+  ).option('--python', 'with stages in Python (docs/python.md)');
 
   define(
     'stages [name]',

@@ -26,6 +26,7 @@ export interface Options {
   readonly from?: readonly string[];
   readonly until?: readonly string[];
   readonly force?: boolean;
+  readonly python?: boolean;
   readonly jobs?: number;
   readonly keepGoing?: boolean;
   readonly failFast?: boolean;

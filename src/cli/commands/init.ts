@@ -6,16 +6,17 @@ import {basename, dirname, join, relative, resolve} from 'node:path';
 import {packageName} from '../../core/package-name.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
+import {pythonFiles} from '../init-python.ts';
 import {dependencyOn, runsInstallScripts} from '../package-source.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
-export async function init(shell: Shell, {args}: Invocation): Promise<ExitCode> {
+export async function init(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const {outside} = shell;
   const folder = resolve(outside.cwd, args[0] ?? '.');
   const palette = paletteOf(outside.stdout.colors);
   const lines: string[] = [];
-  for (const [path, text] of projectFiles(shell, folder)) {
+  for (const [path, text] of projectFiles(shell, folder, options.python === true)) {
     const target = join(folder, path);
     if (existsSync(target)) {
       lines.push(`${palette.dim('·')} ${path} ${palette.dim('is there already')}`);
@@ -31,27 +32,33 @@ export async function init(shell: Shell, {args}: Invocation): Promise<ExitCode> 
   const next = [
     ...(where === '' ? [] : [`cd ${where}`]),
     ...(existsSync(join(folder, 'node_modules')) ? [] : ['npm install']),
-    'npx pipe run hello',
+    options.python ? 'npx pipe run digits' : 'npx pipe run hello',
   ];
   lines.push('', `Next: ${palette.strong(next.join(' && '))}`);
   print(outside, lines);
   return EXIT.ok;
 }
 
-function projectFiles(shell: Shell, folder: string): ReadonlyMap<string, string> {
+function projectFiles(shell: Shell, folder: string, isPython: boolean): ReadonlyMap<string, string> {
+  const example = isPython
+    ? pythonFiles(MODELINE)
+    : new Map([
+        ['pipelines/hello.yaml', HELLO_PIPELINE],
+        ['stages/throw-darts.ts', THROW_DARTS],
+      ]);
   const files = new Map([
-    ['pipelines/hello.yaml', HELLO_PIPELINE],
-    ['stages/throw-darts.ts', THROW_DARTS],
-    ['.gitignore', 'node_modules/\n/cache/\n/results/\n'],
-    ['package.json', manifest(shell, folder)],
+    ...example,
+    ['.gitignore', isPython ? `${IGNORED}.venv/\n__pycache__/\n` : IGNORED],
+    ['package.json', manifest(shell, folder, isPython ? 'digits' : 'hello')],
   ]);
   if (runsInstallScripts(shell.outside.env.npm_config_user_agent)) files.set('.npmrc', NPMRC);
   const study = join(shell.packageRoot, 'pipelines/quickstart.yaml');
-  if (existsSync(study)) files.set('pipelines/quickstart.yaml', `${MODELINE}${readFileSync(study, 'utf8')}`);
+  if (!isPython && existsSync(study))
+    files.set('pipelines/quickstart.yaml', `${MODELINE}${readFileSync(study, 'utf8')}`);
   return files;
 }
 
-function manifest({packageRoot, version}: Shell, folder: string): string {
+function manifest({packageRoot, version}: Shell, folder: string, pipeline: string): string {
   const name =
     basename(folder)
       .toLowerCase()
@@ -61,12 +68,17 @@ function manifest({packageRoot, version}: Shell, folder: string): string {
     name,
     private: true,
     type: 'module',
-    scripts: {study: 'pipe run pipelines/hello.yaml', quickstart: 'pipe run pipelines/quickstart.yaml'},
+    scripts: {
+      study: `pipe run pipelines/${pipeline}.yaml`,
+      ...(pipeline === 'hello' ? {quickstart: 'pipe run pipelines/quickstart.yaml'} : {}),
+    },
     devDependencies: {[packageName]: dependencyOn(packageRoot, version, folder)},
     allowScripts: DENIED,
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
+
+const IGNORED = 'node_modules/\n/cache/\n/results/\n';
 
 /** Made by `pipe schema`, with the parameters of the project's own stages. */
 const SCHEMA = 'pipelines/pipeline.schema.json';
