@@ -57,6 +57,7 @@ export default defineStage({
       .describe('runs are added until the question is decided: also give intervals that hold under peeking'),
   }),
   inputs: {runs: 'each'},
+  traces: true,
   outputs: {summary: {kind: 'file', name: 'summary.json'}},
   async run({params, inputs, outputs, signal, log, metric: record}) {
     const {over, compare, across, confidence, margin = null, power, sequential} = params;

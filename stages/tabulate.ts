@@ -1,14 +1,16 @@
 // The tables of a study: results, differences and every run, as Markdown, CSV and LaTeX.
 
 import {writeFile} from 'node:fs/promises';
-import {defineStage, z} from '../src/stage/define.ts';
+import {defineStage, type Study, z} from '../src/stage/define.ts';
 import {readSummary} from './statistics/summary.ts';
 import {toCsv} from './tables/csv.ts';
-import {latexPreamble, toLatex} from './tables/latex.ts';
-import {toMarkdown} from './tables/markdown.ts';
+import {latexLineOf, latexPreamble, toLatex} from './tables/latex.ts';
+import {markdownLineOf, toMarkdown} from './tables/markdown.ts';
 import {findPublished, publishedSchema} from './tables/published.ts';
 import {comparablePublished} from './tables/published-beside.ts';
 import {chosenTables, type NamedTable} from './tables/study.ts';
+import type {TableCell} from './tables/table.ts';
+import {type TracedFile, traceOf} from './tables/trace.ts';
 import {namesWith, type Words, wordsWith} from './tables/words.ts';
 
 export default defineStage({
@@ -39,29 +41,93 @@ export default defineStage({
       .describe('names of studies in data/published.json, or rows of your own'),
   }),
   inputs: {summary: 'one'},
+  traces: true,
   outputs: {
     markdown: {kind: 'file', name: 'table.md'},
     csv: {kind: 'file', name: 'table.csv'},
     latex: {kind: 'file', name: 'table.tex'},
+    trace: {kind: 'file', name: 'table.trace.json'},
   },
   holds: {
     summary: 'the JSON of aggregate',
     markdown: 'Markdown: the tables, and notes on what the numbers are',
     csv: 'CSV: one row per run and metric, for other programs',
+    trace: 'JSON: for each line and column of these files, which results its number comes from',
     latex: 'LaTeX with booktabs and siunitx: the tables alone, to be read by a document',
   },
-  async run({params, inputs, outputs, log}) {
+  async run({params, inputs, outputs, study, log}) {
     const summary = await readSummary(inputs.summary.files.summary ?? inputs.summary.path);
     const published = findPublished(params.published);
     const make = (words: Words): readonly NamedTable[] =>
-      chosenTables(summary, {...params, published, words}, params.tables, params.columns);
-    const markdown = make(namesWith(params.labels))
-      .map(({table}) => toMarkdown(table, 2))
-      .join('\n');
-    const latex = make(wordsWith(params.labels)).map(({table, label}) => toLatex(table, label));
-    await writeFile(outputs.markdown, markdown);
-    await writeFile(outputs.csv, toCsv(summary, comparablePublished(published, summary)));
-    await writeFile(outputs.latex, `${latexPreamble}\n${latex.join('\n')}`);
-    for (const line of markdown.split('\n')) log(line);
+      chosenTables(summary, {...params, published, words}, params.tables, params.columns).map(
+        ({table, label}) => ({
+          table: {...table, remarks: [...studyRemarks(study), ...table.remarks]},
+          label,
+        }),
+      );
+    const markdown = joined(
+      make(namesWith(params.labels)),
+      ({table}) => toMarkdown(table, 2),
+      markdownLineOf,
+    );
+    const latex = joined(
+      make(wordsWith(params.labels)),
+      ({table, label}) => toLatex(table, label),
+      latexLineOf,
+      latexPreamble.split('\n').length,
+    );
+    const csv = toCsv(summary, comparablePublished(published, summary));
+    const files: readonly TracedFile[] = [
+      {name: 'table.md', ...markdown},
+      {
+        name: 'table.csv',
+        text: csv.text,
+        lines: new Map(csv.sources.map((sources, at) => [at + 2, sources])),
+      },
+      {name: 'table.tex', text: `${latexPreamble}\n${latex.text}`, lines: latex.lines},
+    ];
+    await writeFile(outputs.markdown, markdown.text);
+    await writeFile(outputs.csv, csv.text);
+    await writeFile(outputs.latex, `${latexPreamble}\n${latex.text}`);
+    await writeFile(outputs.trace, `${JSON.stringify(traceOf(files, inputs.summary.origin, study))}\n`);
+    for (const line of markdown.text.split('\n')) log(line);
   },
 });
+
+/** Tables one after another, and what stands in the lines of their rows. `before`: lines above the first. */
+function joined(
+  tables: readonly NamedTable[],
+  write: (table: NamedTable) => string,
+  lineOf: (row: number) => number,
+  before = 0,
+): Pick<TracedFile, 'text' | 'lines'> {
+  const lines = new Map<number, TableCell['source'][]>();
+  const texts: string[] = [];
+  let above = before;
+  for (const each of tables) {
+    const text = write(each);
+    for (const [row, cells] of each.table.rows.entries()) {
+      lines.set(
+        above + lineOf(row) + 1,
+        cells.map(({source}) => source),
+      );
+    }
+    texts.push(text);
+    above += text.split('\n').length;
+  }
+  return {text: texts.join('\n'), lines};
+}
+
+/** Nothing for the plain pipeline. */
+function studyRemarks(study: Study | undefined): readonly string[] {
+  if (study === undefined || (study.profile === null && study.changed.length === 0)) return [];
+  const parts = [
+    ...(study.profile === null ? [] : [`profile ${study.profile}`]),
+    ...study.changed.map(
+      ({name, plain, value}) => `${name}=${shownValue(value)} instead of ${shownValue(plain)}`,
+    ),
+  ];
+  return [`Not the plain pipeline: ${parts.join('; ')}.`];
+}
+
+const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -5,7 +5,7 @@
 import {type Digest, digestBytes, digestJson, taggedJson} from '../core/digest.ts';
 import type {Json, JsonObject} from '../core/json.ts';
 import type {OutputPlan} from '../plan/plan.ts';
-import type {Cell} from '../stage/define.ts';
+import type {Cell, Origin, Study} from '../stage/define.ts';
 
 /** The digest of an action: the key of the action cache. */
 export type Fingerprint = Digest & {readonly __fingerprint: never};
@@ -25,6 +25,8 @@ export interface ProducerContent {
   readonly outputs: Readonly<Record<string, {readonly path: string; readonly artifact: Artifact}>>;
   /** Empty where one output was asked for. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Which result this is, for a stage that traces; else `null`, so that equal bytes cut off early. */
+  readonly origin: Origin | null;
 }
 
 export type ActionInput =
@@ -65,6 +67,8 @@ export interface Action {
   /** The device where it can change bits, else `null`. */
   readonly device: string | null;
   readonly sandbox: SandboxKind;
+  /** For a stage that traces, else `null`. */
+  readonly study: Study | null;
   readonly salt: string | null;
 }
 

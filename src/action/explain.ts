@@ -33,6 +33,7 @@ export function explainChanges(
     ...changedKeys(before.env, after.env).map((name): Change => ({what: 'environment', name})),
     ...deviceChange(before.device, after.device),
     ...(isEqual(before.outputs, after.outputs) ? [] : [{what: 'outputs'} as const]),
+    ...(isEqual(before.study, after.study) ? [] : [{what: 'study'} as const]),
     ...(before.salt === after.salt ? [] : [{what: 'salt'} as const]),
   ];
 }
@@ -52,7 +53,9 @@ export function describeChange(change: Change): string {
     case 'command':
       return 'the command changed';
     case 'input':
-      return `input ${change.name}: ${change.changed} of ${change.of} ${change.of === 1 ? 'file' : 'files'} changed`;
+      return `input ${change.name}: ${describeInput(change)}`;
+    case 'study':
+      return 'the profile or the changed parameters that it names are others';
     case 'file':
       return `file ${change.path} changed`;
     case 'environment':
@@ -147,37 +150,76 @@ function parameterChanges(before: JsonObject, after: JsonObject, prefix: string)
   });
 }
 
+type InputChange = Extract<Change, {readonly what: 'input'}>;
+
 function inputChanges(before: Action, after: Action, sources: ExplainSources): Change[] {
   return changedKeys(before.inputs, after.inputs).map((name): Change => {
-    const [from, to] = [
-      contentsOf(own(before.inputs, name), sources),
-      contentsOf(own(after.inputs, name), sources),
-    ];
-    return {what: 'input', name, changed: changedKeys(from, to).length, of: Math.max(from.size, to.size)};
+    const [from, to] = [producersOf(own(before.inputs, name)), producersOf(own(after.inputs, name))];
+    const shared = [...to.keys()].filter(cell => from.has(cell));
+    const contents = (of: ReadonlyMap<string, ProducerContent>): Map<string, string> =>
+      new Map(shared.flatMap(cell => [...contentsOf(cell, of.get(cell), sources)]));
+    const [old, now] = [contents(from), contents(to)];
+    return {
+      what: 'input',
+      name,
+      added: [...to.keys()].filter(cell => !from.has(cell)),
+      removed: [...from.keys()].filter(cell => !to.has(cell)),
+      changed: changedKeys(old, now).length,
+      of: Math.max(old.size, now.size),
+      remade: shared.filter(cell => !isEqual(from.get(cell)?.origin ?? null, to.get(cell)?.origin ?? null)),
+    };
   });
 }
 
-/** What an input is made of: path of each file (behind its producer's cell) → digest; metrics count as a file each. */
-function contentsOf(input: ActionInput | undefined, sources: ExplainSources): Map<string, string> {
-  const contents = new Map<string, string>();
-  if (input === undefined) return contents;
-  const producers = input.kind === 'one' ? [input.content] : input.contents;
-  for (const producer of producers) addContent(producer, sources, contents);
-  return contents;
+const CELLS_NAMED = 3;
+
+/** `seed=6 added`, `1 of 4 files changed`. */
+function describeInput({added, removed, changed, of, remade}: InputChange): string {
+  const cells = (names: readonly string[], what: string): string[] =>
+    names.length === 0
+      ? []
+      : [
+          `${names.length > CELLS_NAMED ? `${names.length} cells` : names.map(name => name || 'it').join('; ')} ${what}`,
+        ];
+  const parts = [
+    ...cells(added, 'added'),
+    ...cells(removed, 'removed'),
+    ...(changed > 0 ? [`${changed} of ${of} ${of === 1 ? 'file' : 'files'} changed`] : []),
+  ];
+  if (parts.length === 0) parts.push(...cells(remade, 'made with another key, to equal bytes'));
+  return parts.length === 0 ? 'its cells come in another order' : parts.join(', ');
 }
 
-function addContent(
-  {cell, outputs, metrics}: ProducerContent,
-  {filesOf}: ExplainSources,
-  to: Map<string, string>,
-): void {
-  const producer = canonicalJson(cell);
-  for (const {path, artifact} of Object.values(outputs)) {
-    const files = artifact.kind === 'folder' ? filesOf?.(artifact) : undefined;
-    if (files === undefined) to.set(`${producer} ${path}`, artifact.digest);
-    else for (const [file, digest] of files) to.set(`${producer} ${path}/${file}`, digest);
+/** The producers of an input by their cells; two of one cell are told apart by their number. */
+function producersOf(input: ActionInput | undefined): ReadonlyMap<string, ProducerContent> {
+  const producers = new Map<string, ProducerContent>();
+  if (input === undefined) return producers;
+  for (const content of input.kind === 'one' ? [input.content] : input.contents) {
+    const label = Object.entries(content.cell)
+      .map(([axis, value]) => `${axis}=${String(value)}`)
+      .join(',');
+    let name = label;
+    for (let n = 2; producers.has(name); n++) name = `${label} (${n})`;
+    producers.set(name, content);
   }
-  if (Object.keys(metrics).length > 0) to.set(`${producer} metrics`, canonicalJson(metrics));
+  return producers;
+}
+
+/** What a producer gave: path of each file, behind its cell → digest; its metrics count as one. */
+function contentsOf(
+  cell: string,
+  content: ProducerContent | undefined,
+  {filesOf}: ExplainSources,
+): ReadonlyMap<string, string> {
+  const contents = new Map<string, string>();
+  for (const {path, artifact} of Object.values(content?.outputs ?? {})) {
+    const files = artifact.kind === 'folder' ? filesOf?.(artifact) : undefined;
+    if (files === undefined) contents.set(`${cell} ${path}`, artifact.digest);
+    else for (const [file, digest] of files) contents.set(`${cell} ${path}/${file}`, digest);
+  }
+  const metrics = content?.metrics ?? {};
+  if (Object.keys(metrics).length > 0) contents.set(`${cell} metrics`, canonicalJson(metrics));
+  return contents;
 }
 
 const deviceChange = (before: string | null, after: string | null): Change[] =>

@@ -16,7 +16,19 @@ export type Change =
     }
   | {readonly what: 'package'; readonly name: string; readonly before: string; readonly after: string}
   | {readonly what: 'command'}
-  | {readonly what: 'input'; readonly name: string; readonly changed: number; readonly of: number}
+  | {
+      readonly what: 'input';
+      readonly name: string;
+      /** Cells that came and went, as `seed=6`; for a single input none. */
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      /** Files that differ, of those of cells that both have; metrics count as one. */
+      readonly changed: number;
+      readonly of: number;
+      /** Cells whose maker has another key, whatever its bytes: what traces is made anew by that. */
+      readonly remade: readonly string[];
+    }
+  | {readonly what: 'study'}
   | {readonly what: 'file'; readonly path: string}
   | {readonly what: 'environment'; readonly name: string}
   | {readonly what: 'device'; readonly before: string; readonly after: string}

@@ -88,7 +88,7 @@ export class Inquiry {
   static async open(shell: Shell, pipeline: Pipeline, options: Options): Promise<Inquiry> {
     const stores = storesOf(pipeline);
     const surroundings = surroundingsOf(shell, pipeline, options);
-    const actions = new ActionBuilder(stores, surroundings, deviceOf(pipeline, options));
+    const actions = new ActionBuilder(stores, surroundings, deviceOf(pipeline, options), pipeline.plan.study);
     const {cache, blobs} = stores;
     const {replan} = pipeline;
     const answers = await Answers.open(pipeline.plan, {actions, cache, blobs, replan});

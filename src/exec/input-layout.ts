@@ -78,7 +78,8 @@ function layProducer(
     placings.push({kind: 'artifact', to, artifact});
     files[output] = to;
   }
-  return {path, files, metrics: content.metrics, cell: content.cell};
+  const {metrics, cell, origin} = content;
+  return {path, files, metrics, cell, ...(origin === null ? {} : {origin})};
 }
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -174,6 +174,7 @@ export class LocalExecutor implements Executor {
       work,
       params: action.params,
       inputs,
+      study: action.study,
       outputs: Object.fromEntries(outputs),
       files: filesBelow(cwd, action),
       outputFolder: sandbox.outputFolder,

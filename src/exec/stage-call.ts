@@ -88,6 +88,7 @@ export class StageCall {
       device: {choice: task.device, gpus: task.gpus},
       cpus: task.cpus,
       mirror: task.mirror ?? undefined,
+      ...(task.study === null ? {} : {study: task.study}),
       get signal() {
         return takeSignal();
       },

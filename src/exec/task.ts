@@ -4,7 +4,7 @@
 import type {StageFailure} from '../action/outcome.ts';
 import type {JsonObject} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
-import type {OutputKind, Progress, StageInput} from '../stage/define.ts';
+import type {OutputKind, Progress, StageInput, Study} from '../stage/define.ts';
 import type {PythonLaunch} from './python-launch.ts';
 
 export type TaskWork =
@@ -24,6 +24,7 @@ export interface Task {
   readonly work: TaskWork;
   readonly params: JsonObject;
   readonly inputs: Readonly<Record<string, TaskInput>>;
+  readonly study: Study | null;
   readonly outputs: Readonly<Record<string, {readonly kind: OutputKind; readonly path: string}>>;
   readonly files: Readonly<Record<string, string>>;
   /** The folder that holds the outputs: private to this task, empty at the start. */

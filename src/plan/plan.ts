@@ -2,7 +2,7 @@
 // A plan is a value. It holds no spans, no templates and no pending defaults, and it can be written as JSON.
 
 import type {JsonObject} from '../core/json.ts';
-import type {Cell, OutputKind} from '../stage/define.ts';
+import type {Cell, OutputKind, Study} from '../stage/define.ts';
 
 /** `train[optimizer=sam,seed=1]`; for people and as a key within one plan, never parsed. */
 export type InstanceId = string & {readonly __instance: never};
@@ -46,6 +46,7 @@ export type Work =
       /** Absolute path of the module. */
       readonly path: string;
       readonly usesDevice: boolean;
+      readonly traces: boolean;
     }
   | {
       readonly kind: 'shell';
@@ -114,6 +115,7 @@ export interface Plan {
   readonly profile: string | null;
   /** Effective pipeline parameters, after profile and `--set`. */
   readonly params: JsonObject;
+  readonly study: Study;
   /** In topological order; among equals, in written order. */
   readonly instances: readonly Instance[];
   readonly pending: readonly PendingMatrix[];

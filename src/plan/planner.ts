@@ -21,6 +21,7 @@ import {NO_FILES, type PlanFiles, producerName, sourceOf} from './plan-files.ts'
 import type {ProjectFiles} from './project-files.ts';
 import {checkPublishing} from './publish.ts';
 import {bindCells} from './stage-parameters.ts';
+import {studyOf} from './study.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 
@@ -79,6 +80,7 @@ export function planPipeline(
     file: spec.file.path,
     profile: spec.profile,
     params: spec.params,
+    study: studyOf(spec),
     instances,
     pending: pending.map(
       ({stage, from}): PendingMatrix => ({stage, from, holdsBack: heldBy(stage, order.sorted, planned)}),

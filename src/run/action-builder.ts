@@ -7,12 +7,14 @@ import {
   type ActionResult,
   type ActionWork,
   digestOfVariable,
+  type Fingerprint,
   type ProducerContent,
   type TrackedFiles,
 } from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
+import type {Study} from '../stage/define.ts';
 import type {FileProblem} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {Surroundings} from './request.ts';
@@ -23,6 +25,7 @@ type Failed<T> = Result<T, StageFailure>;
 /** What is known of an instance that has a result. */
 export interface Made {
   readonly instance: Instance;
+  readonly fingerprint: Fingerprint;
   readonly result: ActionResult;
 }
 
@@ -32,13 +35,15 @@ export class ActionBuilder {
   readonly #stores: Stores;
   readonly #surroundings: Surroundings;
   readonly #device: string;
+  readonly #study: Study;
   readonly #tracked = new Map<string, Failed<TrackedFiles>>();
   readonly #code = new Map<string, Promise<Failed<ModuleCode>>>();
 
-  constructor(stores: Stores, surroundings: Surroundings, device: string) {
+  constructor(stores: Stores, surroundings: Surroundings, device: string, study: Study) {
     this.#stores = stores;
     this.#surroundings = surroundings;
     this.#device = device;
+    this.#study = study;
   }
 
   /** `madeBy` answers for every producer. Fails for what the plan names and the disk does not have. */
@@ -48,7 +53,8 @@ export class ActionBuilder {
     const work = await this.#workOf(instance);
     if (!work.ok) return work;
     const inputs: Record<string, ActionInput> = {};
-    for (const [name, edge] of Object.entries(instance.inputs)) inputs[name] = inputOf(edge, madeBy);
+    const traces = instance.work.kind === 'module' && instance.work.traces;
+    for (const [name, edge] of Object.entries(instance.inputs)) inputs[name] = inputOf(edge, madeBy, traces);
     const action: Action = {
       format: 2,
       work: work.value,
@@ -59,6 +65,7 @@ export class ActionBuilder {
       env: this.#environmentOf(instance),
       device: instance.work.kind === 'module' && instance.work.usesDevice ? this.deviceOf(instance) : null,
       sandbox: instance.sandbox,
+      study: traces ? this.#study : null,
       salt: instance.salt,
     };
     return ok(action);
@@ -116,13 +123,13 @@ export class ActionBuilder {
   }
 }
 
-function inputOf(edge: InputEdge, madeBy: (id: InstanceId) => Made): ActionInput {
+function inputOf(edge: InputEdge, madeBy: (id: InstanceId) => Made, traces: boolean): ActionInput {
   return edge.kind === 'one'
-    ? {kind: 'one', content: contentOf(edge.from, madeBy(edge.from.id), false)}
-    : {kind: 'each', contents: edge.from.map(from => contentOf(from, madeBy(from.id), true))};
+    ? {kind: 'one', content: {...contentOf(edge.from, madeBy(edge.from.id), traces), cell: {}}}
+    : {kind: 'each', contents: edge.from.map(from => contentOf(from, madeBy(from.id), traces))};
 }
 
-function contentOf(from: Producer, {instance, result}: Made, isGathered: boolean): ProducerContent {
+function contentOf(from: Producer, {instance, fingerprint, result}: Made, traces: boolean): ProducerContent {
   const outputs: Record<string, ProducerContent['outputs'][string]> = {};
   for (const [name, {path}] of Object.entries(instance.outputs)) {
     const artifact = result.outputs[name];
@@ -130,10 +137,11 @@ function contentOf(from: Producer, {instance, result}: Made, isGathered: boolean
     outputs[name] = {path, artifact};
   }
   return {
-    cell: isGathered ? instance.cell : {},
+    cell: instance.cell,
     isWhole: from.output === null,
     outputs,
     metrics: from.output === null ? result.metrics : {},
+    origin: traces ? {instance: instance.id, fingerprint} : null,
   };
 }
 

@@ -121,7 +121,7 @@ export class Answers {
   #made(id: InstanceId): Made {
     const answer = this.#found.get(id);
     if (answer?.status !== 'found') throw new Error(`Internal error: ${id} has no result`);
-    return {instance: this.#graph.instance(id), result: answer.result};
+    return {instance: this.#graph.instance(id), fingerprint: answer.key.fingerprint, result: answer.result};
   }
 }
 

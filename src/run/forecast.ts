@@ -71,7 +71,7 @@ export class Forecaster {
     const decision = await this.#rebuilder.decide(instance, this.#madeBy, isForced);
     switch (decision.will) {
       case 'reuse':
-        this.#made.set(instance.id, {instance, result: decision.result});
+        this.#made.set(instance.id, {instance, fingerprint: decision.fingerprint, result: decision.result});
         return {will: 'reuse'};
       case 'execute':
         return {will: 'execute', stale: decision.stale};

@@ -32,7 +32,7 @@ export class Runner {
   run(request: RunRequest, onEvent: (event: RunEvent) => void): Run {
     const {stores, executor, surroundings} = this.#options;
     const {project, cache, now} = surroundings;
-    const actions = new ActionBuilder(stores, surroundings, request.device);
+    const actions = new ActionBuilder(stores, surroundings, request.device, request.plan.study);
     const publisher = new Publisher({
       project,
       store: cache,
@@ -115,7 +115,10 @@ export class Runner {
   /** What a run would do with each selected instance, found without executing or writing anything. */
   forecast(request: ForecastRequest): Promise<Forecast> {
     const {stores, surroundings} = this.#options;
-    const rebuilder = new Rebuilder(stores, new ActionBuilder(stores, surroundings, request.device));
+    const rebuilder = new Rebuilder(
+      stores,
+      new ActionBuilder(stores, surroundings, request.device, request.plan.study),
+    );
     return new Forecaster(rebuilder, stores.blobs, request).forecast();
   }
 }

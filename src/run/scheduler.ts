@@ -266,7 +266,7 @@ export class Scheduler {
     switch (outcome.status) {
       case 'executed':
       case 'cached':
-        this.#made.set(id, {instance, result: outcome.result});
+        this.#made.set(id, {instance, fingerprint: outcome.fingerprint, result: outcome.result});
         this.#hasNews = true;
         break;
       case 'failed':

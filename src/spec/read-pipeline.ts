@@ -68,6 +68,7 @@ export async function readPipeline(
   const chosen = chooseProfile(options.profile ?? null, profiles, report);
   // Mistakes in a profile were reported when it was read.
   if (chosen) params = override(params, chosen, () => undefined);
+  const plain = jsonOfMap(params);
   for (const argument of options.set ?? []) {
     const setting = parse && readSetting(argument, defaults, parse, report);
     if (setting) params = override(params, setting, report);
@@ -85,6 +86,8 @@ export async function readPipeline(
     name,
     about: (about && asText(about.value, 'text', report, quoteHint(about.value))?.value) ?? '',
     params: jsonOfMap(params),
+    plain,
+    profile: options.profile ?? null,
     defaults,
     unused: defaults.entries.map(({key}) => key).filter(({value}) => !referred.has(value)),
     profiles: [...profiles.keys()],

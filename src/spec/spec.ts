@@ -12,6 +12,10 @@ export interface PipelineSpec {
   readonly about: string;
   /** Effective parameters: defaults, then the profile, then `--set`. */
   readonly params: JsonObject;
+  /** Parameters without `--set`. */
+  readonly plain: JsonObject;
+  /** What `--profile` said. */
+  readonly profile: string | null;
   /** The defaults as written, for completion and for people. */
   readonly defaults: MapNode;
   /** Parameters that no stage refers to. */

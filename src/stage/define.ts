@@ -3,6 +3,7 @@
 // heavy packages are imported inside `run`.
 
 import type {z} from 'zod';
+import type {Json} from '../core/json.ts';
 
 export {z} from 'zod';
 
@@ -17,6 +18,19 @@ export type Scalar = string | number | boolean | null;
 /** One choice per axis. */
 export type Cell = Readonly<Record<string, Scalar>>;
 
+/** Which result an input is: the instance that made it, and the fingerprint of its action. */
+export interface Origin {
+  readonly instance: string;
+  readonly fingerprint: string;
+}
+
+/** In what a run differs from its pipeline as it is written. */
+export interface Study {
+  readonly profile: string | null;
+  /** Parameters of the pipeline that `--set` gave another value than the pipeline and the profile say. */
+  readonly changed: readonly {readonly name: string; readonly plain: Json; readonly value: Json}[];
+}
+
 /** The files of one producer, as a stage sees them. They are read-only. */
 export interface StageInput {
   /** A folder that holds the producer's outputs by their names; or the artifact itself for `in: {x: stage.output}`. */
@@ -26,6 +40,8 @@ export interface StageInput {
   readonly metrics: Readonly<Record<string, number>>;
   /** The producer's cell: which choice of each axis made it. */
   readonly cell: Cell;
+  /** For a stage that `traces`, and for no other. */
+  readonly origin?: Origin;
 }
 
 type InputOf<A extends InputArity> = A extends 'one'
@@ -70,6 +86,8 @@ export interface StageContext<
   readonly cpus: number;
   /** Where `download` looks before the network (`--mirror`); never part of the key: contents are checked by digest. */
   readonly mirror: string | undefined;
+  /** For a stage that `traces`, and for no other. */
+  readonly study?: Study;
   readonly signal: AbortSignal;
 }
 
@@ -87,6 +105,12 @@ export interface StageDefinition<
   readonly holds?: {readonly [K in keyof Inputs | keyof Outputs]?: string};
   /** True where the device can change bits, so that the device is part of the key. Default false. */
   readonly usesDevice?: boolean;
+  /**
+   * True for a stage that says where its numbers come from, as tables do: it is told the origin of each input and in
+   * what the run differs from its pipeline. Both are then part of its key, so that it also runs where a producer ran to
+   * equal bytes. Default false.
+   */
+  readonly traces?: boolean;
   /** True for a stage that keeps a folder from one try to the next without the pipeline saying so. Default false. */
   readonly checkpoint?: boolean;
   run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;

@@ -57,6 +57,7 @@ function makeRow(
       not_finite: run.notFinite[metric] ?? null,
       diverged: run.diverged,
       weights: run.weights,
+      origin: run.origin,
     })),
   };
   const notes = [...missingNotes(runs, metric, over), ...mixedNotes(runs, over)];

@@ -4,13 +4,15 @@ import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import {pipeline} from 'node:stream/promises';
-import {type Cell, type Scalar, StageError, type StageInput, z} from '../../src/stage/define.ts';
+import {type Cell, type Origin, type Scalar, StageError, type StageInput, z} from '../../src/stage/define.ts';
 
 /** A metric that is a result and no number: recorded as it is, and never part of a mean. */
 export type NotFinite = 'NaN' | 'Infinity' | '-Infinity';
 
 export interface Run {
   readonly cell: Cell;
+  /** Which result it is; `null` where nobody said. */
+  readonly origin: Origin | null;
   /** For messages: the instance, or its cell where that is all that is known. */
   readonly name: string;
   readonly metrics: Readonly<Record<string, number>>;
@@ -56,7 +58,8 @@ export async function readRuns(inputs: readonly StageInput[], signal: AbortSigna
   const taken = new Map<string, string>();
   for (const input of inputs) {
     const {cell, metrics, files} = input;
-    const name = nameOf(input);
+    const origin = input.origin ?? null;
+    const name = origin?.instance ?? input.path;
     const key = cellKey(cell);
     const other = taken.get(key);
     if (other !== undefined) {
@@ -70,6 +73,7 @@ export async function readRuns(inputs: readonly StageInput[], signal: AbortSigna
       ...(await readRunSummary(files.summary)),
       ...sortMetrics(metrics),
       cell,
+      origin,
       name,
       diverged: metrics.diverged === 1,
       weights: files.weights === undefined ? null : await digestOf(files.weights, signal),
@@ -78,12 +82,6 @@ export async function readRuns(inputs: readonly StageInput[], signal: AbortSigna
   }
   return runs;
 }
-
-const nameOf = (input: StageInput): string => {
-  const origin: unknown = 'origin' in input ? input.origin : undefined;
-  const known = z.object({instance: z.string()}).safeParse(origin);
-  return known.success ? known.data.instance : input.path;
-};
 
 function sortMetrics(given: Readonly<Record<string, unknown>>): Pick<Run, 'metrics' | 'notFinite'> {
   const metrics: Record<string, number> = {};

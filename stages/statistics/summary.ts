@@ -28,6 +28,8 @@ const runSchema = z.object({
   diverged: z.boolean(),
   /** Of the trained weights; `null` where they were not saved. */
   weights: z.string().nullable(),
+  /** Which result it is; `null` where nobody said. */
+  origin: z.object({instance: z.string(), fingerprint: z.string()}).nullable(),
 });
 
 export const rowSchema = z.object({

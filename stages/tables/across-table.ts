@@ -1,7 +1,7 @@
 // Several data sets together: a row per arm and baseline, and the mean ranks of all arms as a remark.
 
 import type {Summary} from '../statistics/summary.ts';
-import {boundsText} from './differences-table.ts';
+import {boundsText, sourceOf} from './differences-table.ts';
 import {
   axesOf,
   type MetricSummary,
@@ -13,6 +13,7 @@ import {
   valueText,
 } from './metric-text.ts';
 import {decimalsFor, fixed, pText, signed} from './number-text.ts';
+import {withSources} from './source.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 import type {Words} from './words.ts';
 
@@ -26,23 +27,24 @@ export function acrossTable(summary: Summary, one: MetricSummary, options: Table
   const {words} = options;
   const right = (id: string, text: string): Column => ({id, text, align: 'right'});
   const hasBetter = across.comparisons.some(({improvement}) => improvement !== null);
+  const columns: Column[] = [
+    ...axes.map(axis => namedColumn(axis, 'left', words)),
+    namedColumn(compare, 'left', words),
+    {id: 'against', text: 'against', align: 'left'},
+    right('datasets', `${across.axis}s`),
+    right('wins', 'better, worse'),
+    right('difference', `mean difference${unit.suffix === '' ? '' : ' (points)'}`),
+    right('bootstrap', `${percentOf(summary)} bootstrap`),
+    right('wilcoxon', 'p, Wilcoxon'),
+    ...(hasBetter ? [right('better', 'P(better)')] : []),
+  ];
   return {
     title: `${options.title}: ${metricText(one.metric)} over all values of ${across.axis}`,
-    columns: [
-      ...axes.map(axis => namedColumn(axis, 'left', words)),
-      namedColumn(compare, 'left', words),
-      {id: 'against', text: 'against', align: 'left'},
-      right('datasets', `${across.axis}s`),
-      right('wins', 'better, worse'),
-      right('difference', `mean difference${unit.suffix === '' ? '' : ' (points)'}`),
-      right('bootstrap', `${percentOf(summary)} bootstrap`),
-      right('wilcoxon', 'p, Wilcoxon'),
-      ...(hasBetter ? [right('better', 'P(better)')] : []),
-    ],
-    rows: across.comparisons.map((each): TableCell[] => {
+    columns,
+    rows: across.comparisons.map(each => {
       const width = each.interval === null ? null : (each.interval.high - each.interval.low) / 2;
       const decimals = width === null || width === 0 ? 2 : decimalsFor(width * unit.scale, unit);
-      return [
+      const cells: TableCell[] = [
         ...axes.map(axis => cell(valueText(each.cell[axis], words))),
         cell(valueText(each.cell[compare], words)),
         cell(valueText(each.baseline[compare], words)),
@@ -55,6 +57,7 @@ export function acrossTable(summary: Summary, one: MetricSummary, options: Table
           ? [cell(each.improvement === null ? '–' : fixed(each.improvement.probability, 2))]
           : []),
       ];
+      return withSources(columns, cells, sourceOf(one, each));
     }),
     remarks: remarksOf(across, one, words),
   };

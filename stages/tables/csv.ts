@@ -2,7 +2,9 @@
 
 import type {Scalar, Summary} from '../statistics/summary.ts';
 import {toCsvText} from './csv-text.ts';
+import {sourceOf} from './differences-table.ts';
 import type {PublishedRow} from './published.ts';
+import type {CellSource} from './source.ts';
 
 const measures = [
   'n',
@@ -21,9 +23,17 @@ const measures = [
 
 type Line = Readonly<Partial<Record<(typeof measures)[number] | 'kind' | 'metric' | 'against', Scalar>>> & {
   readonly cell: Readonly<Record<string, Scalar>>;
+  /** The runs that its numbers are of; `null` for published ones. */
+  readonly from: Omit<CellSource, 'statistic'> | null;
 };
 
-export function toCsv(summary: Summary, published: readonly PublishedRow[]): string {
+/** The file, and for each line below its head where the numbers of its fields come from. */
+export interface Csv {
+  readonly text: string;
+  readonly sources: readonly (readonly (CellSource | null)[])[];
+}
+
+export function toCsv(summary: Summary, published: readonly PublishedRow[]): Csv {
   const lines = [...summary.metrics.flatMap(one => linesOf(summary, one)), ...published.map(publishedLine)];
   const axes = [...new Set(lines.flatMap(line => Object.keys(line.cell)))];
   const head = ['kind', 'metric', ...axes, 'against', ...measures];
@@ -34,10 +44,34 @@ export function toCsv(summary: Summary, published: readonly PublishedRow[]): str
     line.against,
     ...measures.map(name => line[name]),
   ]);
-  return toCsvText(head, rows);
+  return {
+    text: toCsvText(head, rows),
+    sources: lines.map((line, at) => head.map((name, column) => fieldSource(line, name, rows[at]?.[column]))),
+  };
 }
 
-function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics'][number]): readonly Line[] {
+/** What the fields of a line are; the others say what it is about. */
+const fields: Readonly<Record<string, string>> = {
+  n: 'number of runs that count',
+  value: 'value, mean or difference of means',
+  sd: 'standard deviation',
+  low: 'lower end of the interval',
+  high: 'upper end of the interval',
+  p: 'p value of the t test',
+  p_holm: 'p value of the t test, adjusted by Holm',
+  p_sign_flip: 'p value of the sign-flip test',
+  effect: 'effect size',
+};
+
+function fieldSource({from, kind}: Line, name: string, value: unknown): CellSource | null {
+  const statistic = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (from === null || statistic === undefined || value === null || value === undefined) return null;
+  const ofValue = kind === 'result' ? 'mean' : kind === 'run' ? 'value' : 'difference of the means';
+  return {...from, statistic: name === 'value' ? ofValue : statistic};
+}
+
+function linesOf(summary: Summary, one: Summary['metrics'][number]): readonly Line[] {
+  const {metric, rows, comparisons} = one;
   return [
     ...rows.map(row => ({
       kind: 'result',
@@ -49,6 +83,7 @@ function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics
       low: row.interval?.low ?? null,
       high: row.interval?.high ?? null,
       status: row.status,
+      from: {metric, of: row.runs, against: []},
     })),
     ...comparisons.map(each => ({
       kind: `difference, ${each.kind}, ${each.budget}`,
@@ -65,6 +100,7 @@ function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics
       p_holm: each.p_holm,
       p_sign_flip: each.sign_flip?.p ?? null,
       effect: each.effect?.value ?? null,
+      from: sourceOf(one, each),
     })),
     ...rows.flatMap(row =>
       row.runs.map(run => ({
@@ -74,6 +110,7 @@ function linesOf(summary: Summary, {metric, rows, comparisons}: Summary['metrics
         value: run.value ?? run.not_finite,
         status: run.diverged ? 'diverged' : null,
         weights: run.weights,
+        from: {metric, of: [run], against: []},
       })),
     ),
   ];
@@ -87,4 +124,5 @@ const publishedLine = (row: PublishedRow): Line => ({
   low: row.uncertainty === undefined ? null : row.value - row.uncertainty,
   high: row.uncertainty === undefined ? null : row.value + row.uncertainty,
   source: `${row.source}, ${row.setting}`,
+  from: null,
 });

@@ -14,6 +14,7 @@ import {
   valueText,
 } from './metric-text.ts';
 import {decimalsFor, decimalsOfEnds, fixed, pText, signed, type Unit} from './number-text.ts';
+import {type CellSource, type SourceRun, withSources} from './source.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 import type {Words} from './words.ts';
 
@@ -40,7 +41,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     right('effect', 'effect'),
     ...(hasMcNemar ? [right('mcnemar', 'p, McNemar per seed')] : []),
   ];
-  const rows = one.comparisons.map((each): TableCell[] => [
+  const cells = one.comparisons.map((each): TableCell[] => [
     ...axes.map(axis => cell(axisText(rowOf(one, each), axis, words))),
     cell(valueText(each.cell[compare], words)),
     cell(againstText(each, compare, words)),
@@ -57,6 +58,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     cell(each.effect === null ? '–' : `${each.effect.name} ${fixed(each.effect.value, 2)}`),
     ...(hasMcNemar ? [cell(each.mcnemar.map(({p}) => pText(p)).join(', ') || '–')] : []),
   ]);
+  const rows = cells.map((row, at) => withSources(columns, row, sourceOf(one, one.comparisons[at])));
   const hasPairs = one.comparisons.some(({kind}) => kind === 'paired');
   const effects = new Set(one.comparisons.flatMap(({effect}) => effect?.name ?? []));
   return {
@@ -85,6 +87,20 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     ],
   };
 }
+
+/** The runs that a comparison is of, and those that it is against. */
+export function sourceOf(
+  {metric, rows}: MetricSummary,
+  compared: Pick<Comparison, 'cell' | 'baseline'> | undefined,
+): Omit<CellSource, 'statistic'> {
+  const runsOf = (wanted: Comparison['cell'] | undefined): readonly SourceRun[] =>
+    wanted === undefined ? [] : rows.filter(({cell}) => holds(cell, wanted)).flatMap(({runs}) => runs);
+  return {metric, of: runsOf(compared?.cell), against: runsOf(compared?.baseline)};
+}
+
+/** Rows of several data sets have axes more than what is said of all of them together. */
+const holds = (cell: Row['cell'], wanted: Comparison['cell']): boolean =>
+  Object.entries(wanted).every(([axis, value]) => cell[axis] === value);
 
 /** The arm of a comparison. */
 export const rowOf = ({rows}: MetricSummary, {cell: wanted}: Comparison): Pick<Row, 'cell' | 'settings'> =>

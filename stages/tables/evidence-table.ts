@@ -2,7 +2,7 @@
 // and, where seeds are added until the question is decided, what holds however often one looked.
 
 import type {Comparison, Summary} from '../statistics/summary.ts';
-import {againstText, boundsText, decimalsOf, rowOf} from './differences-table.ts';
+import {againstText, boundsText, decimalsOf, rowOf, sourceOf} from './differences-table.ts';
 import {
   axesOf,
   axisText,
@@ -15,6 +15,7 @@ import {
   valueText,
 } from './metric-text.ts';
 import {fixed, pText, type Unit} from './number-text.ts';
+import {withSources} from './source.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
 interface EvidenceColumn {
@@ -34,20 +35,24 @@ export function evidenceTable(summary: Summary, one: MetricSummary, options: Tab
   const unit = unitOf(one);
   const axes = axesOf(shown).filter(axis => axis !== compare);
   const columns = columnsOf(summary, shown, unit).filter(({isShown}) => isShown);
+  const heads: Column[] = [
+    ...axes.map(axis => namedColumn(axis, 'left', words)),
+    namedColumn(compare, 'left', words),
+    {id: 'against', text: 'against', align: 'left'},
+    ...columns.map(({id, head}): Column => ({id, text: head, align: 'right'})),
+  ];
   return {
     title: `${options.title}: what these runs can show of ${metricText(one.metric)}`,
-    columns: [
-      ...axes.map(axis => namedColumn(axis, 'left', words)),
-      namedColumn(compare, 'left', words),
-      {id: 'against', text: 'against', align: 'left'},
-      ...columns.map(({id, head}): Column => ({id, text: head, align: 'right'})),
-    ],
-    rows: shown.map((each): TableCell[] => [
-      ...axes.map(axis => cell(axisText(rowOf(one, each), axis, words))),
-      cell(valueText(each.cell[compare], words)),
-      cell(againstText(each, compare, words)),
-      ...columns.map(({text, notes}) => cell(text(each), notes?.(each) ?? [])),
-    ]),
+    columns: heads,
+    rows: shown.map(each => {
+      const cells: TableCell[] = [
+        ...axes.map(axis => cell(axisText(rowOf(one, each), axis, words))),
+        cell(valueText(each.cell[compare], words)),
+        cell(againstText(each, compare, words)),
+        ...columns.map(({text, notes}) => cell(text(each), notes?.(each) ?? [])),
+      ];
+      return withSources(heads, cells, sourceOf(one, each));
+    }),
     remarks: remarksOf(summary, shown, unit),
   };
 }

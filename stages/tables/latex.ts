@@ -56,6 +56,9 @@ export function toLatex(table: Table, label: string): string {
   ].join('\n');
 }
 
+/** The line of a row within its float, from 0. */
+export const latexLineOf = (row: number): number => row + 9;
+
 const boldRemark =
   'Bold: the best mean of those that are compared, whether or not the difference is more than noise.';
 

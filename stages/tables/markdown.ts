@@ -31,6 +31,9 @@ export function toMarkdown(table: Table, level: number): string {
   ].join('\n');
 }
 
+/** The line of a row within its section, from 0. */
+export const markdownLineOf = (row: number): number => row + 4;
+
 /** Raised letters as characters, so that a terminal shows them as a browser does. */
 const raised = (mark: string): string => mark.replace(/[a-z]/g, letter => superscripts[letter] ?? letter);
 const superscripts: Readonly<Record<string, string>> = Object.fromEntries(

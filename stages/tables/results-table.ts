@@ -17,6 +17,7 @@ import {
 } from './metric-text.ts';
 import {columnDecimals, fixed, meanText, type Unit} from './number-text.ts';
 import {belongs, comparablePublished, publishedRemarks, publishedText} from './published-beside.ts';
+import {withSources} from './source.ts';
 import {type Column, cell, type Table} from './table.ts';
 
 /** One row per cell; published rows follow the cells that they belong to, the others come last. */
@@ -47,7 +48,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
     const beside = found.map(
       other => `${publishedText(other, one.metric)} (${other.source}, ${other.setting})`,
     );
-    return [
+    const cells = [
       ...axes.map(axis => cell(axisText(row, axis, words))),
       ...show.map(name => cell(valueText(row.settings[name], words))),
       cell(String(row.n)),
@@ -58,6 +59,7 @@ export function resultsTable(summary: Summary, one: MetricSummary, options: Tabl
       ...(hasCosts ? [cell(row.cost === null ? '–' : thousands(row.cost))] : []),
       ...(theirs.length > 0 ? [cell(beside.join('; '))] : []),
     ];
+    return withSources(columns, cells, {metric: one.metric, of: row.runs, against: []});
   });
   const others = [...left].map(other => [
     ...axes.map(axis => cell(valueText(other.cell[axis], words))),

@@ -32,10 +32,11 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
         if (run.value === null) return cell(run.not_finite ?? (run.diverged ? 'diverged' : '–'));
         const first = row.runs.find(other => other.weights !== null && other.weights === run.weights);
         const isCopy = first !== undefined && first !== run;
-        return cell(
+        const shown = cell(
           fixed(run.value * unit.scale, decimals),
           isCopy ? [`The same weights as ${summary.over} ${valueText(first.over)}.`] : [],
         );
+        return {...shown, source: {metric: one.metric, statistic: 'value', of: [run], against: []}};
       }),
     ];
   });

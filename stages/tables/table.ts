@@ -1,5 +1,7 @@
 // A table as a value: columns, rows of text, footnotes. Formats (Markdown, LaTeX) render it and decide nothing.
 
+import type {CellSource} from './source.ts';
+
 export interface Column {
   /** What a pipeline calls the column when it chooses some; axes and parameters by their names. */
   readonly id: string;
@@ -13,6 +15,8 @@ export interface TableCell {
   readonly notes: readonly string[];
   /** Whether this is the best value among those that it is compared with. */
   readonly isBest: boolean;
+  /** Where its number comes from; `null` for what is no number of the study. */
+  readonly source: CellSource | null;
 }
 
 export interface Table {
@@ -27,6 +31,7 @@ export const cell = (text: string, notes: readonly string[] = [], isBest = false
   text,
   notes,
   isBest,
+  source: null,
 });
 
 /** The table with these columns alone, in its own order; those in `always` stay. */

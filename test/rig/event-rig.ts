@@ -48,6 +48,7 @@ export const planOf = (instances: readonly Instance[]): Plan => ({
   profile: null,
   params: {epochs: 10},
   instances,
+  study: {profile: null, changed: []},
   pending: [],
 });
 

@@ -74,6 +74,7 @@ export class ExecutorRig implements AsyncDisposable {
       cpus: 1,
       gpus: [],
       device: 'auto',
+      study: null,
       mirror: null,
       checkpoint: null,
       timeoutMs: null,

@@ -38,7 +38,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     id,
     stage,
     cell,
-    work: {kind: 'module', uses: stage, path: `/study/stages/${stage}.ts`, usesDevice: false},
+    work: {kind: 'module', uses: stage, path: `/study/stages/${stage}.ts`, usesDevice: false, traces: false},
     params: {...params, ...cell},
     choosers: [],
     inputs,
@@ -69,6 +69,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     ),
     device: null,
     sandbox: 'closed',
+    study: null,
     salt: null,
   };
   return {
@@ -188,6 +189,7 @@ export function factsOf(
     profile: null,
     params: {epochs: 40, seeds: [0, 1, 2]},
     instances: instances.map(({instance}) => instance),
+    study: {profile: null, changed: []},
     pending: [],
   };
   return {

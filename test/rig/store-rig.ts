@@ -85,5 +85,6 @@ export const shellAction = (command: string): Action => ({
   env: {},
   device: null,
   sandbox: 'closed',
+  study: null,
   salt: null,
 });

@@ -12,6 +12,7 @@ import type {
   Progress,
   StageDefinition,
   StageInput,
+  Study,
 } from '../../src/stage/define.ts';
 
 export interface StageRun {
@@ -25,6 +26,7 @@ export interface StageRun {
 interface Surroundings {
   readonly inputs?: Readonly<Record<string, StageInput | readonly StageInput[] | undefined>>;
   readonly mirror?: string;
+  readonly study?: Study;
   readonly checkpoint?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
@@ -79,6 +81,7 @@ export async function runStage<
     device: {choice: 'cpu', gpus: []},
     cpus: 1,
     mirror: surroundings.mirror,
+    ...(surroundings.study && {study: surroundings.study}),
     signal: surroundings.signal ?? new AbortController().signal,
   });
   return {files, metrics, log, asInput: (cell = {}) => ({path: folder, files, metrics, cell})};

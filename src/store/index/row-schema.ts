@@ -53,6 +53,7 @@ const metrics = z.record(words, z.number());
 
 const producer = z.strictObject({
   cell,
+  origin: z.strictObject({instance: words, fingerprint: digest}).nullable(),
   isWhole: z.boolean(),
   outputs: z.record(outputName, z.strictObject({path, artifact})),
   metrics,
@@ -82,6 +83,12 @@ const action = z.strictObject({
   env: z.record(words, digest.nullable()),
   device: words.nullable(),
   sandbox: z.enum(['closed', 'project']),
+  study: z
+    .strictObject({
+      profile: z.string().nullable(),
+      changed: z.array(z.strictObject({name: z.string(), plain: json, value: json})),
+    })
+    .nullable(),
   salt: z.string().nullable(),
 }) satisfies z.ZodType<Action>;
 
