@@ -84,6 +84,7 @@ export class ContractRig implements AsyncDisposable {
       env: {},
       device: null,
       sandbox: 'closed',
+      study: null,
       salt: null,
       ...more,
     };
@@ -140,6 +141,7 @@ const producer = (artifact: Artifact, more: Partial<ProducerContent> = {}): Prod
   isWhole: true,
   outputs: {data: {path: 'data.txt', artifact}},
   metrics: {},
+  origin: null,
   ...more,
 });
 

@@ -87,7 +87,6 @@ export async function readPipeline(
     about: (about && asText(about.value, 'text', report, quoteHint(about.value))?.value) ?? '',
     params: jsonOfMap(params),
     plain,
-    profile: options.profile ?? null,
     defaults,
     unused: defaults.entries.map(({key}) => key).filter(({value}) => !referred.has(value)),
     profiles: [...profiles.keys()],

@@ -14,8 +14,6 @@ export interface PipelineSpec {
   readonly params: JsonObject;
   /** Parameters without `--set`. */
   readonly plain: JsonObject;
-  /** What `--profile` said. */
-  readonly profile: string | null;
   /** The defaults as written, for completion and for people. */
   readonly defaults: MapNode;
   /** Parameters that no stage refers to. */
