@@ -4,7 +4,7 @@ import type {Scalar, Summary} from '../statistics/summary.ts';
 import {toCsvText} from './csv-text.ts';
 import {sourceOf} from './differences-table.ts';
 import type {PublishedRow} from './published.ts';
-import type {CellSource} from './source.ts';
+import type {CellSource} from './table.ts';
 
 const measures = [
   'n',

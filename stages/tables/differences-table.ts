@@ -14,8 +14,8 @@ import {
   valueText,
 } from './metric-text.ts';
 import {decimalsFor, decimalsOfEnds, fixed, pText, signed, type Unit} from './number-text.ts';
-import {type CellSource, type SourceRun, withSources} from './source.ts';
-import {type Column, cell, type Table, type TableCell} from './table.ts';
+import {withSources} from './source.ts';
+import {type CellSource, type Column, cell, type SourceRun, type Table, type TableCell} from './table.ts';
 import type {Words} from './words.ts';
 
 /** One row per comparison, with the test that fits and the exact one beside it; `null` where there are none. */

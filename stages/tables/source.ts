@@ -1,16 +1,6 @@
-// Where the number of a cell comes from: which statistic, of which metric, of which runs, against which others.
+// What the columns of the tables hold: which statistic each number is, so that its cell says where it comes from.
 
-import type {Row} from '../statistics/summary.ts';
-import type {Column, TableCell} from './table.ts';
-
-export type SourceRun = Row['runs'][number];
-
-export interface CellSource {
-  readonly metric: string;
-  readonly statistic: string;
-  readonly of: readonly SourceRun[];
-  readonly against: readonly SourceRun[];
-}
+import type {CellSource, Column, TableCell} from './table.ts';
 
 /** What the columns of the tables hold, by their ids: those that are named here are numbers with a source. */
 export const statistics: Readonly<Record<string, string>> = {

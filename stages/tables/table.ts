@@ -1,6 +1,16 @@
 // A table as a value: columns, rows of text, footnotes. Formats (Markdown, LaTeX) render it and decide nothing.
 
-import type {CellSource} from './source.ts';
+import type {Row} from '../statistics/summary.ts';
+
+export type SourceRun = Row['runs'][number];
+
+/** Where the number of a cell comes from. */
+export interface CellSource {
+  readonly metric: string;
+  readonly statistic: string;
+  readonly of: readonly SourceRun[];
+  readonly against: readonly SourceRun[];
+}
 
 export interface Column {
   /** What a pipeline calls the column when it chooses some; axes and parameters by their names. */

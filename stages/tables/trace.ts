@@ -3,7 +3,7 @@
 import {createHash} from 'node:crypto';
 import type {Origin, Study} from '../../src/stage/define.ts';
 import type {Trace} from '../../src/stage/trace.ts';
-import type {CellSource, SourceRun} from './source.ts';
+import type {CellSource, SourceRun} from './table.ts';
 
 /** A file with the sources of its lines, which count from 1. */
 export interface TracedFile {
