@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {mkdirSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
+import {CliProject} from './rig/cli-project.ts';
 import {type Ended, ProjectRig} from './rig/project-rig.ts';
 
 /** Mounts a file system of some megabytes; `undefined` where that is not allowed. */
@@ -65,4 +66,36 @@ test('a disk with no room for even a record fails the stage, not the runner', as
   assert.deepEqual(full.ids('failed'), ['a']);
   rmSync(filler);
   assert.deepEqual((await rig.run(second)).ids('executed'), ['a']);
+});
+
+test('with next to no room a run ends with a summary, says that the disk is full, and the sweep makes room', async context => {
+  using project = new CliProject();
+  using disk = mountSmall(project.path('cache'), 16);
+  if (disk === undefined) return context.skip('mounting is not allowed here');
+  const study = (n: number): string => `pipeline: p
+stages:
+  big: {run: 'head -c 1000000 /dev/zero > "$out_x"; echo ${n} >> "$out_x"', out: {x: x}}
+  after: {run: 'wc -c < "$in_big/x" > "$out_n"', in: {big: big}, out: {n: n}, publish: results}
+`;
+  for (const n of [1, 2]) {
+    project.write('pipelines/study.yaml', study(n));
+    assert.equal((await project.start(['run']).ended).code, 0);
+  }
+  for (const [index, leave] of [0, 16_384, 49_152, 98_304, 524_288].entries()) {
+    project.write('pipelines/study.yaml', study(10 + index));
+    const filler = fill(project.path('cache'), leave);
+    const full = await project.start(['run']).ended;
+    assert.equal(full.code, 1, `${leave}: ${full.stdout}${full.stderr}`);
+    assert.match(full.stdout, /1 failed/, full.stdout);
+    assert.match(full.stderr, /disk full: .* left at .*\/cache; `pipe gc --force --keep-days 0` would free/);
+    const nothing = await project.start(['run', '--set', 'x=1']).ended;
+    assert.equal(nothing.code, 2, 'mistakes are told on a full disk as well');
+    const swept = await project.start(['gc', '--force', '--keep-days', '0']).ended;
+    assert.equal(swept.code, 0, swept.stderr);
+    assert.match(swept.stdout, /removed/);
+    rmSync(filler);
+    assert.equal((await project.start(['run']).ended).code, 0);
+    project.write('pipelines/study.yaml', study(20 + index));
+    assert.equal((await project.start(['run']).ended).code, 0);
+  }
 });

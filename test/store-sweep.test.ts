@@ -2,7 +2,9 @@
 // answers the same and removes nothing.
 
 import assert from 'node:assert/strict';
-import {readdirSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {test} from 'node:test';
 import {identityLabel, ownIdentity} from '../src/host/process-identity.ts';
 import {ClaimTable} from '../src/store/claims/claim.ts';
@@ -10,6 +12,7 @@ import {KeyvActionCache} from '../src/store/index/action-cache.ts';
 import {lockEntry, writeLock} from '../src/store/ledger/lock-file.ts';
 import type {RetentionPolicy} from '../src/store/retention.ts';
 import {type Sweep, type SweepMode, sweep} from '../src/store/sweep.ts';
+import {CliProject} from './rig/cli-project.ts';
 import {type Ended, ProjectRig, type Session} from './rig/project-rig.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -144,4 +147,34 @@ test('a checkpoint that nobody goes on with goes, one of a recent try stays', as
   assert.equal((await sweepIn(session, {}, 'remove', Date.now())).removed.checkpoints, 0);
   assert.equal((await sweepIn(session, {})).removed.checkpoints, 1);
   assert.deepEqual(readdirSync(rig.path('cache/checkpoints')), []);
+});
+
+test('what killed processes staged goes: in the store, beside lock files, where results are published', async () => {
+  using project = new CliProject(
+    `pipeline: p\nstages:\n  a: {run: 'echo a > "$out_x"', out: {x: x}, publish: results/a}\n`,
+  );
+  assert.equal((await project.start(['run']).ended).code, 0);
+  const dead = `.pipe-${identityLabel({...ownIdentity(), pid: 999_999_999})}-0.tmp`;
+  const alive = `.pipe-${identityLabel(ownIdentity())}-0.tmp`;
+  const [shard = ''] = readdirSync(project.path('cache/index'));
+  const folders = [
+    'cache/last',
+    'cache/runs',
+    `cache/index/${shard}`,
+    'cache/plans',
+    'cache',
+    'pipelines',
+    'results/a',
+  ];
+  for (const folder of folders) for (const name of [dead, alive]) project.write(`${folder}/${name}`, 'half');
+  const scratch = join(tmpdir(), `pipe-reproduce-${identityLabel({...ownIdentity(), pid: 999_999_999})}-0`);
+  mkdirSync(join(scratch, 'blobs'), {recursive: true});
+  const {code, stdout, stderr} = await project.start(['gc', '--force']).ended;
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /leftovers/);
+  for (const folder of folders) {
+    const names = readdirSync(project.path(folder));
+    assert.ok(!names.includes(dead) && names.includes(alive), folder);
+  }
+  assert.equal(existsSync(scratch), false, 'the store of a reproduction that was killed');
 });

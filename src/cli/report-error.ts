@@ -4,6 +4,7 @@ import {mkdtempSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Diagnostic, mistake, renderDiagnostic} from '../core/diagnostic.ts';
+import {isFull} from '../host/reserve.ts';
 import {hasCode} from '../host/system-error.ts';
 import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
@@ -32,7 +33,8 @@ export async function reportError(error: unknown, shell: Shell): Promise<ExitCod
   }
   if (hasCode(error, ...MACHINE)) {
     await drawDiagnostics([mistake('machine', describeStoreError(ioError(error, shell.outside.cwd)))], shell);
-    return EXIT.mistake;
+    // Nothing that was written is wrong.
+    return isFull(error) ? EXIT.failed : EXIT.mistake;
   }
   return reportBug(error, shell);
 }

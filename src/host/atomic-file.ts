@@ -80,19 +80,35 @@ export function removeOrphans(folder: string, now: number, isDryRun = false): nu
 
 /** Removes the staged siblings that a killed process left beside a target. */
 export function removeStaleSiblings(folder: string): void {
-  for (const name of namesIn(folder)) {
-    const label = /^\.pipe-(.+)\.tmp$/.exec(name)?.[1];
-    const identity = label === undefined ? undefined : identityIn(label);
-    if (identity !== undefined && isAlive(identity) === false) removeTree(join(folder, name));
-  }
+  for (const path of staleSiblings(folder)) removeTree(path);
 }
+
+/**
+ * What processes that are gone staged in a folder and never put into place. With `now`, what others staged of whom
+ * nothing can be known counts as well after a day.
+ */
+export function staleSiblings(folder: string, now?: number): readonly string[] {
+  return namesIn(folder)
+    .filter(name => {
+      const label = /^\.pipe-(.+)\.tmp$/.exec(name)?.[1];
+      const identity = label === undefined ? undefined : identityIn(label);
+      if (label === undefined || identity === undefined) return false;
+      const alive = isAlive(identity);
+      return alive === 'unknown' ? now !== undefined && isOlderThanADay(join(folder, name), now) : !alive;
+    })
+    .map(name => join(folder, name));
+}
+
+const isOlderThanADay = (path: string, now: number): boolean => {
+  const state = statSync(path, {throwIfNoEntry: false});
+  return state !== undefined && Math.abs(now - state.ctimeMs) >= dayMs;
+};
 
 /** Commands that only look write temporary files as well, and give no signs of life. */
 function isYoungForeigner(folder: string, name: string, now: number): boolean {
   const identity = identityIn(name);
   if (identity === undefined || isAlive(identity) !== 'unknown') return false;
-  const state = statSync(join(folder, name), {throwIfNoEntry: false});
-  return state !== undefined && Math.abs(now - state.ctimeMs) < dayMs;
+  return !isOlderThanADay(join(folder, name), now);
 }
 
 /** Names in a folder; none where there is no folder. */

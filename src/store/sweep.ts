@@ -8,7 +8,7 @@ import type {Artifact, Fingerprint} from '../action/action.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import {namesIn, removeFile, removeOrphans, removeTree} from '../host/atomic-file.ts';
+import {namesIn, removeFile, removeOrphans, removeTree, staleSiblings} from '../host/atomic-file.ts';
 import {isSystemError} from '../host/system-error.ts';
 import type {BlobShelf} from './blobs/blob-shelf.ts';
 import type {CodeShelf} from './blobs/code-shelf.ts';
@@ -18,6 +18,7 @@ import type {RunGate} from './claims/run-gate.ts';
 import type {KeyvActionCache} from './index/action-cache.ts';
 import type {Ledger} from './ledger/ledger.ts';
 import {readLock} from './ledger/lock-file.ts';
+import {publishedFolders} from './ledger/publications.ts';
 import {KnownResults, type Retention, type RetentionPolicy, retain} from './retention.ts';
 import type {Holder} from './store.ts';
 import {ioError, type StoreError} from './store-error.ts';
@@ -118,7 +119,7 @@ async function sweepAlone(
   const rowsToDrop = retention.dropped.map(({fingerprint}) => fingerprint).filter(each => isRow.has(each));
   const blobsToDrop = [...sizes.keys()].filter(digest => !retention.blobs.has(digest));
   const checkpoints = staleCheckpoints(parts, retention, policy, now);
-  const old = oldQuarantine(store, policy, now);
+  const old = [...oldQuarantine(store, policy, now), ...staged(parts, now)];
   let leftovers = old.length;
   if (mode === 'remove') {
     const forgotten = await cache.forget(rowsToDrop);
@@ -171,6 +172,16 @@ function lockedFingerprints({project, ledger}: SweepParts): Result<ReadonlySet<F
     for (const {fingerprint} of read.value.values()) locked.add(fingerprint);
   }
   return ok(locked);
+}
+
+/** What killed processes staged beside files of the store and of the project. */
+function staged({project, store, ledger}: SweepParts, now: number): string[] {
+  const folders = new Set([store, project, join(project, 'pipelines')]);
+  for (const {header} of ledger.runs()) folders.add(dirname(join(project, header.file)));
+  for (const name of ['runs', 'last', 'code', 'plans', 'published', 'index']) folders.add(join(store, name));
+  for (const shard of namesIn(join(store, 'index'))) folders.add(join(store, 'index', shard));
+  for (const folder of publishedFolders(project, store)) folders.add(folder);
+  return [...folders].flatMap(folder => staleSiblings(folder, now));
 }
 
 interface Bundles {

@@ -10,6 +10,7 @@ import {describeStoreError} from '../../store/store-error.ts';
 import {type Sweep, type SweepError, sweep} from '../../store/sweep.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {findProject} from '../project.ts';
+import {removeDeadStores} from '../scratch-store.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
@@ -29,6 +30,7 @@ export async function gc(shell: Shell, {options}: Invocation): Promise<ExitCode>
   const parts = {...workspace, code: workspace.code.shelf};
   const swept = await sweep(parts, policy, mode, outside.clock.now());
   await workspace.cache.close();
+  if (mode === 'remove') removeDeadStores();
   if (!swept.ok) return cannot(swept.error);
   if (options.json) printJson(outside, asJson(swept.value));
   else print(outside, draw(swept.value, paletteOf(outside.stdout.colors)));

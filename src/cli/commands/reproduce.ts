@@ -1,9 +1,8 @@
 // `pipe reproduce`: makes everything again in an empty store of its own, and compares it with the lock file. Neither
 // the project's cache nor what it publishes is touched.
 
-import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join, resolve} from 'node:path';
+import {rmSync} from 'node:fs';
+import {resolve} from 'node:path';
 import type {Digest} from '../../core/digest.ts';
 import {assertNever, ok} from '../../core/result.ts';
 import type {Plan} from '../../plan/plan.ts';
@@ -16,6 +15,7 @@ import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {openRunner} from '../pipeline-runner.ts';
 import {type Compared, compareWithLock, type Deviation} from '../reproduction.ts';
+import {makeScratchStore} from '../scratch-store.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
@@ -32,7 +32,7 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
   const original = await openPipeline(shell, args, options);
   const lock = lockOf(original);
   const tolerance = options.tolerance ?? TOLERANCE;
-  const store = mkdtempSync(join(tmpdir(), 'pipe-reproduce-'));
+  const store = makeScratchStore();
   try {
     const workspace = await openWorkspace(shell, original.workspace.project, store);
     const pipeline: Pipeline = {

@@ -14,6 +14,7 @@ import type {Ledger} from '../../store/ledger/ledger.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
+import {tellFullDisk} from '../full-disk.ts';
 import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
@@ -58,6 +59,7 @@ export async function runOnce(
   if (!options.json) {
     print(outside, publishedTables(pipeline.workspace.blobs, summary, outside.stdout));
   }
+  await tellFullDisk(shell, pipeline, summary);
   return exitCodeOf(summary);
 }
 

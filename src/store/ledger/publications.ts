@@ -3,7 +3,7 @@
 // pipeline, `published/PIPELINE.json`, written before the files that it speaks of, so that a kill never disowns them.
 
 import {existsSync} from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {namesIn, removeFile, writeAtomically} from '../../host/atomic-file.ts';
@@ -111,6 +111,18 @@ export class Publications {
   #isThere(pipeline: string): boolean {
     return existsSync(join(this.#project, pipeline));
   }
+}
+
+/** Every folder of the project in which some pipeline put a file, absolute. */
+export function publishedFolders(project: string, store: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const name of namesIn(join(store, 'published'))) {
+    if (!name.endsWith(SUFFIX)) continue;
+    for (const files of read(join(store, 'published', name))?.folders.values() ?? []) {
+      for (const path of files.keys()) found.add(dirname(join(project, path)));
+    }
+  }
+  return found;
 }
 
 interface Manifest {
