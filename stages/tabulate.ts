@@ -2,6 +2,7 @@
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, type Study, z} from '../src/stage/define.ts';
+import {describeStudy} from '../src/stage/study.ts';
 import {readSummary} from './statistics/summary.ts';
 import {toCsv} from './tables/csv.ts';
 import {latexLineOf, latexPreamble, toLatex} from './tables/latex.ts';
@@ -120,14 +121,6 @@ function joined(
 
 /** Nothing for the plain pipeline. */
 function studyRemarks(study: Study | undefined): readonly string[] {
-  if (study === undefined || (study.profile === null && study.changed.length === 0)) return [];
-  const parts = [
-    ...(study.profile === null ? [] : [`profile ${study.profile}`]),
-    ...study.changed.map(
-      ({name, plain, value}) => `${name}=${shownValue(value)} instead of ${shownValue(plain)}`,
-    ),
-  ];
-  return [`Not the plain pipeline: ${parts.join('; ')}.`];
+  const text = study === undefined ? '' : describeStudy(study);
+  return text === '' ? [] : [`Not the plain pipeline: ${text}.`];
 }
-
-const shownValue = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

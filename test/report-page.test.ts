@@ -8,84 +8,44 @@ import {printable} from '../src/core/printable.ts';
 import type {InstanceId} from '../src/plan/plan.ts';
 import {anchorsOf} from '../src/report/page/anchors.ts';
 import {parseCsv} from '../src/report/page/csv.ts';
-import type {PageFacts} from '../src/report/page/facts.ts';
 import {escapeHtml, html} from '../src/report/page/html.ts';
 import {renderPage} from '../src/report/page/page.ts';
 import {computeMs} from '../src/report/page/summary.ts';
-import {tracerFor} from '../src/report/page/trace.ts';
-import {each, factsOf, madeInstance, studyFacts} from './rig/page-facts.ts';
+import {factsOf, madeInstance, studyFacts} from './rig/page-facts.ts';
 
 const idOf = (text: string): InstanceId => text as InstanceId;
 
-function tracerOf({instances}: PageFacts) {
-  return tracerFor(idOf('table'), new Map(instances.map(facts => [facts.instance.id, facts])));
-}
-
-test('a number of one run leads to its instance, by the axes of its row and its column', () => {
-  const tracer = tracerOf(studyFacts());
-  const header = ['optimizer', 'seed 0', 'seed 1', 'seed 2'];
-  assert.deepEqual(tracer.trace(header, ['sam', '97.61', '97.44', '97.72'], 2), {
-    how: 'value',
-    metric: 'test_accuracy',
-    ids: ['train[optimizer=sam,seed=1]'],
-  });
-  assert.deepEqual(tracer.trace(['optimizer', 'seed', 'test_accuracy'], ['sgd', '1', '0.9698'], 2), {
-    how: 'value',
-    metric: 'test_accuracy',
-    ids: ['train[optimizer=sgd,seed=1]'],
-  });
+test('a number of one result leads to its instance, one of several to a line that names them all', async () => {
+  const page = await renderPage(studyFacts());
+  const line = (anchor: string): string => new RegExp(`<li id="${anchor}">.*?</li>`).exec(page)?.[0] ?? '';
+  const linked = (text: string): string[] =>
+    [...text.matchAll(/href="#i-train-([^"]*)"/g)].map(([, id]) => id ?? '');
+  const seeds = (optimizer: string): string[] => [0, 1, 2].map(seed => `optimizer-${optimizer}-seed-${seed}`);
+  assert.match(
+    page,
+    /<a href="#i-train-optimizer-sgd-seed-2" title="value, test accuracy of train[^"]*">97\.05<\/a>/,
+  );
+  // 97.05 is also what seed 2 of SGD gave, and its mean.
+  assert.deepEqual(linked(line('source-1-1')), seeds('sgd'));
+  assert.deepEqual(linked(line('source-1-3')), [...seeds('sam'), ...seeds('sgd')]);
+  assert.match(line('source-1-3'), /difference of the means, test accuracy: .*; against /);
 });
 
-test('a mean leads to all of its runs, even where one of them has the same value', () => {
-  const tracer = tracerOf(studyFacts());
-  // 97.05 is also what seed 2 of SGD gave.
-  const source = tracer.trace(['optimizer', 'runs', 'test accuracy (%)'], ['sgd', '3', '97.05 ± 0.17'], 2);
-  assert.equal(source?.how, 'mean');
-  assert.deepEqual(
-    source?.ids,
-    [0, 1, 2].map(seed => `train[optimizer=sgd,seed=${seed}]`),
-  );
+test('nothing is guessed: what the trace does not name is not linked, and without one no number is', async () => {
+  const facts = studyFacts();
+  const page = await renderPage(facts);
+  assert.doesNotMatch(page, />97\.59 \(elsewhere\)<\/a>/);
+  const untraced = facts.documents.map(document => ({...document, trace: null}));
+  assert.doesNotMatch(await renderPage({...facts, documents: untraced}), /href="#source-/);
 });
 
-test('a difference leads to both sides, and a true minus sign is read', () => {
-  const tracer = tracerOf(studyFacts());
-  const header = ['optimizer', 'against', 'difference (points)'];
-  assert.equal(tracer.trace(header, ['sam', 'sgd', '+0.54'], 2)?.how, 'difference');
-  assert.equal(tracer.trace(header, ['sam', 'sgd', '+0.54'], 2)?.ids.length, 6);
-  assert.equal(tracer.trace(header, ['sgd', 'sam', '−0.54'], 2)?.how, 'difference');
-});
-
-test('what cannot be found again is not linked: published numbers, axes, counts, other rows', () => {
-  const tracer = tracerOf(studyFacts());
-  const header = ['optimizer', 'runs', 'test accuracy (%)', 'published'];
-  const row = ['sam', '3', '97.60 ± 0.35', '97.59'];
-  for (const column of [0, 1, 2, 3]) assert.equal(tracer.trace(header, row, column), undefined);
-  // SAM's number in SGD's row.
-  assert.equal(tracer.trace(['optimizer', 'seed 0'], ['sgd', '97.61'], 1), undefined);
-});
-
-test('an axis that a stage lacks does not rule it out: a training with the best of a grid', () => {
-  const grid = [0.1, 0.2].map(lr => madeInstance('grid', {lr}, {metrics: {accuracy: 0.5 + lr}}));
-  const train = [0, 1].map(seed =>
-    madeInstance(
-      'train',
-      {seed},
-      {metrics: {accuracy: 0.9123 + seed / 100}, inputs: {best: each(grid.map(({instance}) => instance.id))}},
-    ),
+test('a result that is not on the page is named with its key', async () => {
+  const facts = studyFacts();
+  const gone = facts.instances.map(each =>
+    each.instance.id === 'train[optimizer=sam,seed=1]' ? {...each, fingerprint: null} : each,
   );
-  const table = madeInstance('table', {}, {inputs: {runs: each(train.map(({instance}) => instance.id))}});
-  const source = tracerOf(factsOf([...grid, ...train, table])).trace(
-    ['lr', 'accuracy'],
-    ['0.2', '0.9173'],
-    1,
-  );
-  assert.equal(source, undefined, 'a row must agree with something of the training');
-  const bySeed = tracerOf(factsOf([...grid, ...train, table])).trace(
-    ['lr', 'seed', 'accuracy'],
-    ['0.2', '1', '0.9223'],
-    2,
-  );
-  assert.deepEqual(bySeed?.ids, ['train[seed=1]']);
+  const page = await renderPage({...facts, instances: gone});
+  assert.match(page, /train\[optimizer=sam,seed=1\] <code class="digest">[0-9a-f]{10}<\/code>/);
 });
 
 test('the page has links for what was traced, and every link within the page leads somewhere', async () => {

@@ -68,6 +68,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '[instances...]': 'stages or instances',
   '[instance]': "a stage of one instance, or an instance such as 'train[optimizer=sam,seed=1]'",
   '[output]': 'one of its outputs (default: the only one, or all of them)',
+  '[place]': 'a file with a line, and a column where one is meant, such as table.md:5:3',
   '[run]': 'the id of a run, or the beginning of one',
   '[other]': 'the run to compare it with',
   '[name]': 'what `uses` says: a name, or a path such as ./stages/mine.ts',
@@ -247,6 +248,13 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
       async () => (await import('./commands/report.ts')).report,
     ),
   ).option('-o, --output <path>', 'where to (default: report.html)');
+
+  define(
+    'trace [place]',
+    'Say where the numbers of a line of a published table come from: results, parameters, data and code.',
+    ['pipe trace results/quickstart/table.md:5', 'pipe trace results/quickstart/table.csv:2:9 --json'],
+    async () => (await import('./commands/trace.ts')).trace,
+  ).option('--json', 'write the answer as JSON');
 
   planning(
     define(

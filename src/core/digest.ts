@@ -30,4 +30,4 @@ export const digestJson = (tag: DigestTag, value: Json): Digest => digestBytes(t
 export const isDigest = (text: string): text is Digest => /^[0-9a-f]{64}$/.test(text);
 
 /** Enough of a digest for people to tell two apart; never parsed. */
-export const shortDigest = (digest: Digest): string => digest.slice(0, 10);
+export const shortDigest = (digest: string): string => digest.slice(0, 10);

@@ -7,6 +7,7 @@ import {type InputEdge, type Instance, type InstanceId, instanceId, type Plan} f
 import type {DocumentFacts, InstanceFacts, PageFacts, PictureFacts} from '../../src/report/page/facts.ts';
 import {drawableGraph} from '../../src/report/stage-graph.ts';
 import type {Cell} from '../../src/stage/define.ts';
+import type {Trace} from '../../src/stage/trace.ts';
 
 const START = Date.UTC(2026, 7, 1, 14, 5, 12);
 
@@ -125,6 +126,44 @@ const TABLE = `## SAM against SGD: test accuracy
 | sam       |  97.61 |  97.44 |  97.72 |
 `;
 
+/** As `tabulate` writes it for the table above: three runs of SGD, then three of SAM. */
+function traceOf(trains: readonly InstanceFacts[]): Trace {
+  const [sgd, sam] = [
+    [0, 1, 2],
+    [3, 4, 5],
+  ];
+  const metric = 'test_accuracy';
+  const values = [...sgd, ...sam].map(run => ({metric, statistic: 'value', of: [run], against: []}));
+  return {
+    format: 'pipe-trace-1',
+    summary: null,
+    study: null,
+    instances: trains.map(({instance, fingerprint, metrics}) => ({
+      instance: instance.id,
+      fingerprint: fingerprint ?? '',
+      values: metrics,
+    })),
+    numbers: [
+      {metric, statistic: 'mean', of: sgd, against: []},
+      {metric, statistic: 'mean', of: sam, against: []},
+      {metric, statistic: 'difference of the means', of: sam, against: sgd},
+      ...values,
+    ],
+    files: {
+      'table.md': {
+        digest: digestBytes(TABLE),
+        lines: {
+          5: [null, null, null, 0],
+          6: [null, null, null, 1],
+          14: [null, null, 2],
+          20: [null, 3, 4, 5],
+          21: [null, 6, 7, 8],
+        },
+      },
+    },
+  };
+}
+
 export const SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" width="480" height="300" viewBox="0 0 480 300"><desc>Accuracy over epochs</desc><rect width="480" height="300" fill="#fff"/><path d="M40 260 C120 90 240 60 440 40" fill="none" stroke="#36b" stroke-width="3"/></svg>';
 
@@ -171,7 +210,7 @@ export function studyFacts(): PageFacts {
   const instances = [preprocess, ...trains, summary, table, plot];
   return factsOf(instances, {
     documents: [
-      documentOf(table.instance.id, 'table.md', 'markdown', TABLE),
+      documentOf(table.instance.id, 'table.md', 'markdown', TABLE, traceOf(trains)),
       documentOf(table.instance.id, 'table.csv', 'csv', 'optimizer,seed,value\nsam,1,0.9744\n"a, b",2,\n'),
     ],
     pictures: [pictureOf(plot.instance.id, 'curves.svg', 'image/svg+xml', Buffer.from(SVG))],
@@ -227,7 +266,8 @@ export const documentOf = (
   name: string,
   format: DocumentFacts['format'],
   text: string,
-): DocumentFacts => ({id, name, format, digest: digestBytes(text), text});
+  trace: Trace | null = null,
+): DocumentFacts => ({id, name, format, digest: digestBytes(text), text, trace});
 
 export const pictureOf = (
   id: InstanceId,

@@ -5,9 +5,11 @@ import {mistake} from '../../core/diagnostic.ts';
 import {writeAtomically} from '../../host/atomic-file.ts';
 import {formatBytes} from '../../report/format.ts';
 import {renderPage} from '../../report/page/page.ts';
+import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode, MissingResult, refuse} from '../exit.ts';
 import {openPipeline} from '../pipeline.ts';
 import {gatherFacts} from '../report/gather.ts';
+import {otherPublications} from '../report/publications.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 
@@ -35,6 +37,9 @@ export async function report(shell: Shell, {args, options}: Invocation): Promise
         {hint: `run it first: ${run}${others > 0 ? '; --last shows the newest ones of others' : ''}`},
       ),
     ]);
+  }
+  for (const note of otherPublications(pipeline.workspace.project, facts.instances, pipeline.plan.study)) {
+    outside.stderr.screen.write(`${paletteOf(outside.stderr.colors).warning('!')} ${note}\n`);
   }
   const page = await renderPage(facts);
   const shown = options.output ?? DEFAULT_NAME;

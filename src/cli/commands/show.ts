@@ -1,4 +1,4 @@
-// `pipe show`: all that is known of an instance, of a stage's instances, or of an artifact by its digest.
+// `pipe show`: all that is known of an instance, of a stage's instances, or of a result or an artifact by its digest.
 
 import {printable} from '../../core/printable.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
@@ -7,6 +7,7 @@ import {Inquiry} from '../inquiry.ts';
 import {openPipeline} from '../pipeline.ts';
 import {findInstances, sayOther} from '../results.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
+import {actionJson, drawAction, findAction} from '../show/action-text.ts';
 import {artifactJson, drawArtifact, findArtifact} from '../show/artifact-text.ts';
 import {drawInstance, drawInstances, instanceJson} from '../show/instance-text.ts';
 import {print, printJson} from '../surroundings.ts';
@@ -22,6 +23,12 @@ export async function show(shell: Shell, {args, options}: Invocation): Promise<E
   const isStage = inquiry.plan.instances.some(({stage}) => stage === what);
   try {
     if (what !== undefined && /^[0-9a-f]{6,64}$/.test(what) && !isStage) {
+      const action = await findAction(pipeline.workspace, what);
+      if (action !== undefined) {
+        if (options.json) printJson(outside, actionJson(action));
+        else print(outside, await drawAction(pipeline.workspace, action, palette));
+        return EXIT.ok;
+      }
       const found = await findArtifact(inquiry, what);
       if (options.json) printJson(outside, artifactJson(found));
       else print(outside, drawArtifact(pipeline.workspace, found, palette));

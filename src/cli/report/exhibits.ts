@@ -7,6 +7,7 @@ import {type Digest, digestBytes} from '../../core/digest.ts';
 import {producersOf} from '../../plan/plan-graph.ts';
 import {formatBytes} from '../../report/format.ts';
 import type {DocumentFacts, InstanceFacts, PageFacts, PictureFacts} from '../../report/page/facts.ts';
+import {parseTrace, TRACE_SUFFIX, type Trace} from '../../stage/trace.ts';
 import type {Workspace} from '../workspace.ts';
 
 export type Exhibits = Pick<PageFacts, 'documents' | 'pictures' | 'leftOut'>;
@@ -49,7 +50,13 @@ export function gatherExhibits(workspace: Workspace, instances: readonly Instanc
   // What is published comes first.
   const showing = [...published, ...instances.filter(({instance}) => instance.publish === null)];
   const reader = new Reader(workspace);
-  const documents = speaking.flatMap(facts => reader.filesOf(facts)).flatMap(file => reader.document(file));
+  const documents = speaking.flatMap(facts => {
+    const files = reader.filesOf(facts);
+    const traces = files.flatMap(file => reader.trace(file));
+    const traceOf = (name: string): Trace | null =>
+      traces.find(each => Object.hasOwn(each.files, name)) ?? null;
+    return files.flatMap(file => reader.document(file)).map(each => ({...each, trace: traceOf(each.name)}));
+  });
   const files = showing
     .flatMap(facts => reader.filesOf(facts))
     .filter(({name}) => typeOf(name) !== undefined);
@@ -114,7 +121,14 @@ class Reader {
     });
   }
 
-  document(file: OutputFile): DocumentFacts[] {
+  trace(file: OutputFile): Trace[] {
+    if (!file.name.endsWith(TRACE_SUFFIX)) return [];
+    const bytes = this.#read(file, LARGEST_DOCUMENT);
+    const found = bytes === undefined ? undefined : parseTrace(bytes.toString('utf8'));
+    return found === undefined ? [] : [found];
+  }
+
+  document(file: OutputFile): Omit<DocumentFacts, 'trace'>[] {
     const {facts, name, digest} = file;
     const format = DOCUMENT_FORMATS[extname(name).toLowerCase()];
     const bytes = format === undefined ? undefined : this.#read(file, LARGEST_DOCUMENT);

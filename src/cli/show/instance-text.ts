@@ -12,6 +12,7 @@ import type {Palette} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
 import {type Inquiry, type Known, missingText} from '../inquiry.ts';
 import {metricsToShow, readLog} from '../results.ts';
+import type {Workspace} from '../workspace.ts';
 import {madeRows} from './made.ts';
 import {drawPairs, type Painted} from './pairs.ts';
 
@@ -34,9 +35,9 @@ export async function drawInstance(inquiry: Inquiry, known: Known, palette: Pale
     ...drawPairs('environment', environmentRows(action, palette), palette),
   ];
   if (known.status === 'found') lines.push(...drawResult(known.result, palette));
-  lines.push(...drawCode(inquiry, action, palette));
+  lines.push(...drawCode(inquiry.pipeline.workspace, action, palette));
   if (known.status === 'found') {
-    const rows = madeRows(inquiry, known.result, known.fingerprint);
+    const rows = madeRows(inquiry.pipeline.workspace, known.result, known.fingerprint);
     lines.push(...drawPairs('made', rows, palette));
   } else lines.push('', palette.warning(printable(missingText(known))));
   if (failed !== undefined && known.status === 'found') {
@@ -49,7 +50,7 @@ export async function drawInstance(inquiry: Inquiry, known: Known, palette: Pale
     : [...lines, ...drawLog(await readLog(inquiry.pipeline.workspace, log), palette)];
 }
 
-function drawResult({outputs, metrics}: ActionResult, palette: Palette): string[] {
+export function drawResult({outputs, metrics}: ActionResult, palette: Palette): string[] {
   const rows = Object.entries(outputs).map(
     ([name, artifact]): Painted => [name, describeArtifact(artifact, palette)],
   );
@@ -63,7 +64,7 @@ function drawResult({outputs, metrics}: ActionResult, palette: Palette): string[
   return [...lines, '', palette.strong('metrics'), ...renderTable(columns, cells)];
 }
 
-function drawLog(text: string, palette: Palette): string[] {
+export function drawLog(text: string, palette: Palette): string[] {
   const log = printable(text)
     .trimEnd()
     .split('\n')
@@ -85,7 +86,7 @@ function inputRows(instance: Instance, action: Action | undefined, palette: Pale
   });
 }
 
-function describeContent(input: ActionInput): string {
+export function describeContent(input: ActionInput): string {
   if (input.kind === 'each') return plural(input.contents.length, 'cell');
   return Object.entries(input.content.outputs)
     .map(([name, {artifact}]) => `${name} ${shortDigest(artifact.digest)}`)
@@ -93,7 +94,7 @@ function describeContent(input: ActionInput): string {
 }
 
 /** A value may be a secret: its digest says whether it is the same one. */
-const environmentRows = (action: Action | undefined, palette: Palette): Painted[] =>
+export const environmentRows = (action: Action | undefined, palette: Palette): Painted[] =>
   Object.entries(action?.env ?? {}).map(([name, value]) => [
     name,
     value === null ? palette.dim('not set') : `digest ${shortDigest(value)}`,
@@ -105,7 +106,7 @@ const describeArtifact = ({kind, digest, size}: Artifact, palette: Palette): str
 const FILES_SHOWN = 3;
 
 /** Sources once: the module and the first of what it imports, the others as a number. */
-function drawCode(inquiry: Inquiry, action: Action | undefined, palette: Palette): string[] {
+export function drawCode({code: shelf}: Workspace, action: Action | undefined, palette: Palette): string[] {
   if (action === undefined) return [];
   if (action.work.kind === 'shell') {
     const rows = Object.entries(action.work.code).map(
@@ -114,7 +115,7 @@ function drawCode(inquiry: Inquiry, action: Action | undefined, palette: Palette
     return drawPairs('code', rows, palette);
   }
   const {code, packages, kind} = action.work;
-  const manifest = inquiry.pipeline.workspace.code.manifestOf(code) ?? {};
+  const manifest = shelf.manifestOf(code) ?? {};
   const files = Object.entries(manifest).filter(([, {isBundled}]) => isBundled);
   const [own, imported] = [
     files.filter(([, file]) => file.importedBy === null),

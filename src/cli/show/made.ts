@@ -3,10 +3,10 @@
 import type {ActionResult} from '../../action/action.ts';
 import {printable} from '../../core/printable.ts';
 import {formatDuration, formatTime, plural} from '../../report/format.ts';
-import type {Inquiry} from '../inquiry.ts';
+import type {Workspace} from '../workspace.ts';
 import type {Painted} from './pairs.ts';
 
-export function madeRows(_inquiry: Inquiry, {made}: ActionResult, fingerprint: string): Painted[] {
+export function madeRows(_workspace: Workspace, {made}: ActionResult, fingerprint: string): Painted[] {
   const where = [made.host, made.platform, made.device, plural(made.cpus, 'cpu')].filter(part => part !== '');
   return [
     ['in', `run ${made.run}, ${formatTime(made.startedAt)}`],

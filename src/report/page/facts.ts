@@ -5,6 +5,7 @@ import type {Action, Artifact, Provenance} from '../../action/action.ts';
 import type {Digest} from '../../core/digest.ts';
 import type {JsonObject} from '../../core/json.ts';
 import type {Instance, InstanceId} from '../../plan/plan.ts';
+import type {Trace} from '../../stage/trace.ts';
 import type {Graph} from '../stage-graph.ts';
 
 export interface PageFacts {
@@ -81,6 +82,8 @@ export interface DocumentFacts {
   readonly format: 'markdown' | 'csv' | 'text';
   readonly digest: Digest;
   readonly text: string;
+  /** Where its numbers come from; `null` where its maker does not say. */
+  readonly trace: Trace | null;
 }
 
 export interface PictureFacts {

@@ -3,7 +3,7 @@
 
 import MarkdownIt, {type Token} from 'markdown-it';
 import {escapeHtml, type Html, trusted} from './html.ts';
-import type {Sources} from './sources.ts';
+import type {NumberPlace, Sources} from './sources.ts';
 
 const HARMLESS = /^(<\/?su[bp]>|<br ?\/?>)$/;
 
@@ -24,7 +24,7 @@ export function renderMarkdownPage(text: string, level: number, name: string, so
     if (token.type === 'heading_open') title = plainText(tokens[index + 1]) || name;
     else if (token.type === 'table_open') {
       const end = tokens.findIndex((other, at) => at > index && other.type === 'table_close');
-      prepareTable(tokens.slice(index, end), sources);
+      prepareTable(tokens.slice(index, end), name, sources);
       token.meta = {title};
     }
   }
@@ -45,37 +45,29 @@ function shiftHeadings(tokens: readonly Token[], level: number): void {
 const levelOf = ({tag}: Token): number => Number(tag.slice(1));
 
 /** Alignment as a class instead of a style, row headers, and links around numbers that have a source. */
-function prepareTable(tokens: readonly Token[], sources: Sources): void {
-  const header: string[] = [];
-  let row: {text: string; token: Token}[] = [];
+function prepareTable(tokens: readonly Token[], name: string, sources: Sources): void {
+  let line = 0;
+  let column = 0;
   for (const [index, token] of tokens.entries()) {
-    if (token.type === 'th_open' || token.type === 'td_open') {
+    if (token.type === 'tr_open') {
+      line = (token.map?.[0] ?? -1) + 1;
+      column = 0;
+    } else if (token.type === 'th_open' || token.type === 'td_open') {
       const isRight = String(token.attrGet('style')).includes('right');
       token.attrs = isRight ? [['class', 'number']] : null;
       const inner = tokens[index + 1];
-      if (inner === undefined) continue;
-      if (token.type === 'th_open') {
-        token.attrSet('scope', 'col');
-        header.push(plainText(inner));
-      } else row.push({text: plainText(inner), token: inner});
-    } else if (token.type === 'tr_close') {
-      const texts = row.map(({text}) => text);
-      for (const [column, {token: cell}] of row.entries()) linkCell(cell, header, texts, column, sources);
-      row = [];
+      if (token.type === 'th_open') token.attrSet('scope', 'col');
+      else if (inner !== undefined)
+        linkCell(inner, {file: name, line, column, shown: plainText(inner)}, sources);
+      column++;
     }
   }
 }
 
-function linkCell(
-  cell: Token,
-  header: readonly string[],
-  row: readonly string[],
-  column: number,
-  sources: Sources,
-): void {
+function linkCell(cell: Token, place: NumberPlace, sources: Sources): void {
   const children = cell.children ?? [];
   if (children.some(({type}) => type === 'link_open')) return;
-  const link = sources.link(header, row, column);
+  const link = sources.link(place);
   const [first] = children;
   if (link === undefined || first === undefined) return;
   const TokenOf = first.constructor as new (type: string, tag: string, nesting: -1 | 0 | 1) => Token;

@@ -9,7 +9,6 @@ import {dataUrl, type Html, html, join, nothing} from './html.ts';
 import {renderMarkdownPage} from './markdown.ts';
 import {Sources} from './sources.ts';
 import {renderPageTable} from './table.ts';
-import {tracerFor} from './trace.ts';
 
 /** Rows of a CSV file that are shown; all of them are in the file to save. */
 const ROWS_SHOWN = 200;
@@ -40,7 +39,12 @@ function renderArticle(
   anchors: Anchors,
   prefix: string,
 ): Html {
-  const sources = new Sources(prefix, tracerFor(id, instances), anchors);
+  const trace = documents.find(document => document.trace !== null)?.trace ?? null;
+  const byFingerprint = new Map([...instances.values()].map(facts => [facts.fingerprint, facts.instance.id]));
+  const sources = new Sources(prefix, trace, fingerprint => {
+    const found = byFingerprint.get(fingerprint);
+    return found === undefined ? undefined : anchors.get(found);
+  });
   const written = documents.filter(({format}) => format === 'markdown');
   const tables = documents.filter(({format}) => format === 'csv');
   const shown = written.map(({text, name}) => renderMarkdownPage(text, 3, name, sources));
@@ -60,6 +64,7 @@ ${shown}${written.length > 0 ? sources.render() : null}${csv}${written.length > 
 function renderCsv({name, text}: DocumentFacts, sources: Sources, isFolded: boolean): Html {
   const [header = [], ...all] = parseCsv(text, name.endsWith('.tsv') ? '\t' : ',');
   const rows = all.slice(0, ROWS_SHOWN);
+  const lines = linesOf([header, ...rows]).slice(1);
   const columns = header.map((head, index) => ({
     text: head,
     isNumber: rows.length > 0 && rows.every(row => /^([-+−]?[\d.]+(e[-+]?\d+)?)?$/i.test(row[index] ?? '')),
@@ -67,10 +72,10 @@ function renderCsv({name, text}: DocumentFacts, sources: Sources, isFolded: bool
   const table = renderPageTable({
     caption: name,
     columns,
-    rows: rows.map(row => ({
+    rows: rows.map((row, index) => ({
       cells: header.map((_, column) => {
-        const link = sources.link(header, row, column);
         const cell = row[column] ?? '';
+        const link = sources.link({file: name, line: lines[index] ?? 0, column, shown: cell});
         return link === undefined ? cell : html`<a href="${link.href}" title="${link.title}">${cell}</a>`;
       }),
     })),
@@ -80,4 +85,14 @@ function renderCsv({name, text}: DocumentFacts, sources: Sources, isFolded: bool
   const note = hidden > 0 ? html`<p class="note">${plural(hidden, 'more row')} in the file.</p>` : nothing;
   if (!isFolded) return html`<h3>${name}</h3>${table}${note}`;
   return html`<details><summary>${name}, ${plural(all.length, 'row')}</summary>${table}${note}</details>`;
+}
+
+/** The line on which each record begins: a field may hold line breaks. */
+function linesOf(records: readonly (readonly string[])[]): readonly number[] {
+  let line = 1;
+  return records.map(record => {
+    const first = line;
+    line += record.reduce((breaks, field) => breaks + field.split('\n').length - 1, 1);
+    return first;
+  });
 }
