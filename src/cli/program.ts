@@ -301,6 +301,13 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
   ).option('--python', 'with stages in Python (docs/python.md)');
 
   define(
+    'import [file]',
+    'Write a pipeline from a dvc.yaml with its params.yaml and dvc.lock. What has no counterpart is said.',
+    ['pipe import dvc.yaml', 'pipe import dvc.yaml -o pipelines/study.yaml'],
+    async () => (await import('./commands/import.ts')).importFile,
+  ).option('-o, --output <file>', 'where to write it (default: pipelines/NAME.yaml)');
+
+  define(
     'stages [name]',
     'List the stages that a pipeline can use; of one: parameters, defaults, inputs, outputs and their formats.',
     ['pipe stages', 'pipe stages train', 'pipe stages ./stages/mine.ts --json'],

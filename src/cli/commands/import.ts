@@ -1,0 +1,112 @@
+// `pipe import dvc.yaml`: writes a pipeline from a DVC project. What has no counterpart is said line by line, in the file
+// and on the screen. Nothing of the project is changed, and an existing pipeline is never overwritten.
+
+import {existsSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {basename, dirname, join, relative, resolve} from 'node:path';
+import {isMap, isNode, parse, parseDocument, stringify} from 'yaml';
+import type {Json, JsonObject} from '../../core/json.ts';
+import {paletteOf} from '../../report/palette.ts';
+import {type DvcPipeline, type DvcProject, pipelineOf} from '../dvc/dvc-pipeline.ts';
+import {listOf, objectOf, readDvcStages} from '../dvc/dvc-stages.ts';
+import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import type {Invocation, Shell} from '../shell.ts';
+import {print} from '../surroundings.ts';
+
+export async function importFile(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
+  const {outside} = shell;
+  const file = resolve(outside.cwd, args[0] ?? 'dvc.yaml');
+  if (!existsSync(file)) {
+    return refuse(
+      'no-such-file',
+      `expected a dvc.yaml, but there is no ${args[0] ?? 'dvc.yaml'}`,
+      'such as `pipe import dvc.yaml`',
+    );
+  }
+  const folder = dirname(file);
+  const document = readYaml(file);
+  const params = existsSync(join(folder, 'params.yaml')) ? readYaml(join(folder, 'params.yaml')) : {};
+  const variables: JsonObject = Object.assign(
+    {},
+    params,
+    ...listOf(document.vars).map(each =>
+      typeof each === 'string' ? readYaml(join(folder, each)) : objectOf(each),
+    ),
+  );
+  const name = basename(folder).replace(/^[._]+/, '') || 'study';
+  const pipeline = pipelineOf(name, readDvcStages(document, variables), params, projectAt(folder));
+  const target =
+    options.output === undefined
+      ? join(folder, 'pipelines', `${pipeline.name}.yaml`)
+      : resolve(outside.cwd, options.output);
+  if (existsSync(target)) {
+    return refuse(
+      'file-exists',
+      `expected no file at ${relative(outside.cwd, target)} yet`,
+      '`-o FILE` writes another',
+    );
+  }
+  mkdirSync(dirname(target), {recursive: true});
+  writeFileSync(target, textOf(pipeline, basename(file)));
+  const palette = paletteOf(outside.stdout.colors);
+  const shown = relative(outside.cwd, target);
+  const lines = [`${palette.done('+')} ${shown}  ${Object.keys(pipeline.stages).length} stages`];
+  for (const [stage, notes] of Object.entries(pipeline.notes)) {
+    for (const note of notes) lines.push(`  ${stage === '' ? '' : `${stage}: `}${note}`);
+  }
+  print(outside, [...lines, '', `Next: ${palette.strong(`pipe plan ${shown}`)}`]);
+  return EXIT.ok;
+}
+
+function readYaml(path: string): JsonObject {
+  try {
+    return objectOf(parse(readFileSync(path, 'utf8')) as Json);
+  } catch (error) {
+    return refuse(
+      'bad-yaml',
+      `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function projectAt(folder: string): DvcProject {
+  const lock = join(folder, 'dvc.lock');
+  const locked = existsSync(lock) ? Object.values(objectOf(readYaml(lock).stages)) : [];
+  const outs = locked.flatMap(stage => listOf(objectOf(stage).outs)).map(objectOf);
+  return {
+    kindOf(path) {
+      const state = statSync(join(folder, path), {throwIfNoEntry: false});
+      return state === undefined ? null : state.isDirectory() ? 'folder' : 'file';
+    },
+    read(path) {
+      const at = join(folder, path);
+      return statSync(at, {throwIfNoEntry: false})?.isFile() === true ? readFileSync(at, 'utf8') : null;
+    },
+    lockedFolders: new Set(
+      outs.filter(({md5}) => typeof md5 === 'string' && md5.endsWith('.dir')).map(({path}) => String(path)),
+    ),
+  };
+}
+
+/** Notes stand above the stage that they are about. */
+function textOf({name, params, stages, notes}: DvcPipeline, source: string): string {
+  const document = parseDocument(
+    stringify(
+      {pipeline: name, ...(Object.keys(params).length === 0 ? {} : {params}), stages},
+      {lineWidth: 0},
+    ),
+  );
+  document.commentBefore = [
+    ` Made by \`pipe import\` from ${source}.`,
+    ...(notes[''] ?? []).map(note => ` ${note}`),
+  ].join('\n');
+  const map = document.get('stages');
+  if (isMap(map)) {
+    for (const [index, {key}] of map.items.entries()) {
+      const said = notes[String(key)] ?? [];
+      // What stands before the first key belongs to the map.
+      const place = index === 0 ? map : key;
+      if (said.length > 0 && isNode(place)) place.commentBefore = said.map(note => ` ${note}`).join('\n');
+    }
+  }
+  return document.toString({lineWidth: 0});
+}

@@ -1,0 +1,100 @@
+// `pipe import dvc.yaml`: the pipeline that it writes runs, and what has no counterpart is said.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {CliRig} from './rig/cli-rig.ts';
+import {noPython} from './rig/python.ts';
+
+const FILES: Readonly<Record<string, string>> = {
+  'dvc.yaml': `vars:
+  - sizes: {small: 2, large: 4}
+stages:
+  prepare:
+    desc: Splits the data
+    cmd: python3 src/prepare.py data/raw.txt data/prepared
+    deps: [data/raw.txt, src/prepare.py]
+    params: [prepare.seed]
+    outs: [data/prepared]
+  train:
+    foreach: \${sizes}
+    do:
+      cmd: python3 src/train.py data/prepared model-\${key}.txt \${item}
+      deps: [data/prepared, src/train.py]
+      outs:
+        - model-\${key}.txt:
+            remote: other
+  grid:
+    matrix: {lr: [0.1, 0.2], kind: [a]}
+    cmd: echo \${item.lr} \${item.kind} > grid-\${key}.txt
+    outs: ['grid-\${key}.txt']
+  evaluate:
+    wdir: eval
+    cmd:
+      - mkdir -p out
+      - cat ../model-small.txt ../model-large.txt > out/all.txt
+      - python3 ../src/score.py \${options}
+    deps: [../model-small.txt, ../model-large.txt, ../src/score.py]
+    outs: [out]
+    metrics: [{scores.json: {cache: false}}]
+    frozen: true
+plots:
+  - out/all.txt
+`,
+  'params.yaml': 'prepare: {seed: 3, split: 0.5}\noptions: {verbose: true, nested: {rate: 0.5}}\n',
+  'data/raw.txt': 'one\ntwo\nthree\n',
+  'src/prepare.py': `import json, os, sys
+from helpers import shout
+params = json.load(open("params.yaml"))
+os.makedirs(sys.argv[2])
+open(sys.argv[2] + "/text.txt", "w").write(shout(open(sys.argv[1]).read()) + str(params["prepare"]["seed"]))
+`,
+  'src/helpers.py': 'def shout(text):\n    return text.upper()\n',
+  'src/other.py': '',
+  'src/train.py': `import sys
+text = open(sys.argv[1] + "/text.txt").read()
+open(sys.argv[2], "w").write(text * int(sys.argv[3]))
+`,
+  'src/score.py': `import json, sys
+assert sys.argv[1:] == ["--verbose", "--nested.rate", "0.5"], sys.argv
+json.dump({"size": len(open("out/all.txt").read()), "more": {"deep": 1}, "name": "x"}, open("scores.json", "w"))
+`,
+};
+
+test('stages, foreach, matrix, params, metrics and folders of a DVC project run', {
+  skip: noPython,
+}, async () => {
+  using rig = new CliRig();
+  for (const [path, text] of Object.entries(FILES)) rig.write(path, text);
+  const said = await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml']);
+  assert.equal(said.code, 0, said.stderr);
+  for (const note of [
+    'plots of dvc.yaml: left out',
+    'prepare: src/helpers.py: imported by src/prepare.py, which DVC does not track',
+    'train_small: remote of model-small.txt: left out',
+    'evaluate: frozen: left out; a result that is known stays as it is',
+  ]) {
+    assert.ok(said.stdout.includes(note), note);
+    assert.ok(
+      rig.read('pipelines/study.yaml').includes(`# ${note.replace(/^(prepare|train_small|evaluate): /, '')}`),
+      note,
+    );
+  }
+  const run = await rig.run('study');
+  assert.deepEqual(run.ran, [
+    'evaluate',
+    'grid_0_1_a',
+    'grid_0_2_a',
+    'prepare',
+    'train_large',
+    'train_small',
+  ]);
+  const metrics = run.events.flatMap(event =>
+    event.type === 'finished' && event.id === 'evaluate' && 'result' in event.outcome
+      ? [event.outcome.result.metrics]
+      : [],
+  );
+  assert.deepEqual(metrics, [{size: 90, 'more.deep': 1}]);
+  rig.edit('pipelines/study.yaml', 'seed: 3', 'seed: 4');
+  assert.deepEqual((await rig.run('study')).cached, ['grid_0_1_a', 'grid_0_2_a']);
+  assert.equal((await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml'])).code, 2);
+});
