@@ -89,7 +89,7 @@ function verdictOf(
   const id = 'stage' as InstanceId;
   const fingerprint = digest('f') as unknown as Fingerprint;
   const plan = {
-    instances: [{id, outputs: {}, inputs: {}, choosers: [], isVolatile: false}],
+    instances: [{id, outputs: {}, inputs: {}, choosers: [], after: [], isVolatile: false}],
   } as unknown as Plan;
   const result = {outputs: {}, metrics: {}, ...after} as ActionResult;
   const outcome = {status: 'cached', fingerprint, result, shared: false} as const;

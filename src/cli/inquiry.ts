@@ -91,7 +91,13 @@ export class Inquiry {
     const actions = new ActionBuilder(stores, surroundings, deviceOf(pipeline, options), pipeline.plan.study);
     const {cache, blobs} = stores;
     const {replan} = pipeline;
-    const answers = await Answers.open(pipeline.plan, {actions, cache, blobs, replan});
+    const answers = await Answers.open(pipeline.plan, {
+      actions,
+      cache,
+      blobs,
+      replan,
+      lastStateOf: stores.lastStateOf,
+    });
     const lastPlan = options.last ? await unfoldByLast(pipeline) : undefined;
     return new Inquiry(pipeline, answers, stores, options, lastPlan);
   }

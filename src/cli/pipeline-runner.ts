@@ -5,6 +5,7 @@ import {closest} from '../core/closest.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {ok} from '../core/result.ts';
+import type {Capabilities} from '../exec/executor.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector, selectInstances} from '../plan/selection.ts';
@@ -22,6 +23,7 @@ import {machineOf} from './workspace.ts';
 export interface OpenRunner {
   readonly runner: Runner;
   readonly machine: Machine;
+  readonly capabilities: Capabilities;
   /** Ends the workers and closes the store. */
   close(): Promise<void>;
 }
@@ -38,6 +40,7 @@ export function openRunner(shell: Shell, pipeline: Pipeline, options: Options): 
   return {
     runner,
     machine,
+    capabilities: executor.capabilities(),
     async close() {
       await executor.close();
       await workspace.results.close();

@@ -59,7 +59,8 @@ export function expandStage(
   for (const candidate of candidates) {
     const edges = edgesOf(spec, candidate, axes, producers, report);
     const chosen = choicesFor(bound, candidate, choosers, inputs.length, report);
-    if (edges && chosen) instances.push(instanceOf(fixed, candidate, edges, chosen));
+    const after = comesAfter(spec, candidate, axes, producers);
+    if (edges && chosen) instances.push(instanceOf(fixed, candidate, edges, after, chosen));
   }
   return isSound ? new StageInstances(instances, axes) : null;
 }
@@ -226,6 +227,18 @@ function edgesOf(
 
 const producerOf = (id: InstanceId, {output}: Reference): Producer => ({id, output});
 
+/** Of each stage that comes first, the instances that agree with the candidate; none may agree. */
+const comesAfter = (
+  spec: StageSpec,
+  {cell}: Candidate,
+  axes: readonly string[],
+  producers: Producers,
+): readonly InstanceId[] =>
+  spec.after.flatMap(({value}) => {
+    const producer = producers(value.stage);
+    return producer.matching(sharedAxes(axes, producer.axes), cell).map(({id}) => id);
+  });
+
 type ChosenParameters = Pick<Instance, 'params' | 'choosers'>;
 
 /** The parameters of a candidate, with what its choosers gave so far. `first`: where their picks begin. */
@@ -295,12 +308,14 @@ const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string |
   files: spec.files.map(({value}) => value),
   outputs,
   env: spec.env.map(({value}) => value),
+  optionalEnv: spec.env.flatMap(({value, isOptional}) => (isOptional ? [value] : [])),
   resources: spec.resources,
   timeoutMs: spec.timeoutMs,
   retries: spec.retries,
   checkpoint: spec.checkpoint || module?.declaration.checkpoint === true,
   sandbox: spec.sandbox,
   isVolatile: spec.isVolatile,
+  isFrozen: spec.isFrozen,
   salt: spec.salt,
   publish: spec.publish && publishFolder(spec.publish.value, profile),
 });
@@ -309,6 +324,7 @@ function instanceOf(
   fixed: ReturnType<typeof fixedParts>,
   {cell}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
+  after: readonly InstanceId[],
   chosen: ChosenParameters,
 ): Instance {
   return {
@@ -316,6 +332,7 @@ function instanceOf(
     cell,
     ...chosen,
     inputs,
+    after,
     ...fixed,
     publish: fixed.publish === null ? null : publishPath(fixed.publish, cell),
   };

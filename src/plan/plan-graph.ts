@@ -3,11 +3,15 @@
 
 import type {InputEdge, Instance, InstanceId, Plan, Producer} from './plan.ts';
 
-/** The ids of all that an instance waits for, each once: its inputs in their order, then what chooses parameters. */
-export function producersOf({inputs, choosers}: Instance): readonly InstanceId[] {
+/**
+ * The ids of all that an instance waits for, each once: its inputs in their order, what chooses parameters, and what
+ * only comes first.
+ */
+export function producersOf({inputs, choosers, after}: Instance): readonly InstanceId[] {
   const ids = new Set<InstanceId>();
   for (const edge of Object.values(inputs)) for (const {id} of producersIn(edge)) ids.add(id);
   for (const {from} of choosers) ids.add(from.id);
+  for (const id of after) ids.add(id);
   return [...ids];
 }
 

@@ -81,6 +81,10 @@ export interface Instance {
   readonly outputs: Readonly<Record<string, OutputPlan>>;
   /** Environment variables that the stage may see, by name; their values enter the key. */
   readonly env: readonly string[];
+  /** Those of them that may be unset. */
+  readonly optionalEnv: readonly string[];
+  /** What comes first, and gives it nothing. */
+  readonly after: readonly InstanceId[];
   readonly resources: Resources;
   readonly timeoutMs: number | null;
   readonly retries: {readonly times: number; readonly backoffMs: number};
@@ -91,6 +95,8 @@ export interface Instance {
   readonly publish: string | null;
   /** Never served from the cache. */
   readonly isVolatile: boolean;
+  /** Served from what it gave last, whatever has changed since. */
+  readonly isFrozen: boolean;
   /** Changes the key and nothing else. */
   readonly salt: string | null;
 }

@@ -122,6 +122,7 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
       anyOf: [TEXTS, {type: 'object', additionalProperties: {type: 'string'}}],
     },
     env: {...TEXTS, description: 'Environment variables that the stage may see; they enter the key.'},
+    after: {...TEXTS, description: 'Stages that come first, and give this one nothing.'},
     resources: {
       type: 'object',
       additionalProperties: false,
@@ -150,6 +151,7 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
     },
     publish: {type: 'string', description: 'A folder of the project that gets copies of the outputs.'},
     volatile: orReference({type: 'boolean'}),
+    frozen: orReference({type: 'boolean'}),
     salt: {type: ['string', 'number'], description: 'Changes the key and nothing else.'},
   };
   return {

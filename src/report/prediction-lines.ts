@@ -2,6 +2,7 @@
 // they have not.
 
 import {explainStaleness} from '../action/explain.ts';
+import type {Staleness} from '../action/outcome.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import type {Prediction} from '../run/request.ts';
 import {describeFailure} from './failure.ts';
@@ -48,7 +49,7 @@ function stageRows(
   all: boolean,
 ): string[][] {
   const rows: string[][] = [];
-  for (const kind of ['reuse', 'execute', 'depend', 'fail'] as const) {
+  for (const kind of ['reuse', 'execute', 'follow', 'depend', 'fail'] as const) {
     const of = ids.filter(id => predictions.get(id)?.will === kind);
     if (of.length === 0) continue;
     const reasons = new Map(of.map(id => [id, reasonOf(predictions.get(id))]));
@@ -69,8 +70,14 @@ function stageRows(
   return rows;
 }
 
-const WORDS = {reuse: 'cached', execute: 'runs', depend: 'may run', fail: 'cannot run'} as const;
-const MARKS = {reuse: '●', execute: '▸', depend: '?', fail: '✗'} as const;
+const WORDS = {
+  reuse: 'cached',
+  execute: 'runs',
+  follow: 'will run',
+  depend: 'may run',
+  fail: 'cannot run',
+} as const;
+const MARKS = {reuse: '●', execute: '▸', follow: '▸', depend: '?', fail: '✗'} as const;
 
 function row(
   kind: Prediction['will'],
@@ -82,6 +89,7 @@ function row(
   const paint = {
     reuse: palette.cached,
     execute: palette.running,
+    follow: palette.running,
     depend: palette.warning,
     fail: palette.failed,
   }[kind];
@@ -93,29 +101,37 @@ export function reasonOf(prediction: Prediction | undefined): string {
   switch (prediction?.will) {
     case 'execute':
       return explainStaleness(prediction.stale);
+    case 'follow':
+      return `after ${prediction.on} (${explainStaleness(prediction.stale)})`;
+    case 'reuse':
+      return prediction.frozen === undefined ? '' : frozenReason(prediction.frozen);
     case 'depend':
       return prediction.for === 'choice'
         ? `once ${prediction.on} has chosen its parameters`
         : `if ${prediction.on} gives other bytes`;
     case 'fail':
       return describeFailure(prediction.failure).split('\n', 1)[0] ?? '';
-    default:
+    case undefined:
       return '';
   }
 }
 
+const frozenReason = (stale: Staleness | null): string =>
+  `frozen${stale === null ? '' : `, in spite of: ${explainStaleness(stale)}`}`;
+
 /** `open`: stages whose cells are in a file that has to be read first. */
 function tally(predictions: Predictions, open: number, palette: Palette): string {
-  const counts = {reuse: 0, execute: 0, depend: 0, fail: 0};
+  const counts = {reuse: 0, execute: 0, follow: 0, depend: 0, fail: 0};
   for (const {will} of predictions.values()) counts[will]++;
+  const running = counts.execute + counts.follow;
   const parts = [
     counts.fail > 0 ? palette.failed(`${counts.fail} cannot run`) : '',
-    counts.execute > 0 ? palette.strong(`${plural(counts.execute, 'instance')} would run`) : '',
+    running > 0 ? palette.strong(`${plural(running, 'instance')} would run`) : '',
     counts.depend > 0 ? `${counts.depend} may follow` : '',
     counts.reuse > 0 ? palette.cached(`${counts.reuse} cached`) : '',
     open > 0 ? `${plural(open, 'matrix', 'matrices')} to be read from a file` : '',
   ].filter(part => part !== '');
-  return counts.execute + counts.depend + counts.fail + open === 0
+  return running + counts.depend + counts.fail + open === 0
     ? `${palette.done('✓')} nothing to do: ${palette.cached(`${counts.reuse} cached`)}`
     : parts.join(', ');
 }

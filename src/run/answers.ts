@@ -8,8 +8,10 @@ import {awaitedFiles, producerName} from '../plan/plan-files.ts';
 import {PlanGraph, producersOf} from '../plan/plan-graph.ts';
 import type {ActionCache, BlobStore} from '../store/store.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
+import {frozenResult} from './frozen.ts';
 import {type PlanAgain, PlanReader} from './plan-reader.ts';
 import {storeFailure} from './rebuilder.ts';
+import type {Stores} from './stores.ts';
 
 /** Why there is no result. */
 export type Lack =
@@ -36,6 +38,7 @@ export interface AnswerSources {
   readonly cache: ActionCache;
   readonly blobs: BlobStore;
   readonly replan: PlanAgain<Plan>;
+  readonly lastStateOf: Stores['lastStateOf'];
 }
 
 export class Answers {
@@ -85,6 +88,13 @@ export class Answers {
   }
 
   async #lookUp(instance: Instance): Promise<Answer> {
+    const answer = await this.#lookUpKey(instance);
+    if (answer.status === 'found' || !instance.isFrozen) return answer;
+    const frozen = await frozenResult(this.#sources, instance);
+    return frozen ? {status: 'found', key: frozen, result: frozen.result} : answer;
+  }
+
+  async #lookUpKey(instance: Instance): Promise<Answer> {
     const {actions, cache} = this.#sources;
     const on = this.#lacking(instance);
     if (on.length > 0) return missing(null, {why: 'behind', on});

@@ -57,22 +57,26 @@ export class Forecaster {
   async #look(plan: Plan, selected: ReadonlySet<InstanceId>): Promise<void> {
     for (const instance of plan.instances) {
       const before = this.#predictions.get(instance.id);
-      if (before && before.will !== 'depend') continue;
+      if (before && before.will !== 'depend' && before.will !== 'follow') continue;
       const isForced = selected.has(instance.id) && this.#request.forced.has(instance.id);
       this.#predictions.set(instance.id, await this.#predict(instance, isForced));
     }
   }
 
   async #predict(instance: Instance, isForced: boolean): Promise<Prediction> {
-    const awaited = awaitedBy(instance);
-    if (awaited) return {will: 'depend', on: awaited.id, for: 'choice'};
-    const missing = producersOf(instance).find(id => !this.#made.has(id));
-    if (missing !== undefined) return {will: 'depend', on: missing, for: 'input'};
+    const awaited = awaitedBy(instance)?.id;
+    const on = awaited ?? producersOf(instance).find(id => !this.#made.has(id));
+    if (on !== undefined) {
+      const stale = this.#rebuilder.runsAnyway(instance, isForced);
+      return stale
+        ? {will: 'follow', on, stale}
+        : {will: 'depend', on, for: awaited === undefined ? 'input' : 'choice'};
+    }
     const decision = await this.#rebuilder.decide(instance, this.#madeBy, isForced);
     switch (decision.will) {
       case 'reuse':
         this.#made.set(instance.id, {instance, fingerprint: decision.fingerprint, result: decision.result});
-        return {will: 'reuse'};
+        return decision.frozen === undefined ? {will: 'reuse'} : {will: 'reuse', frozen: decision.frozen};
       case 'execute':
         return {will: 'execute', stale: decision.stale};
       case 'fail':

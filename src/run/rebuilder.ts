@@ -8,6 +8,7 @@ import {hasOutputs} from '../store/index/action-row.ts';
 import type {LastState} from '../store/store.ts';
 import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
+import {frozenResult} from './frozen.ts';
 import type {Stores} from './stores.ts';
 
 /** An instance that has to run, with all that it takes. */
@@ -21,7 +22,13 @@ export interface Due {
 }
 
 export type Decision =
-  | {readonly will: 'reuse'; readonly fingerprint: Fingerprint; readonly result: ActionResult}
+  | {
+      readonly will: 'reuse';
+      readonly fingerprint: Fingerprint;
+      readonly result: ActionResult;
+      /** Of a frozen instance that would run otherwise: why; `null` where it could not even run. */
+      readonly frozen?: Staleness | null;
+    }
   | Due
   /** It cannot run: a declared file is not there, its code does not compile, the store does not answer. */
   | {readonly will: 'fail'; readonly fingerprint: Fingerprint | null; readonly failure: StageFailure};
@@ -36,6 +43,28 @@ export class Rebuilder {
   }
 
   async decide(instance: Instance, madeBy: (id: InstanceId) => Made, isForced: boolean): Promise<Decision> {
+    const decision = await this.#decideByKey(instance, madeBy, isForced);
+    if (decision.will === 'reuse' || isForced) return decision;
+    const frozen = await frozenResult(this.#stores, instance);
+    if (frozen === undefined) return decision;
+    const {fingerprint, result} = frozen;
+    return {will: 'reuse', fingerprint, result, frozen: decision.will === 'execute' ? decision.stale : null};
+  }
+
+  /** Why an instance runs whatever its producers give; `undefined` where that depends on them. */
+  runsAnyway(instance: Instance, isForced: boolean): Staleness | undefined {
+    if (isForced) return {why: 'forced'};
+    const last = this.#stores.lastStateOf(instance.id);
+    if (instance.isFrozen && last?.result !== undefined) return undefined;
+    if (instance.isVolatile) return {why: 'volatile'};
+    return last === undefined ? {why: 'never-run'} : undefined;
+  }
+
+  async #decideByKey(
+    instance: Instance,
+    madeBy: (id: InstanceId) => Made,
+    isForced: boolean,
+  ): Promise<Decision> {
     const built = await this.#actions.build(instance, madeBy);
     if (!built.ok) return {will: 'fail', fingerprint: null, failure: built.error};
     const action = built.value;

@@ -90,8 +90,11 @@ export interface Run {
 
 /** What a run would do with an instance. */
 export type Prediction =
-  | {readonly will: 'reuse'}
+  /** `frozen`: why it would run if it were not frozen; `null` where it could not even run. */
+  | {readonly will: 'reuse'; readonly frozen?: Staleness | null}
   | {readonly will: 'execute'; readonly stale: Staleness}
+  /** Whatever a producer of it gives: it has no result yet, or runs every time. */
+  | {readonly will: 'follow'; readonly on: InstanceId; readonly stale: Staleness}
   /** A producer of it executes first: equal bytes, or an equal choice of parameters, would leave it cached. */
   | {readonly will: 'depend'; readonly on: InstanceId; readonly for: 'input' | 'choice'}
   /** It could not even start: a declared file is not there. */

@@ -4,8 +4,9 @@
 import {setImmediate as turn} from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type {Fingerprint} from '../action/action.ts';
-import type {Outcome, StageFailure} from '../action/outcome.ts';
-import type {Diagnostic} from '../core/diagnostic.ts';
+import {explainStaleness} from '../action/explain.ts';
+import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {type InstanceId, isOpen, type Plan} from '../plan/plan.ts';
 import {PlanGraph} from '../plan/plan-graph.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
@@ -194,7 +195,11 @@ export class Scheduler {
     const decision = await (isSelected ? keeper : rebuilder).decide(instance, this.#madeBy, isForced);
     switch (decision.will) {
       case 'reuse': {
-        const {fingerprint, result} = decision;
+        const {fingerprint, result, frozen} = decision;
+        if (frozen !== undefined) {
+          const why = frozen === null ? 'it could not run' : explainStaleness(frozen);
+          this.#services.news.notice(`is frozen, and keeps what it gave last (${why})`, id);
+        }
         return this.#settle(id, {status: 'cached', fingerprint, result, shared: false});
       }
       case 'fail': {
@@ -203,9 +208,7 @@ export class Scheduler {
       }
       case 'execute':
         if (isSelected) return this.#plan(id, decision);
-        if (this.#needed.has(id)) {
-          this.#services.news.notice(`${id} is needed and has no result, but is not selected`, id);
-        }
+        if (this.#needed.has(id)) this.#diagnose([notSelected(id, decision.stale)]);
         return this.#settle(id, {status: 'skipped', because: id});
     }
   }
@@ -301,10 +304,7 @@ export class Scheduler {
     while (this.#hasNews) {
       this.#hasNews = false;
       const {planned, mistakes} = await this.#reader.read(this.plan, id => this.#made.get(id)?.result);
-      if (mistakes.length > 0) {
-        this.#diagnostics.push(...mistakes);
-        this.#services.news.emit({type: 'diagnosed', diagnostics: mistakes});
-      }
+      if (mistakes.length > 0) this.#diagnose(mistakes);
       if (!planned) continue;
       this.#adopt(planned.answer, planned.files);
       // Another matrix may hang on a file that is there already.
@@ -317,6 +317,11 @@ export class Scheduler {
       if (refused === undefined) this.#ready.push(id);
       else await this.#settle(id, {status: 'skipped', because: refused.from.id});
     }
+  }
+
+  #diagnose(diagnostics: readonly Diagnostic[]): void {
+    this.#diagnostics.push(...diagnostics);
+    this.#services.news.emit({type: 'diagnosed', diagnostics});
   }
 
   #adopt({plan, selected}: ReplanAnswer, files: readonly string[]): void {
@@ -339,3 +344,14 @@ const failedBefore = (fingerprint: Fingerprint | null, failure: StageFailure): O
   log: null,
   advice: null,
 });
+
+/** What a selection leaves out, and what it selects cannot do without. */
+const notSelected = (id: InstanceId, stale: Staleness): Diagnostic =>
+  mistake(
+    'not-selected',
+    `expected a result of ${id}, which is needed, got none that is up to date (${explainStaleness(stale)})`,
+    undefined,
+    {
+      hint: 'select it as well: targets and --until take along what they need, --only does not',
+    },
+  );

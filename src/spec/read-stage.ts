@@ -17,11 +17,11 @@ import {
 } from './fields.ts';
 import {isVariable} from './name.ts';
 import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quantity.ts';
-import {readInputs} from './read-inputs.ts';
+import {readInputs, readReference} from './read-inputs.ts';
 import {readMatrix} from './read-matrix.ts';
 import {readOutputs, readProjectPaths, readPublish} from './read-outputs.ts';
 import {NO_VALUES, readValues} from './read-values.ts';
-import type {StageSpec, WorkSpec} from './spec.ts';
+import type {EnvironmentSpec, Reference, StageSpec, WorkSpec} from './spec.ts';
 import type {Entry, MapNode, Node} from './tree.ts';
 
 /** Every key of a stage, in the order of the manual. */
@@ -36,6 +36,7 @@ export const STAGE_KEYS = [
   'code',
   'out',
   'env',
+  'after',
   'resources',
   'timeout',
   'retries',
@@ -43,6 +44,7 @@ export const STAGE_KEYS = [
   'sandbox',
   'publish',
   'volatile',
+  'frozen',
   'salt',
 ] as const;
 
@@ -74,6 +76,7 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     files: read('files', [], (node, to) => readProjectPaths(node, 'files', to)),
     outputs: read('out', null, readOutputs),
     env: read('env', [], readEnvironment),
+    after: read('after', [], readAfter),
     resources: read<StageSpec['resources']>('resources', {cpus: 1, memory: 0, gpu: 0}, readResources),
     timeoutMs: read('timeout', null, (node, to) => readDuration(node, to)),
     retries: read('retries', {times: 0, backoffMs: DEFAULT_BACKOFF_MS}, readRetries),
@@ -81,6 +84,8 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     sandbox: read<StageSpec['sandbox']>('sandbox', 'closed', readSandbox),
     publish: read('publish', null, readPublish),
     isVolatile: read('volatile', false, asBoolean),
+    isFrozen: read('frozen', false, asBoolean),
+    gpuSpan: gpuSpanIn(keys.get('resources')?.value),
     salt: read('salt', null, readSalt),
   } satisfies Omit<StageSpec, 'isBroken'>;
   return {...stage, isBroken};
@@ -138,20 +143,36 @@ function readWork(
   return module && {kind: 'module', uses: module};
 }
 
-function readEnvironment(node: Node, report: Report): Located<string>[] {
-  return asTexts(node, 'the name of an environment variable, or a list of names', report).filter(name => {
-    if (isVariable(name.value)) return true;
-    const hint = name.value.includes('=')
-      ? 'list the name only; the value comes from the environment'
-      : undefined;
-    report(
-      mistake('bad-name', `expected the name of an environment variable, got '${name.value}'`, name.span, {
-        hint,
-      }),
-    );
-    return false;
+function readEnvironment(node: Node, report: Report): EnvironmentSpec[] {
+  return asTexts(node, 'the name of an environment variable, or a list of names', report).flatMap(written => {
+    const isOptional = written.value.endsWith('?');
+    const name = isOptional ? written.value.slice(0, -1) : written.value;
+    if (isVariable(name)) return [{value: name, span: written.span, isOptional}];
+    const hint = name.includes('=') ? 'list the name only; the value comes from the environment' : undefined;
+    const message = `expected the name of an environment variable, got '${written.value}'`;
+    report(mistake('bad-name', message, written.span, {hint}));
+    return [];
   });
 }
+
+function readAfter(node: Node, report: Report): Located<Reference>[] {
+  const what = 'a stage, or a list of stages';
+  return (node.kind === 'list' ? node.items : [node]).flatMap(item => {
+    const reference = readReference(item, what, report);
+    if (!reference) return [];
+    if (reference.value.output === null) return [reference];
+    const message = `expected ${what}, got the output '${reference.value.output}' of one`;
+    report(
+      mistake('bad-reference', message, reference.span, {
+        hint: '`after` takes nothing of it: name the stage alone',
+      }),
+    );
+    return [];
+  });
+}
+
+const gpuSpanIn = (node: Node | undefined): Span | null =>
+  (node?.kind === 'map' && node.entries.find(({key}) => key.value === 'gpu')?.value.span) || null;
 
 function readResources(node: Node, report: Report): StageSpec['resources'] | null {
   const map = asMap(node, 'a map with cpus, memory and gpu', report);

@@ -3,7 +3,7 @@
 
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {JsonObject} from '../core/json.ts';
-import type {Located, SourceFile} from '../core/source.ts';
+import type {Located, SourceFile, Span} from '../core/source.ts';
 import type {MapNode, Node, ScalarNode} from './tree.ts';
 
 export interface PipelineSpec {
@@ -40,8 +40,12 @@ export interface StageSpec {
   readonly files: readonly Located<string>[];
   /** `null` where nothing is said. */
   readonly outputs: readonly OutputSpec[] | null;
-  readonly env: readonly Located<string>[];
+  readonly env: readonly EnvironmentSpec[];
+  /** Stages that come first, and give it nothing. */
+  readonly after: readonly Located<Reference>[];
   readonly resources: {readonly cpus: number; readonly memory: number; readonly gpu: number | 'optional'};
+  /** Where `gpu` says how many. */
+  readonly gpuSpan: Span | null;
   readonly timeoutMs: number | null;
   readonly retries: {readonly times: number; readonly backoffMs: number};
   readonly checkpoint: boolean;
@@ -49,9 +53,16 @@ export interface StageSpec {
   readonly sandbox: 'closed' | 'project';
   readonly publish: Located<string> | null;
   readonly isVolatile: boolean;
+  /** Keeps the result that it has. */
+  readonly isFrozen: boolean;
   readonly salt: string | null;
   /** True if something in it is wrong and reported: it takes part in no expansion. */
   readonly isBroken: boolean;
+}
+
+/** A variable of the environment; one that is written `NAME?` may be unset. */
+export interface EnvironmentSpec extends Located<string> {
+  readonly isOptional: boolean;
 }
 
 export type WorkSpec =
@@ -111,4 +122,5 @@ export function* referencesOf(stage: StageSpec): Generator<Located<Reference>> {
     else for (const item of input.items) yield item.from;
   }
   yield* stage.choosers;
+  yield* stage.after;
 }

@@ -36,6 +36,9 @@ export function instance(
     sandbox: 'closed',
     publish: null,
     isVolatile: false,
+    isFrozen: false,
+    optionalEnv: [],
+    after: [],
     salt: null,
     ...more,
   };

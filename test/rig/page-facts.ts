@@ -53,6 +53,9 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     sandbox: 'closed',
     publish,
     isVolatile: false,
+    isFrozen: false,
+    optionalEnv: [],
+    after: [],
     salt: null,
   };
   const action: Action = {

@@ -1,6 +1,7 @@
 // `pipe plan`: what a run would do and why, found without executing anything; and `pipe run --dry-run`.
 
 import type {Json} from '../../core/json.ts';
+import type {Capabilities} from '../../exec/executor.ts';
 import type {Plan} from '../../plan/plan.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Predictions, predictionLines, reasonOf} from '../../report/prediction-lines.ts';
@@ -9,6 +10,7 @@ import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
 import {drawDiagnostics} from '../report-error.ts';
+import {checkRequirements} from '../requirements.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 
@@ -16,8 +18,9 @@ import {print, printJson} from '../surroundings.ts';
 export async function plan(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
-  const forecast = await foresee(shell, pipeline, options);
+  const {capabilities, ...forecast} = await foresee(shell, pipeline, options);
   if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
+  await checkRequirements(pipeline, {capabilities, env: shell.outside.env}, async () => forecast);
   const {plan: whole, predictions} = forecast;
   const isWork = whole.pending.length > 0 || [...predictions.values()].some(({will}) => will !== 'reuse');
   show(shell, whole, predictions, options);
@@ -30,12 +33,18 @@ export async function dryRun(shell: Shell, invocation: Invocation): Promise<Exit
   return code === EXIT.work ? EXIT.ok : code;
 }
 
+export interface Foreseen extends Forecast {
+  /** Of what would run it. */
+  readonly capabilities: Capabilities;
+}
+
 /** What a run would do, and the plan as far as results that are there unfold it. */
-export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Forecast> {
-  const {runner, close} = openRunner(shell, pipeline, options);
+export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Foreseen> {
+  const {runner, capabilities, close} = openRunner(shell, pipeline, options);
   try {
     const device = deviceOf(pipeline, options);
-    return await runner.forecast({plan: pipeline.plan, ...chooseInstances(pipeline, options), device});
+    const scope = chooseInstances(pipeline, options);
+    return {...(await runner.forecast({plan: pipeline.plan, ...scope, device})), capabilities};
   } finally {
     pipeline.workspace.files.save();
     await close();

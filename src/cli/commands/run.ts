@@ -20,6 +20,7 @@ import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
 import {publishedTables} from '../published-tables.ts';
 import {drawDiagnostics} from '../report-error.ts';
+import {checkRequirements} from '../requirements.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {settleTraffic} from '../traffic.ts';
@@ -70,7 +71,7 @@ export async function runOnce(
 export async function execute(
   shell: Shell,
   pipeline: Pipeline,
-  {runner, machine}: OpenRunner,
+  {runner, machine, capabilities}: OpenRunner,
   options: Options,
   past: Ledger,
 ): Promise<RunSummary> {
@@ -78,6 +79,10 @@ export async function execute(
   const {plan, workspace, chosen} = pipeline;
   const {selected, forced, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
+  const device = deviceOf(pipeline, options);
+  await checkRequirements(pipeline, {capabilities, env: outside.env}, () =>
+    runner.forecast({plan, selected, forced: new Set(forced), replan, device}),
+  );
   await checkPublications(pipeline, selected);
   const now = outside.clock.now();
   const id = newRunId(now, outside.random);
@@ -102,7 +107,7 @@ export async function execute(
       replan,
       mode: options.failFast ? 'fail-fast' : 'keep-going',
       forced,
-      device: deviceOf(pipeline, options),
+      device,
       mirror,
       replayLogs: options.replay === true,
       recorder,

@@ -56,6 +56,7 @@ function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, p
     case 'reuse':
       return [
         `${palette.cached('●')} ${name} ${palette.cached('is cached')}${madeBy(pipeline, id, palette)}`,
+        ...(prediction.frozen === undefined ? [] : [`    ${reasonOf(prediction)}`]),
       ];
     case 'execute': {
       const head = `${palette.running('▸')} ${name} ${palette.running('runs')}`;
@@ -64,11 +65,16 @@ function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, p
         return [`${head}: ${explainStaleness(stale)}`];
       return [`${head}, because`, ...stale.changes.map(change => `    ${describeChange(change)}`)];
     }
+    case 'follow':
     case 'depend': {
       const causes = causesOf(pipeline, id, predictions).map(cause => {
         const found = predictions.get(cause as InstanceId);
         return `    ${cause}: ${reasonOf(found)}`;
       });
+      if (prediction.will === 'follow') {
+        const head = `${palette.running('▸')} ${name} ${palette.running('will run')}: ${explainStaleness(prediction.stale)}; first`;
+        return [head, ...causes];
+      }
       const when =
         prediction.for === 'choice'
           ? `runs once ${prediction.on} has chosen its parameters`
@@ -100,9 +106,10 @@ function causesOf({plan}: Pipeline, id: InstanceId, predictions: Predictions): s
       seen.add(producer);
       const will = predictions.get(producer)?.will;
       if (will === 'execute' || will === 'fail') causes.push(producer);
-      else if (will === 'depend') visit(producer);
+      else if (will === 'depend' || will === 'follow') visit(producer);
     }
   };
-  if (predictions.get(id)?.will === 'depend') visit(id);
+  const will = predictions.get(id)?.will;
+  if (will === 'depend' || will === 'follow') visit(id);
   return causes;
 }

@@ -1,0 +1,66 @@
+// What the instances of a run require of the machine and the environment, held against what is there before anything
+// runs. What is cached requires nothing.
+
+import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Capabilities} from '../exec/executor.ts';
+import type {Instance} from '../plan/plan.ts';
+import type {Forecast} from '../run/forecast.ts';
+import type {StageSpec} from '../spec/spec.ts';
+import {UserMistakes} from './exit.ts';
+import type {Pipeline} from './pipeline.ts';
+
+export interface Outside {
+  readonly capabilities: Capabilities;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const lacksGpus = ({resources}: Instance, {gpus, isElastic}: Capabilities): boolean =>
+  !isElastic && typeof resources.gpu === 'number' && resources.gpu > gpus;
+
+const unsetFor = ({env, optionalEnv}: Instance, {env: set}: Outside): readonly string[] =>
+  env.filter(name => set[name] === undefined && !optionalEnv.includes(name));
+
+const lacks = (instance: Instance, outside: Outside): boolean =>
+  lacksGpus(instance, outside.capabilities) || unsetFor(instance, outside).length > 0;
+
+/** Throws the mistakes of a run that is `foreseen` to need what is not there. Foresees only where something lacks. */
+export async function checkRequirements(
+  {plan, spec}: Pipeline,
+  outside: Outside,
+  foresee: () => Promise<Forecast>,
+): Promise<void> {
+  if (!plan.instances.some(instance => lacks(instance, outside))) return;
+  const {plan: whole, predictions} = await foresee();
+  const lacking = whole.instances.filter(instance => {
+    const will = predictions.get(instance.id)?.will;
+    return will !== undefined && will !== 'reuse' && lacks(instance, outside);
+  });
+  if (lacking.length === 0) return;
+  const {stages} = await spec();
+  const mistakes = [...new Map(lacking.map(instance => [instance.stage, instance])).values()].flatMap(
+    instance => {
+      const stage = stages.get(instance.stage);
+      return stage ? mistakesOf(instance, stage, outside) : [];
+    },
+  );
+  throw new UserMistakes(mistakes);
+}
+
+function mistakesOf(instance: Instance, stage: StageSpec, outside: Outside): Diagnostic[] {
+  const mistakes: Diagnostic[] = [];
+  const {gpus} = outside.capabilities;
+  if (lacksGpus(instance, outside.capabilities)) {
+    const wanted = Number(instance.resources.gpu);
+    const message = `expected ${wanted} ${wanted === 1 ? 'GPU' : 'GPUs'}, but this machine has ${gpus}`;
+    const hint = 'say `gpu: optional` where the stage can do without';
+    mistakes.push(mistake('no-gpu', message, stage.gpuSpan ?? stage.name.span, {hint}));
+  }
+  for (const name of unsetFor(instance, outside)) {
+    const span = stage.env.find(({value}) => value === name)?.span;
+    const hint = `set it, or say that it may be unset: "${name}?"`;
+    mistakes.push(
+      mistake('unset-environment', `expected the environment to set ${name}, got nothing`, span, {hint}),
+    );
+  }
+  return mistakes;
+}
