@@ -127,6 +127,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
           'pipe run quickstart --set epochs=5 --profile quick',
           "pipe run quickstart 'train[optimizer=sam,seed=1..3]'",
           'pipe run quickstart summary --force --jobs 4',
+          'pipe run pipelines/',
         ],
         async () => (await import('./commands/run.ts')).run,
       ),

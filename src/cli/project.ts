@@ -24,8 +24,8 @@ export function findProject(from: string): string {
   );
 }
 
-const isYaml = (path: string): boolean => /\.ya?ml$/.test(path);
-const isFile = (path: string): boolean => statSync(path, {throwIfNoEntry: false})?.isFile() === true;
+export const isYaml = (path: string): boolean => /\.ya?ml$/.test(path);
+export const isFile = (path: string): boolean => statSync(path, {throwIfNoEntry: false})?.isFile() === true;
 
 /** Pipelines of a project, relative to it, sorted: the YAML files of `pipelines/`. */
 export function listPipelines(project: string): string[] {
@@ -72,6 +72,8 @@ export function choosePipeline(
     const project = findProject(cwd);
     const named = listPipelines(project).find(file => file === first || stem(file) === first);
     if (named !== undefined) return chosen(project, join(project, named), rest, null);
+    if (isFolder(path) && (first.includes('/') || listYaml(path).length > 0))
+      return refuseFolder(first, path);
     if (isYaml(first) || first.includes('/')) return refuseMissing(first, project);
   }
   const project = findProject(cwd);
@@ -102,6 +104,16 @@ const chosen = (project: string, path: string, rest: readonly string[], because:
   rest,
   because,
 });
+
+const isFolder = (path: string): boolean => statSync(path, {throwIfNoEntry: false})?.isDirectory() === true;
+const listYaml = (folder: string): string[] => readdirSync(folder).filter(isYaml).sort(byCodeUnit);
+
+function refuseFolder(first: string, folder: string): never {
+  const names = listYaml(folder);
+  const hint =
+    names.length === 0 ? undefined : `name one of ${names.map(name => join(first, name)).join(', ')}`;
+  return refuse('several-pipelines', `expected a pipeline file, got the folder ${first}`, hint);
+}
 
 function refuseMissing(first: string, project: string): never {
   const pipelines = listPipelines(project);

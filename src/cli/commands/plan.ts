@@ -11,11 +11,16 @@ import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
 import {drawDiagnostics} from '../report-error.ts';
 import {checkRequirements} from '../requirements.ts';
+import {onEach} from '../several-pipelines.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 
 /** Exit code 10 where something would run, or where that is known only when matrix files are there. */
-export async function plan(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
+export async function plan(shell: Shell, invocation: Invocation): Promise<ExitCode> {
+  return (await onEach(shell, invocation, each => planOne(shell, each))) ?? planOne(shell, invocation);
+}
+
+async function planOne(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
   const {capabilities, ...forecast} = await foresee(shell, pipeline, options);

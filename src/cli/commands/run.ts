@@ -21,16 +21,23 @@ import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipelin
 import {publishedTables} from '../published-tables.ts';
 import {drawDiagnostics} from '../report-error.ts';
 import {checkRequirements} from '../requirements.ts';
+import {onEach} from '../several-pipelines.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
 import {settleTraffic} from '../traffic.ts';
 
 export async function run(shell: Shell, invocation: Invocation): Promise<ExitCode> {
-  const {args, options} = invocation;
-  if (options.dryRun) {
+  if (invocation.options.dryRun) {
     const {dryRun} = await import('./plan.ts');
     return dryRun(shell, invocation);
   }
+  return (
+    (await onEach(shell, invocation, each => runPipeline(shell, each))) ?? runPipeline(shell, invocation)
+  );
+}
+
+async function runPipeline(shell: Shell, invocation: Invocation): Promise<ExitCode> {
+  const {args, options} = invocation;
   const pipeline = await openPipeline(shell, args, options);
   rememberPipeline(pipeline);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
