@@ -3,7 +3,7 @@
 import {writeFile} from 'node:fs/promises';
 import {defineStage, StageError, z} from '../src/stage/define.ts';
 import {cellText, checkMetric, readRuns} from './statistics/runs.ts';
-import {type Candidate, edgesOf, selectBest} from './statistics/selection.ts';
+import {bestCells, type Candidate, edgesOf, selectBest} from './statistics/selection.ts';
 import {toCsvText} from './tables/csv-text.ts';
 
 export default defineStage({
@@ -15,9 +15,14 @@ export default defineStage({
       .union([z.string(), z.array(z.string())])
       .default('seed')
       .describe('axes whose values are replicates: a cell is judged by its mean over them'),
+    top: z.int().positive().default(1).describe('how many of the best cells `top.json` keeps'),
   }),
   inputs: {runs: 'each'},
-  outputs: {best: {kind: 'file', name: 'best.json'}, cells: {kind: 'file', name: 'cells.csv'}},
+  outputs: {
+    best: {kind: 'file', name: 'best.json'},
+    top: {kind: 'file', name: 'top.json'},
+    cells: {kind: 'file', name: 'cells.csv'},
+  },
   async run({params, inputs, outputs, signal, log, metric: record}) {
     const {metric, goal} = params;
     const over = typeof params.over === 'string' ? [params.over] : params.over;
@@ -45,6 +50,7 @@ export default defineStage({
     log(`best of ${candidates.length}: ${cellText(best.cell)}, ${metric} ${best.score}`);
     // Only the choice itself: the scores are in the list of cells and in the metrics.
     await writeFile(outputs.best, `${JSON.stringify(best.cell, null, 2)}\n`);
+    await writeFile(outputs.top, `${JSON.stringify(bestCells(candidates, goal, params.top), null, 2)}\n`);
     await writeFile(outputs.cells, cellsCsv(candidates, metric));
     record(metric, best.score);
     record('cells', candidates.length);
@@ -56,6 +62,7 @@ export default defineStage({
   holds: {
     runs: 'instances of a grid, by their metrics',
     best: 'JSON object: the axes of the best cell with their values, which `with: {from: …}` takes as parameters',
+    top: 'JSON list of objects: the best `top` cells in the order of the grid, for `matrix: {from: …}`',
     cells: 'CSV, one row per cell of the grid: its axes, the mean of the metric, values, diverged',
   },
 });

@@ -84,7 +84,10 @@ stages:
   using project = new CliProject(text('one', ', frozen: true'));
   await project.expect(0, 'run', 'study');
   project.write('pipelines/study.yaml', text('two', ', frozen: true'));
-  assert.match(await project.expect(0, 'plan', 'study'), /● a +cached +frozen, in spite of: the command changed/);
+  assert.match(
+    await project.expect(0, 'plan', 'study'),
+    /● a +cached +frozen, in spite of: the command changed/,
+  );
   const ran = await project.expect(0, 'run', 'study');
   assert.match(ran, /! a is frozen, and keeps what it gave last \(the command changed\)/);
   assert.equal(project.read('results/b/x'), 'one\n');

@@ -21,6 +21,7 @@ const purposes = {
   noise: 10,
   signs: 11,
   resample: 12,
+  search: 13,
 } as const;
 
 export type Purpose = keyof typeof purposes;

@@ -9,7 +9,7 @@ import {type Progress, StageError, z} from '../../src/stage/define.ts';
 import {type Assembly, assemble, baseOf, policyOf} from './assembly.ts';
 import {type AugmentationPolicy, augmentationPolicy, isNoAugmentation} from './augmentation.ts';
 import {stepsPerEpoch} from './batches.ts';
-import {readCheckpoint, writeCheckpoint} from './checkpoint.ts';
+import {type Checkpoint, readCheckpoint, writeCheckpoint} from './checkpoint.ts';
 import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
 import {plainGradient} from './gradients/rule.ts';
@@ -36,6 +36,10 @@ export interface TrainingRun {
   readonly device: {readonly choice: string; readonly gpus: readonly number[]};
   readonly cpus: number;
   readonly checkpoint: string | undefined;
+  /** A folder with the state to continue from, where there is none of an interrupted try. */
+  readonly before?: string | undefined;
+  /** A folder for the state in the end. */
+  readonly keep?: string | undefined;
   readonly metric: (name: string, value: number) => void;
   readonly progress: (progress: Progress) => void;
   readonly log: (line: string) => void;
@@ -52,8 +56,8 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   const {training, batches} = assembly;
   log(`${training.model.name}: ${countParameters(training.model)} parameters`);
   const device: {used: Program['device'] | undefined} = {used: undefined};
-  const {checkpoint} = run;
-  const resumed = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint);
+  const {checkpoint, keep} = run;
+  const resumed = await stateToContinue(run);
   if (resumed) log(`continues after epoch ${resumed.curve.length}`);
   const result = await train({
     training,
@@ -71,6 +75,8 @@ export async function runTraining(run: TrainingRun): Promise<void> {
     },
     onEpoch: async state => {
       if (checkpoint !== undefined) await writeCheckpoint(checkpoint, await state());
+      // The last one stays: an early end is one, too.
+      if (keep !== undefined) await writeCheckpoint(keep, await state());
     },
     onProgress: ({done, total, loss}) =>
       run.progress({done, total, unit: 'steps', detail: `loss ${loss.toFixed(4)}`}),
@@ -101,6 +107,18 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   };
   await writeFile(outputs.summary, `${JSON.stringify(summary, null, 2)}\n`);
   if (result.diverged) log(`diverged in epoch ${result.curve.length}: a loss was not finite`);
+}
+
+/** What an interrupted try left, else the state that was given; a state without epochs left is kept as it is. */
+async function stateToContinue({checkpoint, before, keep}: TrainingRun): Promise<Checkpoint | undefined> {
+  const interrupted = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint);
+  if (before === undefined) return interrupted;
+  const given = await readCheckpoint(before);
+  if (given === undefined)
+    throw new StageError(`${before}: expected the state of a training, got something else`);
+  const state = interrupted ?? given;
+  if (keep !== undefined) await writeCheckpoint(keep, state);
+  return state;
 }
 
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {

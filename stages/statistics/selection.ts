@@ -57,3 +57,20 @@ export function selectBest(
   const winners = candidates.filter(({score}) => score !== null && sign * score === top);
   return {candidates, best: winners[0], ties: winners.length};
 }
+
+/**
+ * The `count` best cells, those that the grid names first where scores are equal. They come back in the grid's order,
+ * so that another order of the scores among the same cells is no other choice.
+ */
+export function bestCells(
+  candidates: readonly Candidate[],
+  goal: 'max' | 'min',
+  count: number,
+): readonly Cell[] {
+  const sign = goal === 'max' ? 1 : -1;
+  const scored = candidates.flatMap((candidate, place) =>
+    candidate.score === null ? [] : [{cell: candidate.cell, score: sign * candidate.score, place}],
+  );
+  const best = scored.sort((a, b) => b.score - a.score || a.place - b.place).slice(0, count);
+  return best.sort((a, b) => a.place - b.place).map(({cell}) => cell);
+}

@@ -50,9 +50,12 @@ for (const study of studies) {
     assert.equal(first.code, 0, first.text);
     const folder = join(project, 'results', `${study}-smoke`);
     const table = readFileSync(join(folder, 'table.md'), 'utf8');
-    assert.match(table, /^\| .*optimizer .*test accuracy \(%\)/m);
-    assert.match(table, /^\| .*sam .*± /m, 'seeds vary, so there is a spread');
-    assert.match(table, /pairs can never reach p < 0\.05/);
+    assert.match(table, /± /, 'seeds vary, so there is a spread');
+    if (study !== 'mnist-search') {
+      assert.match(table, /^\| .*optimizer .*test accuracy \(%\)/m);
+      assert.match(table, /^\| .*sam .*± /m);
+      assert.match(table, /pairs can never reach p < 0\.05/);
+    }
     for (const name of ['table.csv', 'table.tex']) assert.ok(existsSync(join(folder, name)));
     const plan = await pipe('plan', file, '--profile', 'smoke');
     assert.equal(plan.code, 0, plan.text);

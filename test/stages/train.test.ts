@@ -7,6 +7,7 @@ import {decodeSafetensors} from '../../src/engine/safetensors.ts';
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 import download from '../../stages/download.ts';
 import preprocess from '../../stages/preprocess.ts';
+import rung from '../../stages/rung.ts';
 import train from '../../stages/train.ts';
 import {runStage, type StageRun, temporaryFolder} from './rig.ts';
 
@@ -111,6 +112,20 @@ test('divergence is a result: diverged is 1, nothing crashes, and no accuracy is
   assert.equal(run.metrics.test_accuracy, undefined);
   assert.ok(run.log.some(line => /^diverged in epoch 1: a loss was not finite$/.test(line)));
   assert.equal(jsonOf(run, 'summary').metrics.diverged, 1);
+});
+
+test('rungs that go on from one another end in the bytes of one training, and a rung of no more epochs keeps its state', async () => {
+  const params = {...small, optimizer: 'sam', momentum: 0.5};
+  const whole = await runStage(train, {...params, epochs: 4}, {inputs: {data}});
+  const first = await runStage(rung, {...params, epochs: 1}, {inputs: {data}});
+  const second = await runStage(rung, {...params, epochs: 3}, {inputs: {data, before: first.asInput()}});
+  const same = await runStage(rung, {...params, epochs: 3}, {inputs: {data, before: second.asInput()}});
+  const third = await runStage(rung, {...params, epochs: 4}, {inputs: {data, before: same.asInput()}});
+  assert.deepEqual(digests(third), digests(whole));
+  assert.ok(third.log.includes('continues after epoch 3'), third.log.join('\n'));
+  await assert.rejects(runStage(rung, params, {inputs: {data, before: data}}), StageError);
+  const refused = rung.params.safeParse({schedule: 'cosine'});
+  assert.match(refused.error?.issues[0]?.message ?? '', /expected constant, since other schedules/);
 });
 
 test('rho 0 and a base optimizer end in the same weights', async () => {
