@@ -10,8 +10,8 @@ export interface ReadVariable {
 const TOKEN = new RegExp(
   [
     String.raw`\\[^]`,
-    String.raw`(?<single>'[^']*')`,
-    String.raw`(?<double>")`,
+    "(?<single>'[^']*')",
+    '(?<double>")',
     String.raw`(?<=^|[\s;&|(])(?<comment>#[^\n]*)`,
     String.raw`<<-?[ \t]*(?:'(?<quoted>\w+)'|"(?<quoted2>\w+)"|\\(?<quoted3>\w+))`,
     String.raw`\$(?<plain>[A-Za-z_]\w*)`,
