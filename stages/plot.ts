@@ -3,6 +3,7 @@
 
 import {writeFile} from 'node:fs/promises';
 import {defineStage, z} from '../src/stage/define.ts';
+import type {Spec} from './plots/vega.ts';
 import {scalarSchema} from './statistics/summary.ts';
 
 export default defineStage({
@@ -34,29 +35,44 @@ export default defineStage({
       .optional()
       .describe('pairs: the arm that the others are compared with; the first by default'),
     confidence: z.number().gt(0).lt(1).default(0.95),
+    width: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'millimetres of the whole picture as printed: 84 for a column, 174 for a page; letters keep their size',
+      ),
     zoom: z.number().min(1).max(6).default(2).describe('pixels of the PNG for one of the SVG'),
   }),
   inputs: {from: 'each'},
   outputs: {
     spec: {kind: 'file', name: 'plot.vl.json'},
     svg: {kind: 'file', name: 'plot.svg'},
+    pdf: {kind: 'file', name: 'plot.pdf'},
     png: {kind: 'file', name: 'plot.png'},
   },
   holds: {
     from: 'instances of train (curves, grid, pairs) or of sharpness (eigenvalues, line, landscape)',
     spec: 'JSON: a Vega-Lite specification with its data',
     svg: 'SVG',
+    pdf: 'PDF with text as text',
     png: 'PNG, `zoom` pixels for one of the SVG',
   },
   async run({params, inputs, outputs, log}) {
     const {pictureOf} = await import('./plots/picture.ts');
-    const {published, toSvg} = await import('./plots/vega.ts');
+    const {published, sizeOf, withDrawing} = await import('./plots/vega.ts');
+    const {fitted} = await import('./plots/page-width.ts');
     const {toPng} = await import('./plots/raster.ts');
-    const spec = published(await pictureOf(inputs.from, params));
-    const svg = await toSvg(spec);
+    const drawn = published(await pictureOf(inputs.from, params));
+    const measure = (spec: Spec): Promise<number> =>
+      withDrawing(spec, ({svg}) => Promise.resolve(sizeOf(svg, 'width')));
+    const spec = params.width === undefined ? drawn : await fitted(drawn, params.width, measure);
+    await withDrawing(spec, async ({svg, pdf}) => {
+      await writeFile(outputs.svg, svg);
+      await writeFile(outputs.pdf, await pdf());
+      await writeFile(outputs.png, await toPng(svg, params.zoom));
+    });
     await writeFile(outputs.spec, `${JSON.stringify(spec, null, 1)}\n`);
-    await writeFile(outputs.svg, svg);
-    await writeFile(outputs.png, await toPng(svg, params.zoom));
     log(`${params.kind}: ${inputs.from.length} runs`);
   },
 });

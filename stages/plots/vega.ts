@@ -2,6 +2,7 @@
 // specification gives the same bytes however many were drawn before.
 
 import {fontFamily, textWidth} from './font.ts';
+import {toPdf} from './pdf.ts';
 import {theme} from './theme.ts';
 
 /** A Vega-Lite specification: plain JSON. Its own types are too narrow for specifications that are put together. */
@@ -16,8 +17,16 @@ export const published = (spec: Spec): Spec => ({
   config: theme,
 });
 
-/** @throws Error when Vega-Lite or Vega warns: a warning here is a bug in the specification. */
-export async function toSvg(spec: Spec): Promise<string> {
+export interface Drawing {
+  readonly svg: string;
+  readonly pdf: () => Promise<Uint8Array>;
+}
+
+/**
+ * Draws a specification; `use` gets the drawing while its view lives.
+ * @throws Error when Vega-Lite or Vega warns: a warning here is a bug in the specification.
+ */
+export async function withDrawing<T>(spec: Spec, use: (drawing: Drawing) => Promise<T>): Promise<T> {
   const [vega, {compile}] = await Promise.all([import('vega'), import('vega-lite')]);
   const metrics = vega as unknown as Metrics;
   metrics.textMetrics.width = (item, text) => {
@@ -38,14 +47,19 @@ export async function toSvg(spec: Spec): Promise<string> {
   const {spec: program} = compile(spec as unknown as Parameters<typeof compile>[0], {logger});
   const view = new vega.View(vega.parse(program), {renderer: 'none', logger});
   try {
-    const svg = await view.toSVG();
+    const drawn = await view.toSVG();
     if (complaints.length > 0) throw new Error(`Vega: ${complaints.join('; ')}`);
     // Vega writes the theme's first font alone into some elements.
-    return `${svg.replaceAll('font-family="Arimo"', `font-family="${fontFamily}"`)}\n`;
+    const svg = `${drawn.replaceAll('font-family="Arimo"', `font-family="${fontFamily}"`)}\n`;
+    return await use({svg, pdf: () => toPdf(view, sizeOf(svg, 'width'), sizeOf(svg, 'height'))});
   } finally {
     view.finalize();
   }
 }
+
+/** In pixels. */
+export const sizeOf = (svg: string, side: 'width' | 'height'): number =>
+  Number(new RegExp(`<svg[^>]* ${side}="([\\d.]+)"`).exec(svg)?.[1]);
 
 /** What Vega exports beside its documented interface, for the use without a canvas. */
 interface Metrics {

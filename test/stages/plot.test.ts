@@ -57,7 +57,8 @@ for (const kind of ['curves', 'pairs', 'eigenvalues', 'line', 'landscape']) {
     const first = await draw(params, from);
     await draw({kind: 'curves'}, runs);
     const again = await draw(params, from);
-    for (const name of ['spec', 'svg', 'png']) assert.deepEqual(read(again, name), read(first, name), name);
+    for (const name of ['spec', 'svg', 'png', 'pdf'])
+      assert.deepEqual(read(again, name), read(first, name), name);
     const svg = read(first, 'svg').toString();
     assert.match(svg, new RegExp(`About ${kind} &amp; more`));
     for (const label of ['SGD', 'SAM']) assert.match(svg, new RegExp(`>${label}<`));
@@ -257,5 +258,31 @@ test('curves are read whatever ended their lines', async () => {
   assert.deepEqual(
     read(await draw({kind: 'curves'}, crlf), 'svg'),
     read(await draw({kind: 'curves'}, runs), 'svg'),
+  );
+});
+
+test('a PDF is as large as the SVG, and its text is text in the embedded font', async () => {
+  const run = await draw({kind: 'landscape'}, measured);
+  const pdf = read(run, 'pdf').toString('latin1');
+  const [, width = '', height = ''] =
+    /<svg[^>]* width="([\d.]+)" height="([\d.]+)"/.exec(read(run, 'svg').toString()) ?? [];
+  assert.ok(pdf.startsWith('%PDF-'));
+  assert.match(pdf, new RegExp(`/MediaBox \\[0 0 ${0.75 * Number(width)} ${0.75 * Number(height)}\\]`));
+  assert.match(pdf, /\/BaseFont \/[A-Z]{6}\+Arimo/);
+  assert.doesNotMatch(pdf, /CreationDate \(D:20/);
+});
+
+test('a width in millimetres is that of the picture, with letters of the same size; one that is too narrow is refused', async () => {
+  for (const kind of ['curves', 'pairs', 'landscape', 'grid']) {
+    const from = kind === 'landscape' ? measured : runs;
+    const params = kind === 'grid' ? {kind, metric: 'test_accuracy', x: 'optimizer'} : {kind};
+    const svg = read(await draw({...params, width: 150}, from), 'svg').toString();
+    const [, width = ''] = /<svg[^>]* width="([\d.]+)"/.exec(svg) ?? [];
+    assert.ok(Math.abs(Number(width) - (150 * 96) / 25.4) < 12, `${kind}: ${width}`);
+    assert.match(svg, /font-size="15px"/);
+  }
+  await assert.rejects(
+    draw({kind: 'curves', width: 40}, runs),
+    /width: expected at least \d+ mm for this picture, got 40/,
   );
 });
