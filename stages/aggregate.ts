@@ -11,6 +11,7 @@ import {type Correctness, readCorrectness} from './statistics/predictions.ts';
 import {makeRows} from './statistics/rows.ts';
 import {checkAxis, checkMetric, type Run, readRuns} from './statistics/runs.ts';
 import {type Scalar, type Summary, scalarSchema} from './statistics/summary.ts';
+import {tuningWarnings} from './statistics/tuning.ts';
 import {warningsOf} from './statistics/warnings.ts';
 
 export default defineStage({
@@ -74,7 +75,12 @@ export default defineStage({
       const groups = makeRows(runs, metric, over, confidence, distributions);
       const rows = groups.map(group => group.row);
       const better = params.better ?? betterOf(metric);
-      const about = {metric, better, warnings: [...warningsOf(runs, metric)], rows};
+      const about = {
+        metric,
+        better,
+        warnings: [...warningsOf(runs, metric), ...tuningWarnings(runs, compare)],
+        rows,
+      };
       if (compare === undefined) return {...about, comparisons: [], across: null};
       const arms = valuesOfAxis(groups, compare);
       const given = params.baseline ?? arms[0] ?? null;

@@ -127,7 +127,11 @@ test('whatever stands in a place of a row, what comes out is a row that we could
     isWhole: true,
     outputs: {x: {path: 'x', artifact: rig.put('x')}},
     metrics: {accuracy: 0.5},
-    origin: {instance: 'train[seed=1]', fingerprint: digestOfVariable('f')},
+    origin: {
+      instance: 'train[seed=1]',
+      fingerprint: digestOfVariable('f'),
+      choosers: [{instance: 'best', params: {metric: 'accuracy'}, metrics: {cells: 3}}],
+    },
   };
   const action: Action = {
     ...shellAction('x'),

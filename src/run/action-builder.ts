@@ -14,7 +14,7 @@ import {
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
-import type {Study} from '../stage/define.ts';
+import type {Origin, Study} from '../stage/define.ts';
 import type {FileProblem} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {Surroundings} from './request.ts';
@@ -125,11 +125,12 @@ export class ActionBuilder {
 
 function inputOf(edge: InputEdge, madeBy: (id: InstanceId) => Made, traces: boolean): ActionInput {
   return edge.kind === 'one'
-    ? {kind: 'one', content: {...contentOf(edge.from, madeBy(edge.from.id), traces), cell: {}}}
-    : {kind: 'each', contents: edge.from.map(from => contentOf(from, madeBy(from.id), traces))};
+    ? {kind: 'one', content: {...contentOf(edge.from, madeBy, traces), cell: {}}}
+    : {kind: 'each', contents: edge.from.map(from => contentOf(from, madeBy, traces))};
 }
 
-function contentOf(from: Producer, {instance, fingerprint, result}: Made, traces: boolean): ProducerContent {
+function contentOf(from: Producer, madeBy: (id: InstanceId) => Made, traces: boolean): ProducerContent {
+  const {instance, fingerprint, result} = madeBy(from.id);
   const outputs: Record<string, ProducerContent['outputs'][string]> = {};
   for (const [name, {path}] of Object.entries(instance.outputs)) {
     const artifact = result.outputs[name];
@@ -141,9 +142,16 @@ function contentOf(from: Producer, {instance, fingerprint, result}: Made, traces
     isWhole: from.output === null,
     outputs,
     metrics: from.output === null ? result.metrics : {},
-    origin: traces ? {instance: instance.id, fingerprint} : null,
+    origin: traces ? {instance: instance.id, fingerprint, choosers: choosersOf(instance, madeBy)} : null,
   };
 }
+
+/** Those that are still to choose have made nothing, and then nothing below them is built. */
+const choosersOf = ({choosers}: Instance, madeBy: (id: InstanceId) => Made): Origin['choosers'] =>
+  choosers.map(({from}) => {
+    const {instance, result} = madeBy(from.id);
+    return {instance: instance.id, params: instance.params, metrics: result.metrics};
+  });
 
 function fileMistake(problems: readonly FileProblem[]): StageFailure {
   const sentences = problems.map(({pattern, error}) =>

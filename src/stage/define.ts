@@ -3,7 +3,7 @@
 // heavy packages are imported inside `run`.
 
 import type {z} from 'zod';
-import type {Json} from '../core/json.ts';
+import type {Json, JsonObject} from '../core/json.ts';
 
 export {z} from 'zod';
 
@@ -22,6 +22,13 @@ export type Cell = Readonly<Record<string, Scalar>>;
 export interface Origin {
   readonly instance: string;
   readonly fingerprint: string;
+  /** What chose parameters of it, in the order of `with: {from: …}`. */
+  readonly choosers: readonly {
+    readonly instance: string;
+    /** Its own parameters: of `select`, the metric that chose. */
+    readonly params: JsonObject;
+    readonly metrics: Readonly<Record<string, number>>;
+  }[];
 }
 
 /** In what a run differs from its pipeline as it is written. */

@@ -57,7 +57,7 @@ function makeRow(
       not_finite: run.notFinite[metric] ?? null,
       diverged: run.diverged,
       weights: run.weights,
-      origin: run.origin,
+      origin: run.origin && {instance: run.origin.instance, fingerprint: run.origin.fingerprint},
     })),
   };
   const notes = [...missingNotes(runs, metric, over), ...mixedNotes(runs, over)];

@@ -86,7 +86,7 @@ test('two producers of one cell and seed are refused by name', async () => {
   const twice = [...arm('sgd', plain), ...arm('sam', raised), ...arm('sam', raised).slice(0, 1)];
   const named = twice.map((run, at) => ({
     ...run,
-    origin: {instance: `train-${at}[seed=0]`, fingerprint: 'f'},
+    origin: {instance: `train-${at}[seed=0]`, fingerprint: 'f', choosers: []},
   }));
   await assert.rejects(
     studyOf(named),
@@ -299,4 +299,49 @@ test('methods that cost other numbers of gradients say so in a column', async ()
   assert.match(markdown, /\| sam .*\| +2,880 \|/);
   const equal = await studyOf([...arm('sgd', plain), ...arm('sam', raised)]);
   assert.doesNotMatch(equal.markdown, /gradients/);
+});
+
+/** Runs whose parameters a stage `select` chose. */
+const chosenBy = (
+  runs: readonly StageInput[],
+  params: Readonly<Record<string, string>>,
+  metrics: Readonly<Record<string, number>>,
+): readonly StageInput[] =>
+  runs.map((run, at) => ({
+    ...run,
+    origin: {
+      instance: `train-${String(run.cell.optimizer)}-${at}`,
+      fingerprint: 'f',
+      choosers: [{instance: `best[optimizer=${String(run.cell.optimizer)}]`, params, metrics}],
+    },
+  }));
+
+test('parameters that the test images chose are said to be', async () => {
+  const {markdown} = await studyOf([
+    ...chosenBy(arm('sgd', plain), {metric: 'test_accuracy'}, {cells: 3}),
+    ...chosenBy(arm('sam', raised), {metric: 'test_accuracy'}, {cells: 3}),
+  ]);
+  assert.match(markdown, /Parameters were chosen by test_accuracy: the test images chose what they judge/);
+});
+
+test('one cell tuned against six, and what both cost, are said under the table', async () => {
+  const by = {metric: 'validation_accuracy'};
+  const {markdown} = await studyOf([
+    ...chosenBy(arm('sgd', plain, {metrics: {gradient_evaluations: 500}}), by, {
+      cells: 1,
+      gradient_evaluations: 100,
+    }),
+    ...chosenBy(arm('sam', raised, {metrics: {gradient_evaluations: 1000}}), by, {
+      cells: 6,
+      gradient_evaluations: 1200,
+      at_edge: 1,
+    }),
+  ]);
+  assert.match(
+    markdown,
+    /not tuned alike, .*: sgd best of 1 cell by validation_accuracy \(100 gradients\), 500 gradients of a batch to train one run; sam best of 6 cells by validation_accuracy \(1,200 gradients\), 1,000 gradients/,
+  );
+  assert.match(markdown, /The best cell of sam lies at an edge of its grid/);
+  const untuned = await studyOf([...arm('sgd', plain), ...chosenBy(arm('sam', raised), by, {cells: 6})]);
+  assert.match(untuned.markdown, /sgd not tuned; sam best of 6 cells/);
 });

@@ -14,7 +14,11 @@ import {runOf} from './runs.ts';
 
 const metric = 'test_accuracy';
 const fingerprintOf = (text: string): string => createHash('sha256').update(text).digest('hex');
-const originOf = (instance: string): Origin => ({instance, fingerprint: fingerprintOf(instance)});
+const originOf = (instance: string): Origin => ({
+  instance,
+  fingerprint: fingerprintOf(instance),
+  choosers: [],
+});
 
 const run = (optimizer: string, seed: number, value: number): StageInput => ({
   ...runOf({optimizer, seed}, {metrics: {[metric]: value, diverged: 0}, weights: `${optimizer} ${seed}`}),
@@ -50,7 +54,7 @@ function cellsOf(trace: Trace, file: string, text: string, split: (line: string)
 
 test('each number of each file is found at its line and column, and every instance is one of the runs', async () => {
   const {markdown, csv, latex, trace} = await made();
-  assert.deepEqual(trace.summary, originOf('summary'));
+  assert.deepEqual(trace.summary, {instance: 'summary', fingerprint: fingerprintOf('summary')});
   assert.equal(trace.instances.length, study.length);
   assert.ok(trace.instances.every(({instance, fingerprint}) => fingerprint === fingerprintOf(instance)));
   const all = {

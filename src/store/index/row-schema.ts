@@ -53,7 +53,13 @@ const metrics = z.record(words, z.number());
 
 const producer = z.strictObject({
   cell,
-  origin: z.strictObject({instance: words, fingerprint: digest}).nullable(),
+  origin: z
+    .strictObject({
+      instance: words,
+      fingerprint: digest,
+      choosers: z.array(z.strictObject({instance: words, params: z.record(z.string(), json), metrics})),
+    })
+    .nullable(),
   isWhole: z.boolean(),
   outputs: z.record(outputName, z.strictObject({path, artifact})),
   metrics,
