@@ -8,6 +8,7 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Span} from '../core/source.ts';
 import type {Node} from '../spec/tree.ts';
 import {CONFIG, UserMistakes} from './exit.ts';
+import {defaultSlurm, readSlurm, type SlurmConfig} from './slurm-config.ts';
 import type {Surroundings} from './surroundings.ts';
 
 export interface Config {
@@ -20,6 +21,9 @@ export interface Config {
   /** Where downloads look first, relative to the project. */
   readonly mirror: string | null;
   readonly device: string | null;
+  /** What runs stages. */
+  readonly executor: ExecutorName;
+  readonly slurm: SlurmConfig;
   /** Bytes of declared files that an instance may bring into the store before it is said. */
   readonly largeCopy: number | null;
   /** The Python of Python stages: a path, or the name of a program; `null` for the one that is found. */
@@ -38,7 +42,22 @@ function nearDevice(value: unknown): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-const KEYS = ['cache', 'store', 'jobs', 'mirror', 'device', 'large_copy', 'python', 'python_path'] as const;
+export const EXECUTORS = ['local', 'slurm'] as const;
+export type ExecutorName = (typeof EXECUTORS)[number];
+const isExecutor = (text: string): text is ExecutorName => EXECUTORS.some(name => name === text);
+
+const KEYS = [
+  'cache',
+  'store',
+  'jobs',
+  'mirror',
+  'device',
+  'executor',
+  'slurm',
+  'large_copy',
+  'python',
+  'python_path',
+] as const;
 type Key = (typeof KEYS)[number];
 const isKey = (text: string): text is Key => KEYS.some(key => key === text);
 
@@ -64,6 +83,8 @@ const NOTHING: Config = {
   jobs: null,
   mirror: null,
   device: null,
+  executor: 'local',
+  slurm: defaultSlurm,
   largeCopy: null,
   python: null,
   pythonPath: [],
@@ -99,6 +120,11 @@ async function parse(text: string): Promise<Config> {
     } else if (name === 'device') {
       if (typeof scalar === 'string' && isDevice(scalar)) config.device = scalar;
       else wrong(`one of ${DEVICES.join(', ')}`, describe(value), value.span, nearDevice(scalar));
+    } else if (name === 'executor') {
+      if (typeof scalar === 'string' && isExecutor(scalar)) config.executor = scalar;
+      else wrong(`one of ${EXECUTORS.join(', ')}`, describe(value), value.span);
+    } else if (name === 'slurm') {
+      config.slurm = readSlurm(value, describe, mistakes);
     } else if (name === 'large_copy') {
       const bytes = typeof scalar === 'string' ? parseSize(scalar) : null;
       if (bytes !== null) config.largeCopy = bytes;

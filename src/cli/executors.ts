@@ -13,9 +13,11 @@ export function localExecutorOf(
   processes: ProcessExecutor,
   machine: LocalMachine,
   now: () => number,
+  name = 'local',
 ): LocalExecutor {
   const {project, store, shelf, blobs, checkpoints, code} = workspace;
   return new LocalExecutor({
+    name,
     processes,
     content: contentStoreOf({blobs, inputs: new InputFiles(shelf, blobs), checkpoints}),
     code,

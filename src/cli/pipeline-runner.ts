@@ -5,7 +5,7 @@ import {closest} from '../core/closest.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {ok} from '../core/result.ts';
-import type {Capabilities} from '../exec/executor.ts';
+import type {Capabilities, Executor} from '../exec/executor.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector, selectInstances} from '../plan/selection.ts';
@@ -15,10 +15,11 @@ import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
 import {localExecutorOf} from './executors.ts';
 import {UserMistakes} from './exit.ts';
+import {slurmExecutorOf} from './fleet.ts';
 import type {Pipeline} from './pipeline.ts';
 import {listPipelines, shortPipelineName} from './project.ts';
 import type {Options, Shell} from './shell.ts';
-import {machineOf} from './workspace.ts';
+import {machineOf, type Workspace} from './workspace.ts';
 
 export interface OpenRunner {
   readonly runner: Runner;
@@ -30,12 +31,10 @@ export interface OpenRunner {
 
 /** Cheap: workers are started when they are needed. */
 export function openRunner(shell: Shell, pipeline: Pipeline, options: Options): OpenRunner {
-  const {outside} = shell;
   const {workspace} = pipeline;
   const surroundings = surroundingsOf(shell, pipeline, options);
   const {machine} = surroundings;
-  const processes = new ProcessExecutor({env: outside.env, cwd: workspace.project});
-  const executor = localExecutorOf(workspace, processes, machine, outside.clock.now);
+  const executor = executorOf(shell, workspace, machine);
   const runner = new Runner({stores: storesOf(pipeline), executor, surroundings});
   return {
     runner,
@@ -83,6 +82,22 @@ export function surroundingsOf(shell: Shell, {workspace}: Pipeline, options: Opt
     now: outside.clock.now,
     random: outside.random,
   };
+}
+
+/** What the settings say, with what it has to tell put between the lines of the display. */
+function executorOf(shell: Shell, workspace: Workspace, machine: Machine): Executor {
+  const {outside} = shell;
+  const {config, project} = workspace;
+  switch (config.executor) {
+    case 'local': {
+      const processes = new ProcessExecutor({env: outside.env, cwd: project});
+      return localExecutorOf(workspace, processes, machine, outside.clock.now);
+    }
+    case 'slurm':
+      return slurmExecutorOf(shell, workspace, config.slurm, text =>
+        outside.stderr.screen.write(`! ${text}\n`),
+      );
+  }
 }
 
 /** What a run is about. */

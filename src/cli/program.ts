@@ -360,6 +360,21 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
       onExit(await exec(shell, {args: [fingerprint], options}));
     });
 
+  program
+    .command('pilot <post>', {hidden: true})
+    .description('Run jobs of a post office, one after the other.')
+    .option('--store <folder>', 'where this machine keeps its copies')
+    .option('--shape <shape>', 'which jobs')
+    .option('--name <name>', 'how it signs')
+    .option('--executor <name>', 'who started it, for the provenance')
+    .option('--idle <seconds>', 'how long it waits for another job', Number)
+    .option('--ends <seconds>', 'when its time is over, since the epoch', Number)
+    .option('-j, --jobs <n>', 'CPU slots', positive)
+    .action(async (post: string, options: Options) => {
+      const {pilot} = await import('./commands/pilot.ts');
+      onExit(await pilot(shell, {args: [post], options}));
+    });
+
   return program;
 }
 

@@ -50,6 +50,13 @@ export interface Options {
   readonly events?: boolean;
   readonly tolerance?: number;
   readonly orders?: string;
+  readonly shape?: string;
+  readonly name?: string;
+  readonly executor?: string;
+  /** Seconds. */
+  readonly idle?: number;
+  /** Seconds since the epoch. */
+  readonly ends?: number;
   readonly store?: string;
   readonly ending?: string;
 }

@@ -46,11 +46,20 @@ export interface Workspace {
   readonly env: Shell['outside']['env'];
 }
 
-/** `scratch`: an empty store to work with instead of the project's own, absolute. */
+/** Other places than the project's own. */
+export interface Places {
+  /** A store to work with instead of `cache/`, absolute; what settings say of shared ones is for projects alone. */
+  readonly scratch?: string;
+  /** The store elsewhere, beside a scratch one. */
+  readonly remote?: string;
+  /** Where checkpoints are kept, absolute. */
+  readonly checkpoints?: string;
+}
+
 export async function openWorkspace(
   {outside, packageRoot}: Shell,
   folder: string,
-  scratch?: string,
+  {scratch, remote, checkpoints}: Places = {},
 ): Promise<Workspace> {
   const {clock} = outside;
   const project = realpathSync(folder);
@@ -71,7 +80,8 @@ export async function openWorkspace(
   const ledger = new Ledger(store);
   const files = new FileStateCache(join(store, 'files.journal'), clock.now);
   const shelf = new BlobShelf(store);
-  const tier = config.store === null || scratch !== undefined ? null : openTier(config.store);
+  const elsewhere = scratch === undefined ? sharedStoreOf(config) : (remote ?? null);
+  const tier = elsewhere === null ? null : openTier(elsewhere);
   const blobs = new DiskBlobStore(shelf, files, tier);
   const cache = new KeyvActionCache(place, blobs, {
     remembered: () => ledger.remembered(),
@@ -88,7 +98,7 @@ export async function openWorkspace(
     results: tier === null ? cache : new TieredActionCache(cache, tier),
     tier,
     claims: new ClaimTable(store),
-    checkpoints: new Checkpoints(store),
+    checkpoints: new Checkpoints(checkpoints ?? store),
     ledger,
     gate: new RunGate(store),
     code: openCode({
@@ -107,6 +117,10 @@ export async function openWorkspace(
     env: outside.env,
   };
 }
+
+/** Nodes of a cluster need a store that they share, where none is named. */
+const sharedStoreOf = ({store, executor, slurm}: Config): string | null =>
+  store ?? (executor === 'slurm' ? `${slurm.share}/shared` : null);
 
 /** What this machine gives to a run. `jobs`: CPU slots where the user said how many. */
 export function machineOf({outside}: Shell, jobs: number | undefined): Machine {

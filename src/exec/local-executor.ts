@@ -30,6 +30,8 @@ export interface LocalMachine {
 }
 
 export interface LocalExecutorOptions {
+  /** As the provenance names it; `local` by default. */
+  readonly name?: string;
   readonly processes: ProcessExecutor;
   readonly content: ContentStore;
   readonly code: CodeStore;
@@ -213,7 +215,7 @@ export class LocalExecutor implements Executor {
       startedAt,
       durationMs: endedAt - startedAt,
       queuedMs,
-      executor: 'local',
+      executor: this.#options.name ?? 'local',
       host: machine.host,
       platform: machine.platform,
       device: gain.device !== '' ? gain.device : (action.device ?? ''),

@@ -21,6 +21,7 @@ export interface Started {
   /** Resolves as soon as `pattern` is in what was written. */
   until(pattern: RegExp): Promise<void>;
   interrupt(): void;
+  kill(signal: NodeJS.Signals): void;
 }
 
 export interface StartOptions {
@@ -88,6 +89,7 @@ export class CliProject implements Disposable {
       ended,
       text: () => text,
       interrupt: () => void child.kill('SIGINT'),
+      kill: signal => void child.kill(signal),
       async until(pattern) {
         const seen = new Promise<void>(done => {
           const look = (): void => {

@@ -180,7 +180,7 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
   rmSync(folder, {recursive: true, force: true});
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -192,7 +192,7 @@ async function freePort(): Promise<number> {
 /** What .ci/tools builds or unpacks for tests is beside the project's own files. */
 const TOOLS = join(import.meta.dirname, '../../.scratch/tools');
 
-const findProgram = (name: string): string | undefined =>
+export const findProgram = (name: string): string | undefined =>
   [TOOLS, ...(process.env.PATH ?? '').split(':'), '/usr/sbin']
     .map(folder => join(folder, name))
     .find(existsSync);

@@ -34,7 +34,7 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
   const tolerance = options.tolerance ?? TOLERANCE;
   const store = makeScratchStore();
   try {
-    const workspace = await openWorkspace(shell, original.workspace.project, store);
+    const workspace = await openWorkspace(shell, original.workspace.project, {scratch: store});
     const pipeline: Pipeline = {
       ...original,
       workspace,

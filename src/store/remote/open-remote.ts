@@ -15,6 +15,8 @@ export interface RemoteSettings {
 }
 
 export interface RemoteAddress {
+  /** The address itself, a folder's made absolute. */
+  readonly text: string;
   readonly open: () => Promise<Remote>;
   /** `mode=read`: nothing is ever written there. */
   readonly isReadOnly: boolean;
@@ -29,27 +31,27 @@ export function parseRemote(address: string, settings: RemoteSettings): Result<R
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(address)?.[1];
   if (scheme === undefined) {
     const [path = '', query = ''] = address.split('?');
-    return withOptions(new URLSearchParams(query), [], () =>
-      openFolder(isAbsolute(path) ? path : resolve(settings.project, path)),
-    );
+    const folder = isAbsolute(path) ? path : resolve(settings.project, path);
+    const text = query === '' ? folder : `${folder}?${query}`;
+    return withOptions(text, new URLSearchParams(query), [], () => openFolder(folder));
   }
   if (!URL.canParse(address)) return err(`expected ${KNOWN}, got '${address}'`);
   const url = new URL(address);
   const path = url.pathname.replace(/^\/+|\/+$/g, '');
   switch (scheme) {
     case 'file':
-      return withOptions(url.searchParams, [], () =>
+      return withOptions(address, url.searchParams, [], () =>
         openFolder(fileURLToPath(new URL(url.pathname, 'file:'))),
       );
     case 'http':
     case 'https':
-      return withOptions(url.searchParams, [], async () => {
+      return withOptions(address, url.searchParams, [], async () => {
         const {httpRemote} = await import('./http-remote.ts');
         const base = `${url.protocol}//${url.host}${path === '' ? '' : `/${path}`}`;
         return httpRemote({base, authorization: authorizationOf(url, settings.token)});
       });
     case 's3':
-      return withOptions(url.searchParams, ['endpoint', 'region', 'path-style'], async () => {
+      return withOptions(address, url.searchParams, ['endpoint', 'region', 'path-style'], async () => {
         const {s3Remote} = await import('./s3-remote.ts');
         const endpoint = url.searchParams.get('endpoint');
         const style = url.searchParams.get('path-style');
@@ -63,7 +65,7 @@ export function parseRemote(address: string, settings: RemoteSettings): Result<R
       });
     case 'grpc':
     case 'grpcs':
-      return withOptions(url.searchParams, [], async () => {
+      return withOptions(address, url.searchParams, [], async () => {
         const {reapiRemote} = await import('./reapi-remote.ts');
         return reapiRemote({
           address: url.host,
@@ -86,6 +88,7 @@ async function openFolder(path: string): Promise<Remote> {
 const COMMON = ['mode', 'required'];
 
 function withOptions(
+  text: string,
   query: URLSearchParams,
   own: readonly string[],
   open: () => Promise<Remote>,
@@ -100,7 +103,7 @@ function withOptions(
   if (required !== 'true' && required !== 'false') {
     return err(`expected required=true or required=false, got '${required}'`);
   }
-  return ok({open, isReadOnly: mode === 'read', isRequired: required === 'true'});
+  return ok({text, open, isReadOnly: mode === 'read', isRequired: required === 'true'});
 }
 
 function authorizationOf(url: URL, token: string | null): string | null {

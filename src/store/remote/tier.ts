@@ -67,6 +67,11 @@ export class RemoteTier {
     return this.#notices.splice(0);
   }
 
+  /** As it was given. */
+  get address(): string {
+    return this.#options.address.text;
+  }
+
   get traffic(): Traffic {
     return this.#traffic;
   }
@@ -95,6 +100,11 @@ export class RemoteTier {
     return found.result;
   }
 
+  /** True for a result that was found elsewhere by this process. */
+  holds({outputs, log}: ActionResult): boolean {
+    return this.#sizes.has(log) && Object.values(outputs).every(({digest}) => this.#sizes.has(digest));
+  }
+
   /** Brings every blob of an artifact that is not here. */
   async bring(artifact: Artifact): Promise<Result<void, StoreError>> {
     const brought = await this.#bringBlob(
@@ -119,7 +129,7 @@ export class RemoteTier {
 
   /** Every blob of an artifact that is here. */
   namesOf({kind, digest, size}: Artifact): readonly BlobName[] {
-    if (kind === 'file') return [{digest, size}];
+    if (kind === 'file') return [size < 0 ? this.#nameOf(digest) : {digest, size}];
     const folder = this.#options.shelf.read(digest);
     const decoded = folder.ok ? decodeFolder(folder.value.toString('utf8')) : undefined;
     if (decoded === undefined) return [];
@@ -137,8 +147,14 @@ export class RemoteTier {
     return {digest, size: state?.size ?? 0};
   }
 
-  /** Sends blobs that somebody else will need to run an action. */
-  async sendBlobs(names: readonly BlobName[]): Promise<Result<void, RemoteError>> {
+  /** Sends artifacts that somebody else will need to run an action; those that are not here are there already. */
+  async sendArtifacts(artifacts: readonly Artifact[]): Promise<Result<void, RemoteError>> {
+    const {shelf} = this.#options;
+    const here = artifacts.filter(({digest}) => shelf.findLoss(digest, undefined) === undefined);
+    return this.#sendBlobs(here.flatMap(artifact => this.namesOf(artifact)));
+  }
+
+  async #sendBlobs(names: readonly BlobName[]): Promise<Result<void, RemoteError>> {
     const missing = await this.#missing(names);
     if (missing !== undefined) {
       for (const blob of missing) {
@@ -166,7 +182,7 @@ export class RemoteTier {
   async #send(action: Action, result: ActionResult): Promise<void> {
     const artifacts = Object.values(result.outputs);
     const names = [this.#nameOf(result.log), ...artifacts.flatMap(artifact => this.namesOf(artifact))];
-    const sent = await this.sendBlobs(names);
+    const sent = await this.#sendBlobs(names);
     if (!sent.ok) return;
     const fingerprint = fingerprintOf(action);
     const mode = this.#hollow.has(fingerprint) ? 'replace' : 'new';

@@ -29,6 +29,8 @@ export class TieredActionCache implements ActionCache {
   }
 
   async record(action: Action, result: ActionResult): Promise<Result<Recorded, StoreError>> {
+    // Made elsewhere, recorded there, and none of its blobs need be here.
+    if (this.#tier.holds(result)) return ok({differsFrom: undefined});
     const recorded = await this.#local.record(action, result);
     if (recorded.ok) this.#tier.keep(action, result);
     return recorded;

@@ -1,0 +1,107 @@
+// Executors of more than this machine, put together from settings: the post office, the store that is shared with
+// pilots, and what starts pilots.
+
+import {join, resolve} from 'node:path';
+import {type Action, type Artifact, actionText} from '../action/action.ts';
+import {err, ok} from '../core/result.ts';
+import type {Assignment} from '../exec/executor.ts';
+import {FleetExecutor, type FleetStore} from '../exec/fleet/fleet-executor.ts';
+import {Post} from '../exec/fleet/post.ts';
+import {SlurmStarter} from '../exec/fleet/slurm.ts';
+import type {RemoteTier} from '../store/remote/tier.ts';
+import {describeStoreError} from '../store/store-error.ts';
+import {refuse} from './exit.ts';
+import type {Shell} from './shell.ts';
+import type {SlurmConfig} from './slurm-config.ts';
+import type {Workspace} from './workspace.ts';
+
+/** Jobs in flight at once: what is beyond waits here, in the order of the critical path. */
+const MOST_JOBS = 2_000;
+/** Pilots show a sign of life every two seconds; a shared folder may take its time to show it. Milliseconds. */
+const SILENT_MS = 45_000;
+
+/** Where a project's post office is. */
+export const postOf = (workspace: Workspace, {share}: SlurmConfig): Post =>
+  new Post(join(resolve(workspace.project, share), 'post'));
+
+/** `notice`: what people should know while jobs are out. */
+export function slurmExecutorOf(
+  shell: Shell,
+  workspace: Workspace,
+  config: SlurmConfig,
+  notice: (text: string) => void,
+): FleetExecutor {
+  const {outside, packageRoot} = shell;
+  const {tier} = workspace;
+  if (tier === null) {
+    return refuse(
+      'no-store',
+      'expected a store that the nodes share',
+      'say `store: FOLDER` in pipe.config.yaml',
+    );
+  }
+  const post = postOf(workspace, config);
+  const starter = new SlurmStarter({
+    post: post.folder,
+    command: config.command ?? [process.execPath, join(packageRoot, 'dist/cli.js')],
+    store: tier.address,
+    scratch: config.scratch,
+    partition: config.partition,
+    account: config.account,
+    minutes: config.minutes,
+    pilots: config.pilots,
+    idle: config.idle,
+    flags: config.flags,
+    env: {PATH: outside.env.PATH ?? '/usr/bin:/bin'},
+    hasSigns: () => post.pilots().some(({silentMs}) => silentMs < SILENT_MS),
+    now: outside.clock.now,
+  });
+  return new FleetExecutor({
+    post,
+    store: fleetStoreOf(workspace, tier),
+    starter,
+    most: MOST_JOBS,
+    silentMs: SILENT_MS,
+    now: outside.clock.now,
+    notice,
+  });
+}
+
+/** What the nodes share, from this workspace's side. */
+export function fleetStoreOf({blobs}: Workspace, tier: RemoteTier): FleetStore {
+  return {
+    async send(assignment) {
+      const put = blobs.putBytes(actionText(assignment.action));
+      if (!put.ok) return err(describeStoreError(put.error));
+      const artifacts = [put.value, ...artifactsOf(assignment)];
+      const sent = await tier.sendArtifacts(artifacts);
+      return sent.ok ? ok(undefined) : err(`${sent.error.place}: ${sent.error.message}`);
+    },
+    find: ({action}) => tier.find(action),
+    async bringLog(log) {
+      await tier.bringBlob(log);
+    },
+  };
+}
+
+/** Everything that whoever runs an action will ask for. */
+function artifactsOf({action, card}: Assignment): Artifact[] {
+  const inputs = Object.values(action.inputs).flatMap(input =>
+    input.kind === 'one' ? [input.content] : input.contents,
+  );
+  return [
+    ...inputs.flatMap(({outputs}) => Object.values(outputs).map(({artifact}) => artifact)),
+    ...filesOf(action),
+    ...(card === null ? [] : [card.bundle, card.maps]),
+  ];
+}
+
+const filesOf = ({files, work}: Action): Artifact[] =>
+  [...Object.values(files), ...(work.kind === 'shell' ? Object.values(work.code) : [])].map(({digest}) => ({
+    kind: 'file',
+    digest,
+    size: UNKNOWN,
+  }));
+
+/** The store knows the size of a tracked file's blob. */
+const UNKNOWN = -1;

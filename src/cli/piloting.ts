@@ -1,0 +1,93 @@
+// What a pilot does with one action: brings what it needs from the store that it shares with whoever sent it, runs it
+// here, takes its outputs in, and records the result. Blobs before record, record before word.
+
+import {type Action, digestOfVariable, type Fingerprint} from '../action/action.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import type {Ending, Executor} from '../exec/executor.ts';
+import type {Orders, PilotMessage} from '../exec/pilot.ts';
+import {decodeAction} from '../store/index/row-schema.ts';
+import {describeStoreError} from '../store/store-error.ts';
+import type {Workspace} from './workspace.ts';
+
+/** `variables`: where declared variables are found. `tell` gets all but the last word, which is the answer. */
+export async function pilotAction(
+  workspace: Workspace,
+  executor: Executor,
+  fingerprint: Fingerprint,
+  orders: Orders,
+  variables: Readonly<Record<string, string | undefined>>,
+  tell: (message: PilotMessage) => void,
+  signal: AbortSignal,
+): Promise<PilotMessage> {
+  const {blobs} = workspace;
+  const {card} = orders;
+  for (const brought of [
+    await blobs.bringBlob(fingerprint),
+    ...(card === null ? [] : [await blobs.bring(card.bundle), await blobs.bring(card.maps)]),
+  ]) {
+    if (!brought.ok) return {type: 'lost', message: describeStoreError(brought.error)};
+  }
+  const bytes = blobs.read(fingerprint);
+  if (!bytes.ok) return {type: 'lost', message: describeStoreError(bytes.error)};
+  const action = decodeAction(bytes.value.toString('utf8'));
+  if (action === undefined) {
+    return {type: 'lost', message: `the action ${fingerprint} is of another version of pipe than this one`};
+  }
+  const env = variablesOf(action, variables);
+  if (!env.ok) return env.error;
+  const ending = await executor.execute(
+    {...orders, action, fingerprint, env: env.value},
+    {
+      onLog: (stream, text) => tell({type: 'log', stream, text}),
+      onProgress: progress => tell({type: 'progress', progress}),
+      onFree: () => tell({type: 'free'}),
+    },
+    signal,
+  );
+  return conclude(workspace, action, fingerprint, ending);
+}
+
+async function conclude(
+  {results, tier, checkpoints}: Workspace,
+  action: Action,
+  fingerprint: Fingerprint,
+  ending: Ending,
+): Promise<PilotMessage> {
+  if (ending.status === 'cancelled') return {type: 'cancelled'};
+  if (ending.status === 'lost') return {type: 'lost', message: ending.message};
+  if (ending.status === 'failed') {
+    const {failure, logTail, log, advice} = ending;
+    if (log !== null) await tier?.sendArtifacts([{kind: 'file', digest: log, size: -1}]);
+    return {type: 'failed', failure, logTail, log, advice};
+  }
+  const recorded = await results.record(action, ending.result);
+  if (!recorded.ok) return {type: 'lost', message: describeStoreError(recorded.error)};
+  await tier?.flush();
+  const [notice] = tier?.takeNotices() ?? [];
+  if (notice !== undefined) return {type: 'lost', message: notice};
+  checkpoints.drop(fingerprint);
+  return {type: 'done', notices: ending.notices};
+}
+
+/** The declared variables, as the action names them. */
+function variablesOf(
+  {env}: Action,
+  own: Readonly<Record<string, string | undefined>>,
+): Result<Record<string, string>, PilotMessage> {
+  const values: Record<string, string> = {};
+  for (const [name, digest] of Object.entries(env)) {
+    const value = own[name];
+    if ((value === undefined ? null : digestOfVariable(value)) !== digest) {
+      const message = `expected the variable ${name} as the action names it, got ${value === undefined ? 'none' : 'another value'}`;
+      return err({
+        type: 'failed',
+        failure: {reason: 'mistake', message, hint: 'the executor has to hand it on to where the stage runs'},
+        logTail: [],
+        log: null,
+        advice: null,
+      });
+    }
+    if (value !== undefined) values[name] = value;
+  }
+  return ok(values);
+}
