@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import inspect
+import math
 import os
 import sys
 import traceback
@@ -17,18 +18,43 @@ def call(function, run, task):
     try:
         result = function(**arguments_of(function, run, task))
         collect(run, result)
-        if run._bad is not None:
-            raise run._bad
-        return {"ok": True, "metrics": run._metrics, "device": device_of(task)}, 0
+        return gain_of(run, task), 0
     except SystemExit as error:
         if error.code is None or error.code == 0:
-            return {"ok": True, "metrics": run._metrics, "device": device_of(task)}, 0
+            return gain_of(run, task), 0
         if isinstance(error.code, int):
             return None, error.code & 255
         print(error.code, file=sys.stderr)
         return None, 1
     except BaseException as error:
         return {"ok": False, "failure": failure_of(error, task["codeFolder"])}, 0
+
+
+def gain_of(run, task):
+    metrics = {name: value if math.isfinite(value) else word_of(value) for name, value in run._metrics.items()}
+    return {"ok": True, "metrics": metrics, "device": device_of(task), **usage()}
+
+
+def word_of(value):
+    """JSON has no word for a number that is not finite."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def usage():
+    """CPU time with that of children, and the most memory at once, as far as the system tells."""
+    try:
+        import resource
+
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cpu = round(sum(each.ru_utime + each.ru_stime for each in used) * 1000)
+    except (ImportError, OSError):
+        cpu = None
+    try:
+        with open("/proc/self/status") as status:
+            peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        peak = None
+    return {"cpuMs": cpu, "peakBytes": peak}
 
 
 def device_of(task):
@@ -179,8 +205,6 @@ def collect(run, result):
 def failure_of(error, folder):
     if isinstance(error, pipe_stage.StageError):
         return {"reason": "mistake", "message": str(error), "hint": error.hint}
-    if isinstance(error, pipe_stage.NonFiniteMetric):
-        return {"reason": "non-finite-metric", "metric": error.metric, "value": str(error.value)}
     said = "".join(traceback.format_exception_only(type(error), error)).strip()
     return {"reason": "threw", "message": shown(said, folder), "stack": stack_of(error, folder)}
 

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import type {Metrics} from '../src/core/metric.ts';
 import {processesWith} from '../src/exec/process-group.ts';
+import type {TaskAnswer} from '../src/exec/task.ts';
 import {ExecutorRig} from './rig/executor-rig.ts';
 import {HeldStages} from './rig/held-stages.ts';
 
-const done = (metrics: Record<string, number> = {}) => ({ok: true, value: {metrics, device: ''}});
+const done = (metrics: Metrics = {}) => ({ok: true, metrics});
+/** Without what the machine decides. */
+const gainOf = (answer: TaskAnswer) => (answer.ok ? done(answer.value.metrics) : answer);
 const exited = (code: number | null, signal: string | null = null) => ({
   ok: false,
   error: {reason: 'exited', code, signal},
@@ -30,7 +34,7 @@ test('a command sees its parameters, inputs and outputs as variables, and nothin
     },
   );
   const {answer} = await rig.run(task);
-  assert.deepEqual(answer, done());
+  assert.deepEqual(gainOf(answer), done());
   assert.equal(
     rig.read(task, 'seen'),
     `0.1\nit's $(touch pwned) "x"\nline\n[1,{"a":2}]\ntrue\n/nowhere\n/in/data\n/out/weights\n2\n`,
@@ -43,7 +47,7 @@ test('a command that was not declared a variable does not see it', async () => {
     env: {SHOWN: 'yes'},
   });
   const {answer, log} = await rig.run(task);
-  assert.deepEqual(answer, done());
+  assert.deepEqual(gainOf(answer), done());
   assert.equal(log, '[] [yes]\n');
 });
 
@@ -64,18 +68,18 @@ test('the first command that fails ends a command, in a pipeline too, and both s
   const third = await rig.run(rig.task(rig.shell('if then')));
   assert.equal(third.answer.ok, false);
   const fourth = await rig.run(rig.task(rig.shell('exit 0; false')));
-  assert.deepEqual(fourth.answer, done());
+  assert.deepEqual(gainOf(fourth.answer), done());
 });
 
-test('metrics come from the file that a command writes, and only finite numbers are taken', async () => {
+test('metrics come from the file that a command writes, those that are not finite by their names', async () => {
   await using rig = new ExecutorRig();
   const run = async (text: string) =>
     (await rig.run(rig.task(rig.shell(`echo '${text}' > "$metrics"`)))).answer;
-  assert.deepEqual(await run('{"accuracy": 0.5, "n": 3}'), done({accuracy: 0.5, n: 3}));
-  assert.deepEqual(await run('{"loss": NaN}'), {
-    ok: false,
-    error: {reason: 'non-finite-metric', metric: 'loss', value: 'NaN'},
-  });
+  assert.deepEqual(gainOf(await run('{"accuracy": 0.5, "n": 3}')), done({accuracy: 0.5, n: 3}));
+  assert.deepEqual(
+    gainOf(await run('{"loss": NaN, "low": -Infinity, "high": 1e999, "NaN": 1}')),
+    done({loss: 'NaN', low: '-Infinity', high: 'Infinity', NaN: 1}),
+  );
   const wrong = await run('{"loss": "low"}');
   assert.ok(!wrong.ok && wrong.error.reason === 'mistake');
   assert.match(wrong.error.message, /expected a number for the metric loss, got "low"/);
@@ -116,7 +120,7 @@ test('a process left in the background does not outlive its command', async () =
   await using held = await HeldStages.open();
   const task = rig.task(rig.shell(`(${held.shell('left')}) & echo started`), {env: {MARK: rig.folder}});
   const {answer, log} = await rig.run(task);
-  assert.deepEqual([answer, log], [done(), 'started\n']);
+  assert.deepEqual([gainOf(answer), log], [done(), 'started\n']);
   assert.deepEqual(processesWith('MARK', rig.folder), []);
 });
 
@@ -125,9 +129,20 @@ test('a command that kills its shell costs itself alone', async () => {
   const {answer} = await rig.run(rig.task(rig.shell('kill -KILL $$; sleep 100'), {env: {MARK: rig.folder}}));
   assert.deepEqual(answer, exited(null));
   assert.deepEqual(processesWith('MARK', rig.folder), []);
-  assert.deepEqual((await rig.run(rig.task(rig.shell('true')))).answer, done());
+  assert.deepEqual(gainOf((await rig.run(rig.task(rig.shell('true')))).answer), done());
   assert.deepEqual(
     (await rig.run(rig.task(rig.shell('kill -SEGV $BASHPID')))).answer,
     exited(null, 'SIGSEGV'),
   );
+});
+
+test('CPU time and memory of a command are measured with those of its children', async () => {
+  await using rig = new ExecutorRig();
+  const busy =
+    'node -e "globalThis.held = Buffer.alloc(2 ** 27, 1); for (const end = Date.now() + 400; Date.now() < end;);"';
+  const {answer} = await rig.run(rig.task(rig.shell(busy)));
+  assert.ok(answer.ok);
+  const {cpuMs, peakBytes} = answer.value.usage;
+  assert.ok(cpuMs !== null && cpuMs >= 200, String(cpuMs));
+  assert.ok(peakBytes !== null && peakBytes > 2 ** 27, String(peakBytes));
 });

@@ -74,15 +74,6 @@ class StageError(Exception):
         self.hint = hint
 
 
-class NonFiniteMetric(Exception):
-    """A metric that is no finite number."""
-
-    def __init__(self, metric: str, value: object) -> None:
-        super().__init__("expected a finite number for the metric {}, got {!r}".format(metric, value))
-        self.metric = metric
-        self.value = value
-
-
 class Input(os.PathLike):  # type: ignore[type-arg]
     """What another stage made. It is a path, and knows the cell that it comes from. Its files are read-only."""
 
@@ -93,7 +84,8 @@ class Input(os.PathLike):  # type: ignore[type-arg]
         """A folder that holds the outputs by their names; the file or folder itself where one output was asked for."""
         self.files: dict[str, Path] = {name: Path(each) for name, each in files.items()}
         """Path of each output, by its declared name."""
-        self.metrics: dict[str, float] = dict(metrics)
+        self.metrics: dict[str, float] = {name: float(each) for name, each in metrics.items()}
+        """Perhaps not finite."""
         self.cell: dict[str, Any] = dict(cell)
         """One choice per axis: `{"optimizer": "sam", "seed": 1}`."""
 
@@ -117,7 +109,6 @@ class Run:
         self._task = task
         self._tell = tell
         self._metrics: dict[str, float] = {}
-        self._bad: NonFiniteMetric | None = None
         self._told_at = -math.inf
 
     def out(self, name: str) -> Path:
@@ -129,15 +120,13 @@ class Run:
         return Path(outputs[name]["path"])
 
     def metric(self, name: str, value: float) -> None:
-        """Records a metric; finite numbers only. The last value of a name counts."""
+        """Records a metric; the last value of a name counts. One that is not finite is recorded as such."""
         try:
-            number = float(value)
+            number = math.nan if isinstance(value, (str, bytes)) else float(value)
         except (TypeError, ValueError):
-            number = math.nan
-        if isinstance(value, (str, bytes)) or not math.isfinite(number):
-            # Kept, so that a stage that catches the exception does not pass either.
-            self._bad = self._bad or NonFiniteMetric(name, value)
-            raise self._bad
+            number = None
+        if number is None or isinstance(value, (str, bytes)):
+            raise StageError("expected a number for the metric {}, got {!r}".format(name, value))
         self._metrics[name] = number
 
     def progress(self, done: float, total: float, unit: str = "steps", **details: object) -> None:

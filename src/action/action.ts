@@ -4,6 +4,7 @@
 
 import {type Digest, digestBytes, digestJson, taggedJson} from '../core/digest.ts';
 import type {Json, JsonObject} from '../core/json.ts';
+import type {Metrics} from '../core/metric.ts';
 import type {OutputPlan} from '../plan/plan.ts';
 import type {Cell, Origin, Study} from '../stage/define.ts';
 
@@ -24,7 +25,7 @@ export interface ProducerContent {
   readonly isWhole: boolean;
   readonly outputs: Readonly<Record<string, {readonly path: string; readonly artifact: Artifact}>>;
   /** Empty where one output was asked for. */
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
   /** Which result this is, for a stage that traces; else `null`, so that equal bytes cut off early. */
   readonly origin: Origin | null;
 }
@@ -87,14 +88,24 @@ export const actionText = (action: Action): string => taggedJson('action', actio
 /** What an action gave. Recorded only when every blob that it names is in place. */
 export interface ActionResult {
   readonly outputs: Readonly<Record<string, Artifact>>;
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
   /** The blob that holds the log. */
   readonly log: Digest;
   readonly made: Provenance;
 }
 
+/** What an execution took of the machine; `null` where nobody measured. */
+export interface Usage {
+  /** CPU time of user and system together. */
+  readonly cpuMs: number | null;
+  /** The most memory at once. */
+  readonly peakBytes: number | null;
+}
+
+export const NO_USAGE: Usage = {cpuMs: null, peakBytes: null};
+
 /** The occasion on which a result was made; never part of a key. */
-export interface Provenance {
+export interface Provenance extends Usage {
   readonly run: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;

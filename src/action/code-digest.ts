@@ -17,8 +17,19 @@ export class CodeDigester {
   readonly #store: CodeStore;
   readonly #underWay = new Map<string, Promise<Result<StageCode, readonly Diagnostic[]>>>();
 
-  /** `project` and `pipeRoot` (the folder of this package) are absolute. */
-  constructor(project: string, pipeRoot: string, store: CodeStore) {
+  readonly #onNotices: (notices: readonly string[]) => void;
+
+  /**
+   * `project` and `pipeRoot` (the folder of this package) are absolute. `onNotices` hears what could not be followed,
+   * whenever a module is bundled: once for each state of its sources.
+   */
+  constructor(
+    project: string,
+    pipeRoot: string,
+    store: CodeStore,
+    onNotices: (notices: readonly string[]) => void,
+  ) {
+    this.#onNotices = onNotices;
     this.#project = project;
     this.#pipeRoot = pipeRoot;
     this.#store = store;
@@ -83,6 +94,7 @@ export class CodeDigester {
       notices,
     };
     this.#store.keep(code);
+    if (notices.length > 0) this.#onNotices(notices);
     return ok(code);
   }
 

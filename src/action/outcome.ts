@@ -52,9 +52,10 @@ export type StageFailure =
   | {readonly reason: 'threw'; readonly message: string; readonly stack: string}
   | {readonly reason: 'exited'; readonly code: number | null; readonly signal: string | null}
   | {readonly reason: 'timed-out'; readonly afterMs: number}
+  /** It returned while work that it had begun was still under way. */
+  | {readonly reason: 'unfinished'; readonly left: readonly string[]}
   | {readonly reason: 'missing-output'; readonly output: string; readonly path: string}
   | {readonly reason: 'wrong-output'; readonly output: string; readonly message: string}
-  | {readonly reason: 'non-finite-metric'; readonly metric: string; readonly value: string}
   | {readonly reason: 'changed-input'; readonly path: string}
   /** The infrastructure failed again and again: nodes that are gone, connections that were cut. */
   | {readonly reason: 'lost'; readonly message: string}

@@ -23,6 +23,8 @@ export interface CodeOptions {
   readonly files: FileStates;
   readonly blobs: BlobStore;
   readonly python: PythonSettings;
+  /** Hears what could not be followed in a module of the user, once for each state of its sources. */
+  readonly onNotice: (notice: string) => void;
 }
 
 export interface Code extends CodeSource, CodeStore {
@@ -37,11 +39,16 @@ export interface Code extends CodeSource, CodeStore {
   manifestOf(code: Digest): Readonly<Record<string, CodeFile>> | undefined;
 }
 
-export function openCode({project, store, packageRoot, files, blobs, python: settings}: CodeOptions): Code {
+export function openCode(options: CodeOptions): Code {
+  const {project, store, packageRoot, files, blobs, python: settings, onNotice} = options;
+  // What our own sources load by a computed name is our affair.
+  const own = relative(project, join(packageRoot, 'src'));
+  const onNotices = (notices: readonly string[]): void =>
+    notices.filter(notice => !notice.startsWith(own)).forEach(onNotice);
   const shelf = new CodeShelf(store, blobs, files);
   const python = openPython({project, store, packageRoot, shelf, blobs, settings});
   const bundled = new Map<Digest, StageCode>();
-  const digester = new CodeDigester(project, packageRoot, shelf);
+  const digester = new CodeDigester(project, packageRoot, shelf, onNotices);
   const entryOfModule = async (code: StageCode, module: string): Promise<Result<string, StageFailure>> => {
     const entry = shelf.materialise(code);
     if (entry.ok) return entry;

@@ -5,6 +5,7 @@ import type {ActionResult} from '../action/action.ts';
 import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit} from '../core/json.ts';
+import {numbersOf} from '../core/metric.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
 import {producersOf} from '../plan/plan-graph.ts';
 import type {Lock, LockEntry} from '../store/ledger/lock-file.ts';
@@ -88,7 +89,7 @@ function compare(
   result: ActionResult,
   {tolerance, textOf}: ComparisonOptions,
 ): Verdict {
-  const deviations = metricDeviations(locked.metrics, result.metrics);
+  const deviations = metricDeviations(numbersOf(locked.metrics), numbersOf(result.metrics));
   const outputs: string[] = [];
   let differing = 0;
   for (const name of sortedNames(locked.outputs, result.outputs)) {

@@ -3,6 +3,7 @@
 import type {ActionResult, Artifact} from '../action/action.ts';
 import {closest} from '../core/closest.ts';
 import type {Digest} from '../core/digest.ts';
+import type {Metric} from '../core/metric.ts';
 import {chosenMetrics} from '../plan/chosen-metrics.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector} from '../plan/selection.ts';
@@ -72,11 +73,11 @@ export async function readLog({blobs}: Workspace, log: Digest): Promise<string> 
  */
 export function metricsToShow(plan: Plan, all: readonly Known[], most: number): readonly string[] {
   const found = all.flatMap(known => (known.status === 'found' ? [known] : []));
-  const values = new Map<string, Map<string, Set<number>>>();
+  const values = new Map<string, Map<string, Set<Metric>>>();
   const counts = new Map<string, number>();
   for (const {instance, result} of found) {
     for (const [name, value] of Object.entries(result.metrics)) {
-      const byStage = values.get(name) ?? new Map<string, Set<number>>();
+      const byStage = values.get(name) ?? new Map<string, Set<Metric>>();
       values.set(name, byStage.set(instance.stage, (byStage.get(instance.stage) ?? new Set()).add(value)));
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }

@@ -4,6 +4,7 @@
 import {readdirSync, realpathSync} from 'node:fs';
 import {availableParallelism, hostname, totalmem} from 'node:os';
 import {join, resolve} from 'node:path';
+import {printable} from '../core/printable.ts';
 import type {Machine} from '../run/request.ts';
 import {BlobShelf} from '../store/blobs/blob-shelf.ts';
 import {DiskBlobStore} from '../store/blobs/blob-store.ts';
@@ -87,6 +88,7 @@ export async function openWorkspace(
     remembered: () => ledger.remembered(),
     onMended: sentence => outside.stderr.screen.write(`! ${sentence}\n`),
   });
+  const tellNotice = (notice: string): void => outside.stderr.screen.write(`note: ${printable(notice)}\n`);
   return {
     project,
     store,
@@ -107,12 +109,8 @@ export async function openWorkspace(
       packageRoot,
       files,
       blobs,
-      python: {
-        program: config.python,
-        path: config.pythonPath,
-        env: outside.env,
-        onNotice: notice => outside.stderr.screen.write(`note: ${notice}\n`),
-      },
+      python: {program: config.python, path: config.pythonPath, env: outside.env, onNotice: tellNotice},
+      onNotice: tellNotice,
     }),
     env: outside.env,
   };

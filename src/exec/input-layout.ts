@@ -3,8 +3,8 @@
 
 import type {Action, Artifact, ProducerContent, TrackedFile} from '../action/action.ts';
 import {trackedFilesOf} from '../action/action.ts';
-import type {Cell, StageInput} from '../stage/define.ts';
-import type {TaskInput} from './task.ts';
+import type {Cell} from '../stage/define.ts';
+import type {ProducerFiles, TaskInput} from './task.ts';
 
 /** Inputs, by their names. */
 export const INPUT_FOLDER = 'in';
@@ -64,7 +64,7 @@ function layProducer(
   place: string,
   label: string,
   placings: Placing[],
-): StageInput {
+): ProducerFiles {
   const files: Record<string, string> = {};
   let path = place;
   if (content.isWhole) placings.push({kind: 'folder', to: place});
@@ -94,7 +94,7 @@ function extensionOf(path: string): string {
 /** Inputs as they are found below an absolute root. */
 export function inputsBelow(root: string, inputs: InputLayout['inputs']): Record<string, TaskInput> {
   const at = (path: string): string => `${root}/${path}`;
-  const lift = (input: StageInput): StageInput => ({
+  const lift = (input: ProducerFiles): ProducerFiles => ({
     ...input,
     path: at(input.path),
     files: Object.fromEntries(Object.entries(input.files).map(([name, path]) => [name, at(path)])),

@@ -220,6 +220,7 @@ export class LocalExecutor implements Executor {
       platform: machine.platform,
       device: gain.device !== '' ? gain.device : (action.device ?? ''),
       cpus: limits.cpus,
+      ...gain.usage,
     };
     return ok({
       result: {outputs: outputs.value, metrics: gain.metrics, log: log.value.digest, made},

@@ -156,7 +156,7 @@ export class ProcessExecutor {
     }
     if (!answer.ok) return answer;
     const metrics = readShellMetrics(task.metricsFile);
-    return metrics.ok ? ok({metrics: metrics.value, device: ''}) : metrics;
+    return metrics.ok ? ok({...answer.value, metrics: metrics.value}) : metrics;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type {StageFailure} from '../action/outcome.ts';
 import {isJsonObject, type Json} from '../core/json.ts';
+import {isMetric, type Metric} from '../core/metric.ts';
 import {err, ok} from '../core/result.ts';
 import type {Progress} from '../stage/define.ts';
 import type {Task, TaskAnswer} from './task.ts';
@@ -70,8 +71,6 @@ export function readFailure(value: Json): StageFailure {
   switch (said.reason) {
     case 'mistake':
       return {reason: 'mistake', message, hint: typeof said.hint === 'string' ? said.hint : null};
-    case 'non-finite-metric':
-      return {reason: 'non-finite-metric', metric: String(said.metric), value: String(said.value)};
     default:
       return {reason: 'threw', message, stack: typeof said.stack === 'string' ? said.stack : ''};
   }
@@ -81,9 +80,14 @@ export function readFailure(value: Json): StageFailure {
 export function readAnswer(value: Json | undefined): TaskAnswer | undefined {
   if (!isJsonObject(value)) return undefined;
   if (value.ok !== true) return err(readFailure(value.failure ?? null));
-  const metrics: Record<string, number> = {};
-  for (const [name, number] of Object.entries(isJsonObject(value.metrics) ? value.metrics : {})) {
-    if (typeof number === 'number') metrics[name] = number;
+  const metrics: Record<string, Metric> = {};
+  for (const [name, metric] of Object.entries(isJsonObject(value.metrics) ? value.metrics : {})) {
+    if (isMetric(metric)) metrics[name] = metric;
   }
-  return ok({metrics, device: String(value.device)});
+  const {cpuMs, peakBytes} = value;
+  const usage = {
+    cpuMs: typeof cpuMs === 'number' ? cpuMs : null,
+    peakBytes: typeof peakBytes === 'number' ? peakBytes : null,
+  };
+  return ok({metrics, device: String(value.device), usage});
 }

@@ -1,32 +1,30 @@
-// The metrics that a shell command wrote: one JSON object of names and finite numbers, or no file.
+// The metrics that a command wrote: one JSON object of names and numbers, or no file. Python's words for what is not
+// finite are taken as well, although JSON has none.
 
 import {existsSync, readFileSync} from 'node:fs';
 import type {StageFailure} from '../action/outcome.ts';
-import {isJsonObject} from '../core/json.ts';
+import {isJsonObject, parseJson} from '../core/json.ts';
+import {isMetric, type Metric, type Metrics, metricOf} from '../core/metric.ts';
 import {err, ok, type Result} from '../core/result.ts';
 
 const HINT = 'write one JSON object to "$metrics", such as {"accuracy": 0.94}';
 
-export function readShellMetrics(path: string): Result<Readonly<Record<string, number>>, StageFailure> {
+/** Text in quotes, which is left alone, or a word for a number that is not finite. */
+const WORDS = /"(?:[^"\\]|\\.)*"|(?<![\w.])(?:NaN|-?Infinity)(?![\w.])/g;
+
+export function readShellMetrics(path: string): Result<Metrics, StageFailure> {
   if (!existsSync(path)) return ok({});
   const text = readFileSync(path, 'utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    // Python writes these although JSON has no word for them.
-    const bad = /"([^"\\]*)"\s*:\s*(-?Infinity|NaN)/.exec(text);
-    if (bad) return err({reason: 'non-finite-metric', metric: bad[1] ?? '', value: bad[2] ?? ''});
-    return mistaken(`expected JSON in the metrics file, got ${String(error)}`);
-  }
+  const value = parseJson(text.replace(WORDS, word => (word.startsWith('"') ? word : `"${word}"`)));
+  if (value === undefined) return mistaken('expected JSON in the metrics file');
   if (!isJsonObject(value)) return mistaken('expected an object in the metrics file');
-  const metrics: Record<string, number> = {};
-  for (const [name, metric] of Object.entries(value)) {
-    if (typeof metric !== 'number') {
-      return mistaken(`expected a number for the metric ${name}, got ${JSON.stringify(metric)}`);
+  const metrics: Record<string, Metric> = {};
+  for (const [name, given] of Object.entries(value)) {
+    // A number too large for JavaScript is infinite.
+    const metric = typeof given === 'number' ? metricOf(given) : given;
+    if (!isMetric(metric)) {
+      return mistaken(`expected a number for the metric ${name}, got ${JSON.stringify(given)}`);
     }
-    if (!Number.isFinite(metric))
-      return err({reason: 'non-finite-metric', metric: name, value: String(metric)});
     metrics[name] = metric;
   }
   return ok(metrics);

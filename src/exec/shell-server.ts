@@ -3,13 +3,15 @@
 
 import {type ChildProcess, spawn} from 'node:child_process';
 import {setTimeout as sleep} from 'node:timers/promises';
+import type {Usage} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import {CommandMeter} from './command-usage.ts';
 import {WORKER_VARIABLE} from './environment.ts';
 import {childrenOf, killGroup, killMarked, signalProcess} from './process-group.ts';
 import {shellScript} from './shell-script.ts';
 import {Stopper} from './stopper.ts';
-import type {Task, TaskAnswer} from './task.ts';
+import type {Task, TaskAnswer, TaskGain} from './task.ts';
 
 // Answers `code leader left`: how the command ended, its process group, and whether anything of the group was left.
 const PROLOGUE =
@@ -73,15 +75,17 @@ export class ShellServer {
     const ended = new Promise<Ending | undefined>(resolve => {
       this.#onEnding = resolve;
     });
+    const meter = new CommandMeter(this.#child.pid ?? 0);
     this.#child.stdin?.write(shellScript(task));
     let isOver = false;
     const stopper = new Stopper(task.timeoutMs, signal, () => void this.#stopCommand(() => isOver));
     const ending = await ended;
     isOver = true;
+    const usage = meter.end();
     const stopped = stopper.finish();
     if (ending === undefined || stopped !== undefined) await this.#clear();
     else if (ending.isLeft) await killGroup(ending.leader);
-    return stopped ?? answerOf(ending);
+    return stopped ?? answerOf(ending, usage);
   }
 
   async close(): Promise<void> {
@@ -145,11 +149,9 @@ const SIGNALS: ReadonlyMap<number, string> = new Map([
   [143, 'SIGTERM'],
 ]);
 
-function answerOf(
-  ending: Ending | undefined,
-): Result<{metrics: Record<string, number>; device: string}, StageFailure> {
+function answerOf(ending: Ending | undefined, usage: Usage): Result<TaskGain, StageFailure> {
   if (ending === undefined) return err({reason: 'exited', code: null, signal: null});
-  if (ending.code === 0) return ok({metrics: {}, device: ''});
+  if (ending.code === 0) return ok({metrics: {}, device: '', usage});
   const signal = SIGNALS.get(ending.code);
   return err({reason: 'exited', code: signal === undefined ? ending.code : null, signal: signal ?? null});
 }

@@ -1,7 +1,9 @@
 // One call of a stage's `run` inside a worker: builds its context from the task, collects its metrics.
 
+import {NO_USAGE} from '../action/action.ts';
+import {type Metric, metricOf, numbersOf} from '../core/metric.ts';
 import type {InputArity, Progress, StageContext, StageDefinition, StageInput} from '../stage/define.ts';
-import type {Task, TaskGain} from './task.ts';
+import type {ProducerFiles, Task, TaskGain} from './task.ts';
 
 /** Progress is told at most so often, and always when it is complete. Milliseconds. */
 const PROGRESS_EVERY_MS = 100;
@@ -11,17 +13,10 @@ export interface StageListener {
   readonly progress: (progress: Progress) => void;
 }
 
-/** Thrown out of `metric`, so that a stage stops where its numbers went wrong. */
-class NonFiniteMetric extends Error {
-  override readonly name = 'NonFiniteMetric';
-  readonly metric: string;
-  readonly value: string;
-  constructor(metric: string, value: unknown) {
-    super(`expected a finite number for the metric ${metric}, got ${String(value)}`);
-    this.metric = metric;
-    this.value = String(value);
-  }
-}
+const inputOf = ({metrics, ...input}: ProducerFiles): StageInput => ({
+  ...input,
+  metrics: numbersOf(metrics),
+});
 
 export const isStageDefinition = (value: unknown): value is StageDefinition =>
   typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function';
@@ -30,8 +25,7 @@ export class StageCall {
   readonly #task: Task;
   readonly #listener: StageListener;
   readonly #controller = new AbortController();
-  readonly #metrics: Record<string, number> = Object.create(null);
-  #bad: NonFiniteMetric | undefined;
+  readonly #metrics: Record<string, Metric> = Object.create(null);
   #wantsSignal = false;
   #isOver = false;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -56,8 +50,7 @@ export class StageCall {
     } finally {
       this.#isOver = true;
     }
-    if (this.#bad !== undefined) throw this.#bad;
-    return {metrics: {...this.#metrics}, device: ''};
+    return {metrics: {...this.#metrics}, device: '', usage: NO_USAGE};
   }
 
   #context(): StageContext<
@@ -68,7 +61,7 @@ export class StageCall {
     const task = this.#task;
     const inputs: Record<string, StageInput | readonly StageInput[] | undefined> = {};
     for (const [name, input] of Object.entries(task.inputs)) {
-      inputs[name] = input.kind === 'one' ? input.input : input.inputs;
+      inputs[name] = input.kind === 'one' ? inputOf(input.input) : input.inputs.map(inputOf);
     }
     const takeSignal = (): AbortSignal => {
       this.#wantsSignal = true;
@@ -96,12 +89,10 @@ export class StageCall {
   }
 
   #metric(name: string, value: number): void {
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      // Kept, so that a stage that catches the exception does not pass either.
-      this.#bad ??= new NonFiniteMetric(name, value);
-      throw this.#bad;
+    if (typeof value !== 'number') {
+      throw new TypeError(`expected a number for the metric ${name}, got ${typeof value}`);
     }
-    this.#metrics[name] = value;
+    this.#metrics[name] = metricOf(value);
   }
 
   #progress(progress: Progress): void {

@@ -1,8 +1,10 @@
 // One action laid out on this disk: inputs in place, a folder to write to. Plain data, so that it can be handed to a
 // worker process. All paths are absolute.
 
+import type {Usage} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {JsonObject} from '../core/json.ts';
+import type {Metrics} from '../core/metric.ts';
 import type {Result} from '../core/result.ts';
 import type {OutputKind, Progress, StageInput, Study} from '../stage/define.ts';
 import type {PythonLaunch} from './python-launch.ts';
@@ -13,10 +15,13 @@ export type TaskWork =
   | {readonly kind: 'python'; readonly launch: PythonLaunch}
   | {readonly kind: 'shell'; readonly command: string};
 
+/** What a stage sees of a producer, as JSON. */
+export type ProducerFiles = Omit<StageInput, 'metrics'> & {readonly metrics: Metrics};
+
 export type TaskInput =
-  | {readonly kind: 'one'; readonly input: StageInput}
+  | {readonly kind: 'one'; readonly input: ProducerFiles}
   /** `path` is a folder with one entry per producer and an `index.json` that says which cell is which. */
-  | {readonly kind: 'each'; readonly path: string; readonly inputs: readonly StageInput[]};
+  | {readonly kind: 'each'; readonly path: string; readonly inputs: readonly ProducerFiles[]};
 
 export interface Task {
   /** The instance's id, for messages. */
@@ -31,7 +36,7 @@ export interface Task {
   readonly outputFolder: string;
   /** What the task prints is appended here, both streams in the order of writing; made when there is something. */
   readonly logFile: string;
-  /** Where a shell command may write its metrics: one JSON object of names and finite numbers. */
+  /** Where a shell command may write its metrics: one JSON object of names and numbers. */
   readonly metricsFile: string;
   /** The working directory: the folder with the declared files, or the project. */
   readonly cwd: string;
@@ -53,9 +58,10 @@ export interface TaskListener {
 
 /** What a task gave, beside the files in its output folder. */
 export interface TaskGain {
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
   /** The device that did the work, where the stage reported one. */
   readonly device: string;
+  readonly usage: Usage;
 }
 
 export type TaskAnswer = Result<TaskGain, StageFailure | {readonly reason: 'cancelled'}>;

@@ -1,14 +1,18 @@
-// The entry of a worker process: takes one task at a time, imports its module, runs it, reports. Modules stay
-// loaded from one task to the next. The process ends itself when its parent is gone.
+// The entry of a worker process: takes one task at a time, imports its module afresh, runs it, reports, and forgets.
+// A process in which something cannot be forgotten is not used again. It ends itself when its parent is gone.
 
-import {readFileSync} from 'node:fs';
-import {pathToFileURL} from 'node:url';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import {type FreshModule, FreshModules} from './fresh-modules.ts';
+import {areKept, linksOf, resetPackages} from './kept-packages.ts';
+import {Baseline} from './leftovers.ts';
 import {isTaskMessage, type WorkerMessage} from './protocol.ts';
+import {Realm} from './realm.ts';
+import {mapStack} from './stack-trace.ts';
 import {isStageDefinition, StageCall} from './stage-call.ts';
 import type {Task, TaskGain} from './task.ts';
 import {TaskOutput} from './task-output.ts';
+import {UsageMeter} from './usage.ts';
 
 /** A worker that has grown beyond this is not used again. Bytes. */
 const MOST_MEMORY = 4 * 1024 ** 3;
@@ -16,10 +20,12 @@ const MOST_MEMORY = 4 * 1024 ** 3;
 interface Running {
   readonly call: StageCall;
   readonly fail: (failure: StageFailure) => void;
+  readonly entry: string;
 }
 
 const output = new TaskOutput();
-const ownEnvironment = {...process.env};
+const fresh = new FreshModules();
+let module: FreshModule | undefined;
 let running: Running | undefined;
 let isBroken = false;
 
@@ -35,76 +41,76 @@ process.on('SIGTERM', () => {
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (reason: unknown) => {
     isBroken = true;
-    if (running !== undefined) running.fail(failureOf(reason));
+    if (running !== undefined) running.fail(failureOf(reason, running.entry));
     else process.exit(1);
   });
 }
+// Last, so that it knows all of the above.
+const realm = new Realm();
 
 async function take(task: Task): Promise<void> {
-  const before = leftovers();
+  const entry = task.work.kind === 'module' ? task.work.entry : '';
+  const before = new Baseline();
+  const usage = new UsageMeter();
   output.begin(task.logFile);
   const call = new StageCall(task, {
     log: line => output.line(line),
     progress: progress => send({type: 'progress', progress}),
   });
   const broken = new Promise<Result<TaskGain, StageFailure>>(resolve => {
-    running = {call, fail: failure => resolve(err(failure))};
+    running = {call, fail: failure => resolve(err(failure)), entry};
   });
-  const result = await Promise.race([execute(task, call), broken]).catch(thrown => err(failureOf(thrown)));
-  // Handles that were closed a moment ago are gone after one turn of the loop.
-  await new Promise(resolve => setImmediate(resolve));
+  const executed = await Promise.race([execute(task, call), broken]).catch(thrown =>
+    err(failureOf(thrown, entry)),
+  );
+  const {unfinished, isClean} = await before.compare();
+  const result =
+    executed.ok && unfinished.length > 0 ? err({reason: 'unfinished', left: unfinished} as const) : executed;
   running = undefined;
   output.end();
-  restoreEnvironment();
-  const isReusable = !isBroken && leftovers() <= before && process.memoryUsage.rss() < MOST_MEMORY;
-  send({type: 'done', result, isReusable});
+  const isReusable =
+    isClean && !isBroken && fresh.hasRoom && process.memoryUsage.rss() < MOST_MEMORY && forget(entry);
+  send({type: 'done', result: result.ok ? ok({...result.value, usage: usage.read()}) : result, isReusable});
+}
+
+/** Brings everything back to what it was before the task. False where that cannot be done. */
+function forget(entry: string): boolean {
+  try {
+    module?.release();
+    module = undefined;
+    const links = linksOf(entry);
+    const areForgotten = areKept(links) && resetPackages(entry, links);
+    return realm.restore() && areForgotten;
+  } catch {
+    return false;
+  }
 }
 
 async function execute(task: Task, call: StageCall): Promise<Result<TaskGain, StageFailure>> {
   if (task.work.kind !== 'module') throw new Error('Internal error: expected a module');
   process.chdir(task.cwd);
   for (const [name, value] of Object.entries(task.env)) process.env[name] = value;
-  const loaded: {readonly default?: unknown} = await import(pathToFileURL(task.work.entry).href);
-  if (!isStageDefinition(loaded.default)) {
+  module = await fresh.import(task.work.entry);
+  const definition: unknown = Reflect.get(Object(module.exports), 'default');
+  if (!isStageDefinition(definition)) {
     const message = 'expected the stage module to export by default what defineStage returns';
     return err({reason: 'mistake', message, hint: null});
   }
-  return ok(await call.run(loaded.default));
+  return ok(await call.run(definition));
 }
 
-function failureOf(thrown: unknown): StageFailure {
+function failureOf(thrown: unknown, entry: string): StageFailure {
   if (!(thrown instanceof Error)) return {reason: 'threw', message: String(thrown), stack: ''};
   // Every bundle carries its own copy of the class, so the name is what counts.
   if (thrown.name === 'StageError') {
     const hint = 'hint' in thrown && typeof thrown.hint === 'string' ? thrown.hint : null;
     return {reason: 'mistake', message: thrown.message, hint};
   }
-  if (thrown.name === 'NonFiniteMetric' && 'metric' in thrown && 'value' in thrown) {
-    return {reason: 'non-finite-metric', metric: String(thrown.metric), value: String(thrown.value)};
-  }
-  return {reason: 'threw', message: thrown.message, stack: thrown.stack ?? ''};
-}
-
-/** How many timers, sockets, pending reads and child processes there are. */
-function leftovers(): number {
-  const passing = new Set(['Immediate', 'TickObject', 'CloseReq']);
-  return process.getActiveResourcesInfo().filter(kind => !passing.has(kind)).length + childCount();
-}
-
-function childCount(): number {
-  try {
-    const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim();
-    return text === '' ? 0 : text.split(' ').length;
-  } catch {
-    return 0;
-  }
-}
-
-function restoreEnvironment(): void {
-  for (const name of Object.keys(process.env)) {
-    if (!(name in ownEnvironment)) delete process.env[name];
-  }
-  Object.assign(process.env, ownEnvironment);
+  return {
+    reason: 'threw',
+    message: thrown.message,
+    stack: mapStack(thrown.stack ?? '', entry, import.meta.dirname),
+  };
 }
 
 function send(message: WorkerMessage): void {

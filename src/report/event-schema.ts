@@ -19,9 +19,11 @@ const artifact = z.object({
   size: z.number().int().nonnegative().describe('Bytes; for a folder the sum of its files'),
 });
 
+const metric = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+
 const result = z.object({
   outputs: z.record(z.string(), artifact),
-  metrics: z.record(z.string(), z.number()),
+  metrics: z.record(z.string(), metric),
   log: digest.describe('The blob that holds the log'),
   made: z.object({
     run: z.string(),
@@ -31,6 +33,8 @@ const result = z.object({
     platform: z.string(),
     device: z.string(),
     cpus: z.number(),
+    cpuMs: milliseconds.nullable().describe('CPU time of user and system together'),
+    peakBytes: z.number().nullable().describe('The most memory at once'),
   }),
 });
 
@@ -74,7 +78,7 @@ const failure = z.discriminatedUnion('reason', [
   z.object({reason: z.literal('timed-out'), afterMs: milliseconds}),
   z.object({reason: z.literal('missing-output'), output: z.string(), path: z.string()}),
   z.object({reason: z.literal('wrong-output'), output: z.string(), message: z.string()}),
-  z.object({reason: z.literal('non-finite-metric'), metric: z.string(), value: z.string()}),
+  z.object({reason: z.literal('unfinished'), left: z.array(z.string())}),
   z.object({reason: z.literal('changed-input'), path: z.string()}),
   z.object({reason: z.literal('lost'), message: z.string()}),
   z.object({reason: z.literal('store'), message: z.string()}),

@@ -20,12 +20,12 @@ export function describeFailure(failure: StageFailure): string {
         : `killed by ${failure.signal}${failure.signal === 'SIGKILL' ? ' (out of memory?)' : ''}`;
     case 'timed-out':
       return `stopped after its timeout of ${formatDuration(failure.afterMs)}`;
+    case 'unfinished':
+      return `ended before its work did: ${failure.left.join(', ')} still under way`;
     case 'missing-output':
       return `ended well but did not write its output \`${failure.output}\` (expected at ${failure.path})`;
     case 'wrong-output':
       return `output \`${failure.output}\`: ${failure.message}`;
-    case 'non-finite-metric':
-      return `metric \`${failure.metric}\`: expected a finite number, got ${failure.value}`;
     case 'changed-input':
       return `the stage changed its input ${failure.path}, so its result cannot be trusted`;
     default:
@@ -34,7 +34,10 @@ export function describeFailure(failure: StageFailure): string {
 }
 
 /** What the user can do about it, where the failure itself says so. */
-const hintOf = (failure: StageFailure): string | null => (failure.reason === 'mistake' ? failure.hint : null);
+function hintOf(failure: StageFailure): string | null {
+  if (failure.reason === 'unfinished') return 'await everything that writes files, and end what was started';
+  return failure.reason === 'mistake' ? failure.hint : null;
+}
 
 /** How many frames of a stack are worth showing before the log's tail. */
 const STACK_LINES = 6;

@@ -1,5 +1,7 @@
 // How quantities are written for people: durations, sizes, counts and numbers. Pure functions of their argument.
 
+import type {Metric} from '../core/metric.ts';
+
 /** `42 ms`, `1.2 s`, `12.3 s`, `3 min 05 s`, `2 h 03 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 99.5) return `${Math.max(0, Math.round(ms))} ms`;
@@ -35,7 +37,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /** A metric: whole numbers as they are, others with six significant digits and no trailing zeros. */
-export function formatNumber(value: number): string {
+export function formatNumber(value: Metric): string {
+  if (typeof value === 'string') return value;
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   return String(Number(value.toPrecision(6)));
 }

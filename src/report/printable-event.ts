@@ -45,8 +45,8 @@ function printableFailure(failure: StageFailure): StageFailure {
     case 'wrong-output':
     case 'store':
       return {...failure, message: printable(failure.message)};
-    case 'non-finite-metric':
-      return {...failure, metric: printable(failure.metric), value: printable(failure.value)};
+    case 'unfinished':
+      return {...failure, left: failure.left.map(each => printable(each))};
     default:
       return failure;
   }

@@ -44,6 +44,7 @@ export interface StageInput {
   readonly path: string;
   /** Path of each output by its declared name. For `stage.output`, that one alone. */
   readonly files: Readonly<Record<string, string>>;
+  /** Perhaps not finite. */
   readonly metrics: Readonly<Record<string, number>>;
   /** The producer's cell: which choice of each axis made it. */
   readonly cell: Cell;
@@ -77,7 +78,7 @@ export interface StageContext<
   readonly outputs: {readonly [K in keyof Outputs]: string};
   /** Files and folders of the project that the pipeline lists under `files`, as absolute paths by their written path. */
   readonly files: Readonly<Record<string, string>>;
-  /** Records a metric; finite numbers only. The last value of a name counts. */
+  /** Records a metric; the last value of a name counts. One that is not finite is recorded as such. */
   readonly metric: (name: string, value: number) => void;
   readonly progress: (progress: Progress) => void;
   /** A line for the log of this instance. */

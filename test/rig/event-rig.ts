@@ -64,6 +64,8 @@ export const resultOf = (durationMs: number): ActionResult => ({
     startedAt: 0,
     durationMs,
     queuedMs: 0,
+    cpuMs: null,
+    peakBytes: null,
     executor: 'local',
     host: 'h',
     platform: 'linux x64',

@@ -1,8 +1,8 @@
 // A temporary folder and a real executor in it: makes tasks, collects what they say.
 
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {buildSync} from 'esbuild';
 import {ProcessExecutor} from '../../src/exec/process-executor.ts';
 import type {Task, TaskAnswer, TaskListener} from '../../src/exec/task.ts';
@@ -50,6 +50,18 @@ export class ExecutorRig implements AsyncDisposable {
       `${before}\nexport default {about: '', params: {}, inputs: {}, outputs: {}, async run(context) {\n${body}\n}};`,
     );
     return {kind: 'module', entry};
+  }
+
+  write(path: string, text: string): void {
+    mkdirSync(dirname(join(this.folder, path)), {recursive: true});
+    writeFileSync(join(this.folder, path), text);
+  }
+
+  /** Makes a package of this project one of the modules' own. */
+  linkPackage(name: string): void {
+    const link = join(this.folder, 'node_modules', name);
+    mkdirSync(dirname(link), {recursive: true});
+    symlinkSync(join(import.meta.dirname, '../../node_modules', name), link);
   }
 
   shell(command: string): Task['work'] {

@@ -91,6 +91,8 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
       startedAt: START,
       durationMs: seconds * 1000,
       queuedMs: 0,
+      cpuMs: null,
+      peakBytes: null,
       executor: 'local',
       host: 'laptop',
       platform: 'linux x64, node 20.20.2',

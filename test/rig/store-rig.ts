@@ -59,6 +59,8 @@ export class StoreRig implements Disposable {
         startedAt: 0,
         durationMs: 1,
         queuedMs: 0,
+        cpuMs: null,
+        peakBytes: null,
         executor: 'local',
         host: 'host',
         platform: 'test',

@@ -2,6 +2,7 @@
 // left out or said; nothing here writes or runs anything.
 
 import {join} from 'node:path';
+import {numbersOf} from '../../core/metric.ts';
 import {printable} from '../../core/printable.ts';
 import type {CodeFacts, InstanceFacts, PageFacts} from '../../report/page/facts.ts';
 import {drawableGraph} from '../../report/stage-graph.ts';
@@ -53,7 +54,7 @@ function gatherInstance({workspace}: Pipeline, known: Known, lock: Lock): Instan
       action: known.action,
       fingerprint: known.fingerprint,
       outputs: known.result.outputs,
-      metrics: known.result.metrics,
+      metrics: numbersOf(known.result.metrics),
       made: known.result.made,
       log: gatherLog(workspace, failed?.log ?? known.result.log),
     };
@@ -69,7 +70,7 @@ function gatherInstance({workspace}: Pipeline, known: Known, lock: Lock): Instan
     outputs: Object.fromEntries(
       Object.entries(recorded?.outputs ?? {}).map(([name, output]) => [name, {...output, size: null}]),
     ),
-    metrics: recorded?.metrics ?? {},
+    metrics: numbersOf(recorded?.metrics ?? {}),
     made: null,
     log: failed?.log == null ? null : gatherLog(workspace, failed.log),
   };

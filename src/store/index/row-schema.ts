@@ -49,7 +49,7 @@ const artifact = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('file'), digest, size}),
   z.strictObject({kind: z.literal('folder'), digest, size}),
 ]);
-const metrics = z.record(words, z.number());
+const metrics = z.record(words, z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]));
 
 const producer = z.strictObject({
   cell,
@@ -114,6 +114,8 @@ const result = z.strictObject({
       platform: words,
       device: words,
       cpus: z.number(),
+      cpuMs: z.number().nullable(),
+      peakBytes: z.number().nullable(),
     })
     .catchall(z.union([words, z.number(), z.boolean(), z.null()])),
 }) satisfies z.ZodType<ActionResult>;

@@ -6,6 +6,7 @@ import type {ActionResult, Artifact, Fingerprint} from '../../action/action.ts';
 import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import {byCodeUnit, canonicalJson, isJsonObject, type Json, parseJson} from '../../core/json.ts';
+import {isMetric, type Metric, type Metrics} from '../../core/metric.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import type {SourceFile} from '../../core/source.ts';
 import {writeAtomically} from '../../host/atomic-file.ts';
@@ -16,7 +17,7 @@ import {ioError, type StoreError} from '../store-error.ts';
 export interface LockEntry {
   readonly fingerprint: Fingerprint;
   readonly outputs: Readonly<Record<string, {readonly kind: Artifact['kind']; readonly digest: Digest}>>;
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
 }
 
 export type Lock = ReadonlyMap<InstanceId, LockEntry>;
@@ -156,9 +157,9 @@ function decode(value: Json): LockEntry | undefined {
     if (!isDigest(digest)) return undefined;
     outputs.push([name, {kind: text.endsWith('/') ? 'folder' : 'file', digest}]);
   }
-  const metrics: Array<[string, number]> = [];
+  const metrics: Array<[string, Metric]> = [];
   for (const [name, metric] of Object.entries(value.metrics)) {
-    if (typeof metric === 'number') metrics.push([name, metric]);
+    if (isMetric(metric)) metrics.push([name, metric]);
   }
   return {
     fingerprint: fingerprint as Fingerprint,
