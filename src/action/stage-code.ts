@@ -7,6 +7,9 @@ import type {Result} from '../core/result.ts';
 import type {Artifact} from './action.ts';
 import type {Witnesses} from './witnesses.ts';
 
+/** Below a bundle's folder: what workers make of it for single instances, each named after its process. */
+export const instancesFolder = 'instances';
+
 /** A source file of a bundle. Paths are relative to the project, with `/`. */
 export interface CodeFile {
   /** Of its bytes. */

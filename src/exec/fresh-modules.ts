@@ -5,10 +5,8 @@
 import {copyFileSync, linkSync, mkdirSync, readdirSync, statSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {pathToFileURL} from 'node:url';
+import {instancesFolder} from '../action/stage-code.ts';
 import {removeTree, temporaryName} from '../host/atomic-file.ts';
-
-/** Where the links are, below a bundle's folder. */
-export const INSTANCES_FOLDER = 'instances';
 
 /** Code that was imported is never given back: a worker that has loaded this much of it is not used again. Bytes. */
 const MOST_CODE = 128 * 1024 ** 2;
@@ -31,7 +29,7 @@ export class FreshModules {
       this.#imported.add(entry);
       return {exports: await import(pathToFileURL(entry).href), release: () => {}};
     }
-    const folder = join(dirname(entry), INSTANCES_FOLDER, temporaryName());
+    const folder = join(dirname(entry), instancesFolder, temporaryName());
     const release = (): void => removeTree(folder);
     try {
       mkdirSync(folder, {recursive: true});

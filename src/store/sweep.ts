@@ -5,6 +5,7 @@
 import {existsSync, readdirSync, statSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {Artifact, Fingerprint} from '../action/action.ts';
+import {instancesFolder} from '../action/stage-code.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
@@ -129,8 +130,9 @@ async function sweepAlone(
     for (const path of [...bundles.stale, ...old]) removeTree(path);
     parts.claims.findDead(true);
   }
-  for (const folder of ['tmp', 'sandboxes']) {
-    leftovers += removeOrphans(join(store, folder), now, mode === 'plan');
+  const ofWorkers = bundles.current.map(folder => join(folder, instancesFolder));
+  for (const folder of [join(store, 'tmp'), join(store, 'sandboxes'), ...ofWorkers]) {
+    leftovers += removeOrphans(folder, now, mode === 'plan');
   }
   const bytesOf = (digests: Iterable<Digest>): number => {
     let bytes = 0;
@@ -187,6 +189,8 @@ function staged({project, store, ledger}: SweepParts, now: number): string[] {
 interface Bundles {
   /** Of modules that are still there. */
   readonly artifacts: readonly Artifact[];
+  /** Absolute paths of their folders. */
+  readonly current: readonly string[];
   /** Absolute paths of folders that hold bundles of code that has changed. */
   readonly stale: readonly string[];
 }
@@ -203,7 +207,7 @@ function bundlesOf({project, store, code}: SweepParts): Bundles {
   const stale = namesIn(folder)
     .map(name => join(folder, name))
     .filter(path => !current.has(path) && statSync(path, {throwIfNoEntry: false})?.isDirectory() === true);
-  return {artifacts, stale};
+  return {artifacts, current: [...current], stale};
 }
 
 /** Those of actions that have their result, and those that nobody went on with for as long as results stay. */
