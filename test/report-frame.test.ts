@@ -94,3 +94,22 @@ test('the time left is what remains shared by the slots, never less than the lon
   assert.equal(remainingTime(state, 5000, 100, unknown), 4000);
   assert.equal(remainingTime(stateAfter(), 0, 2, unknown), undefined);
 });
+
+test('what the display measures of a line does not grow with the line', () => {
+  // Counted, not timed: every character that is looked at after the state has taken an event is one that it kept.
+  const kept = [1e3, 1e5, 1e6].map(length => {
+    const log: Said = {type: 'log', id: second, stream: 'stdout', text: `${'x'.repeat(length)}\n`};
+    const progress = {done: 1, total: 2, unit: 'x'.repeat(length), detail: 'a, '.repeat(length)};
+    const state = stateAfter([0, started(second)], [1, log], [2, {type: 'progress', id: second, progress}]);
+    const running = state.running.get(second);
+    assert.ok(running);
+    assert.ok(running.lastLine.startsWith('xxx'));
+    return [running.lastLine, running.progress?.unit, running.progress?.detail].join('').length;
+  });
+  assert.deepEqual(new Set(kept).size, 1, kept.join());
+  const last = stateAfter(
+    [0, started(second)],
+    [1, {type: 'log', id: second, stream: 'stdout', text: 'a\n b \r\n\n'}],
+  );
+  assert.equal(last.running.get(second)?.lastLine, 'b');
+});

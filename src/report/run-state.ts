@@ -93,7 +93,7 @@ export class RunState {
       case 'progress':
         this.#change(event.id, running => ({
           ...running,
-          progress: event.progress,
+          progress: shortened(event.progress),
           firstProgress:
             running.firstProgress !== null && running.firstProgress.done <= event.progress.done
               ? running.firstProgress
@@ -172,7 +172,17 @@ const increment = (counts: OutcomeCounts, status: Outcome['status']): OutcomeCou
   [status]: counts[status] + 1,
 });
 
+/** More of a line than any terminal is wide: what measures and cuts it must not depend on how long it is. */
+const LONGEST_SHOWN = 1000;
+
 function lastLineOf(text: string): string {
-  const lines = text.trimEnd().split(/[\r\n]+/);
-  return lines.at(-1)?.trim() ?? '';
+  const whole = text.trimEnd();
+  const start = Math.max(whole.lastIndexOf('\n'), whole.lastIndexOf('\r')) + 1;
+  return whole.slice(start, start + LONGEST_SHOWN).trim();
+}
+
+function shortened(progress: Progress): Progress {
+  const {unit, detail} = progress;
+  const told = detail === undefined ? {} : {detail: detail.slice(0, LONGEST_SHOWN)};
+  return {...progress, unit: unit.slice(0, LONGEST_SHOWN), ...told};
 }
