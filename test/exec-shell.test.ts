@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import type {Metrics} from '../src/core/metric.ts';
+import {lineBuffering} from '../src/exec/line-buffering.ts';
 import {processesWith} from '../src/exec/process-group.ts';
 import type {TaskAnswer} from '../src/exec/task.ts';
 import {ExecutorRig} from './rig/executor-rig.ts';
@@ -145,4 +146,34 @@ test('CPU time and memory of a command are measured with those of its children',
   const {cpuMs, peakBytes} = answer.value.usage;
   assert.ok(cpuMs !== null && cpuMs >= 200, String(cpuMs));
   assert.ok(peakBytes !== null && peakBytes > 2 ** 27, String(peakBytes));
+});
+
+test('what a program prints is in the log when it prints it', {
+  skip: !('LD_PRELOAD' in lineBuffering()),
+}, async () => {
+  await using rig = new ExecutorRig();
+  await using held = await HeldStages.open();
+  // `sed` keeps its output in a buffer unless it writes line by line.
+  const task = rig.task(rig.shell(`{ echo early; ${held.shell('writer')}; echo late; } | sed 's/^/> /'`));
+  let log = '';
+  let onSeen = (): void => {};
+  const seen = new Promise<void>(resolve => {
+    onSeen = resolve;
+  });
+  const running = rig.executor.execute(
+    task,
+    {
+      onLog: (_stream, text) => {
+        log += text;
+        if (log.includes('> early')) onSeen();
+      },
+      onProgress: () => {},
+    },
+    new AbortController().signal,
+  );
+  const writer = await held.next('writer');
+  await seen;
+  writer.release();
+  assert.ok((await running).ok);
+  assert.equal(log, '> early\n> late\n');
 });

@@ -2,6 +2,7 @@
 // nothing in a parameter can become a command.
 
 import type {Json} from '../core/json.ts';
+import {lineBuffering} from './line-buffering.ts';
 import type {Task} from './task.ts';
 
 /** Variables that the shell itself gives a meaning to, or that `pipe` sets: a parameter so called is `param_NAME`. */
@@ -20,7 +21,7 @@ export const variableName = (name: string): string =>
 
 /** The environment of a shell task: declared variables, parameters, then what `pipe` itself says. */
 export function shellVariables(task: Task): Map<string, string> {
-  const variables = new Map(Object.entries(task.env));
+  const variables = new Map(Object.entries({...lineBuffering(), ...task.env}));
   for (const [name, value] of Object.entries(task.params)) {
     const safe = variableName(name);
     const isReserved = RESERVED.has(safe) || /^(in|out)_/.test(safe) || safe.startsWith('BASH_');
