@@ -77,8 +77,14 @@ export default defineStage({
       dataset,
       samples,
       batch: Math.min(params.batch_size, samples.count),
-      compile: definition =>
-        compile(definition, {device: choice ?? (isGranted ? 'auto' : 'cpu'), threads: cpus}),
+      async compile(definition) {
+        const program = await compile(definition, {
+          device: choice ?? (isGranted ? 'auto' : 'cpu'),
+          threads: cpus,
+        });
+        device.computed(program.device.kind);
+        return program;
+      },
       signal,
     });
     let done = 0;

@@ -123,7 +123,7 @@ test('the executable bit of a declared file is content', async () => {
 test('two tasks have homes and temporary folders of their own, and everybody has the same time zone and locale', async () => {
   await using rig = new ProjectRig();
   const command =
-    'echo "$TZ $LANG $LC_ALL [$USER]"; ls -A "$HOME" "$TMPDIR" | grep -v :; touch "$HOME/h" "$TMPDIR/t"; true';
+    'echo "$TZ $LANG $LC_ALL [${USER-}]"; ls -A "$HOME" "$TMPDIR" | grep -v :; touch "$HOME/h" "$TMPDIR/t"; true';
   const ended = await rig.run(
     `pipeline: p\nstages:\n  a: {run: '(${command}) > "$out_x"', out: {x: x}}\n  b: {run: '(${command}) > "$out_x"; true', out: {x: x}}\n`,
     {machine: {cpus: 1}},

@@ -83,6 +83,7 @@ export class ContractRig implements AsyncDisposable {
       outputs: {x: {kind: 'file', path: 'x'}},
       env: {},
       device: null,
+      platform: null,
       sandbox: 'closed',
       study: null,
       salt: null,

@@ -203,11 +203,11 @@ stages:
   assert.equal(again.ids('executed').length, again.ids('executed').filter(id => id === 'other').length);
 });
 
-test('fail-fast lets what runs already finish', async () => {
+test('fail-fast ends what runs', async () => {
   await using held = await HeldStages.open();
   await using rig = new ProjectRig();
-  await using session = await rig.open();
-  const {finished, events, until} = await session.start(
+  await using session = await rig.open({graceMs: 50});
+  const {finished, events} = await session.start(
     `pipeline: p
 stages:
   slow: {run: '${held.shell('slow')}'}
@@ -218,13 +218,32 @@ stages:
   );
   const slow = await held.next('slow');
   (await held.next('bad')).release('no');
-  await until(event => event.type === 'finished' && event.id === 'bad');
-  slow.release();
+  await slow.gone;
   const ended = new Ended(await finished, events);
-  assert.deepEqual(
-    [ended.ids('executed'), ended.ids('failed'), ended.ids('cancelled')],
-    [['slow'], ['bad'], ['later']],
-  );
+  assert.deepEqual([ended.ids('failed'), ended.ids('cancelled')], [['bad'], ['slow', 'later']]);
+});
+
+test('one stop at once ends what runs', async () => {
+  await using held = await HeldStages.open();
+  await using rig = new ProjectRig();
+  await using session = await rig.open({graceMs: 50});
+  const {run, finished} = await session.start(`pipeline: p\nstages:\n  a: {run: '${held.shell('a')}'}\n`);
+  const a = await held.next('a');
+  run.stop('at-once');
+  await a.gone;
+  assert.equal((await finished).counts.cancelled, 1);
+});
+
+test('a run that waits for a sweep can be stopped', async () => {
+  await using rig = new ProjectRig();
+  await using session = await rig.open();
+  const sweep = await session.workspace.gate.enterSweep();
+  assert.ok(sweep.ok);
+  const {run, finished, until} = await session.start(`pipeline: p\nstages:\n  a: {run: 'true'}\n`);
+  await until(event => event.type === 'planned');
+  run.stop();
+  assert.equal((await finished).counts.cancelled, 1);
+  sweep.value.leave();
 });
 
 test('retries wait longer each time, tell of every failure, and leave one result', async () => {

@@ -55,6 +55,23 @@ export type TrackedFiles = Readonly<Record<string, TrackedFile>>;
 /** `project`: the stage works in the project's folder, and so may read what its action does not name. */
 export type SandboxKind = 'closed' | 'project';
 
+export type DeviceKind = 'cpu' | 'webgpu' | 'cuda' | 'tfjs';
+
+export interface Platform {
+  /** As Node says it: `linux`, `x64`. */
+  readonly os: string;
+  readonly arch: string;
+  /** The processor's widest vector extension, such as `avx2`; `null` where it is not known. */
+  readonly vector: string | null;
+}
+
+export const isSamePlatform = (a: Platform | null, b: Platform | null): boolean =>
+  a?.os === b?.os && a?.arch === b?.arch && a?.vector === b?.vector;
+
+/** `linux x64 avx2` */
+export const platformText = ({os, arch, vector}: Platform): string =>
+  [os, arch, vector].filter(part => part !== null).join(' ');
+
 export interface Action {
   readonly format: 2;
   readonly work: ActionWork;
@@ -65,8 +82,10 @@ export interface Action {
   readonly outputs: Readonly<Record<string, OutputPlan>>;
   /** Declared environment: digests of the values, as an action is no place for secrets; `null` where unset. */
   readonly env: Readonly<Record<string, Digest | null>>;
-  /** The device where it can change bits, else `null`. */
-  readonly device: string | null;
+  /** The device where it can change bits, else `null`. What is really there, and never `auto`. */
+  readonly device: DeviceKind | null;
+  /** The machine where it can change bits, else `null`: libraries lay out their graphs by what the processor can do. */
+  readonly platform: Platform | null;
   readonly sandbox: SandboxKind;
   /** For a stage that traces, else `null`. */
   readonly study: Study | null;

@@ -1,10 +1,18 @@
 // Why an action is another one than before: the differences of two actions as data, and each as one short sentence.
-// The order is fixed: code, packages, parameters, inputs, files, environment, device, outputs, salt.
+// The order is fixed: code, packages, parameters, inputs, files, environment, device, platform, outputs, sandbox, salt.
 
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit, canonicalJson, isJsonObject, type Json, type JsonObject} from '../core/json.ts';
 import {assertNever} from '../core/result.ts';
-import type {Action, ActionInput, Artifact, ProducerContent} from './action.ts';
+import {
+  type Action,
+  type ActionInput,
+  type Artifact,
+  isSamePlatform,
+  type Platform,
+  type ProducerContent,
+  platformText,
+} from './action.ts';
 import type {Change, Staleness} from './outcome.ts';
 import type {CodeFile} from './stage-code.ts';
 
@@ -32,8 +40,10 @@ export function explainChanges(
     ...changedKeys(before.files, after.files).map((path): Change => ({what: 'file', path})),
     ...changedKeys(before.env, after.env).map((name): Change => ({what: 'environment', name})),
     ...deviceChange(before.device, after.device),
+    ...platformChange(before.platform, after.platform),
     ...(isEqual(before.outputs, after.outputs) ? [] : [{what: 'outputs'} as const]),
     ...(isEqual(before.study, after.study) ? [] : [{what: 'study'} as const]),
+    ...(before.sandbox === after.sandbox ? [] : [{what: 'sandbox'} as const]),
     ...(before.salt === after.salt ? [] : [{what: 'salt'} as const]),
   ];
 }
@@ -62,8 +72,12 @@ export function describeChange(change: Change): string {
       return `environment variable ${change.name} changed`;
     case 'device':
       return `device ${change.before} → ${change.after}`;
+    case 'platform':
+      return `machine ${change.before} → ${change.after}`;
     case 'outputs':
       return 'the declared outputs changed';
+    case 'sandbox':
+      return 'the kind of its sandbox changed';
     case 'salt':
       return 'the salt changed';
     default:
@@ -221,6 +235,12 @@ function contentsOf(
   if (Object.keys(metrics).length > 0) contents.set(`${cell} metrics`, canonicalJson(metrics));
   return contents;
 }
+
+const platformChange = (before: Platform | null, after: Platform | null): Change[] => {
+  if (isSamePlatform(before, after)) return [];
+  const said = (platform: Platform | null): string => (platform === null ? 'any' : platformText(platform));
+  return [{what: 'platform', before: said(before), after: said(after)}];
+};
 
 const deviceChange = (before: string | null, after: string | null): Change[] =>
   before === after ? [] : [{what: 'device', before: before ?? 'any', after: after ?? 'any'}];

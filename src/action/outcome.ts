@@ -32,7 +32,10 @@ export type Change =
   | {readonly what: 'file'; readonly path: string}
   | {readonly what: 'environment'; readonly name: string}
   | {readonly what: 'device'; readonly before: string; readonly after: string}
+  /** The machine, where it can change bits. */
+  | {readonly what: 'platform'; readonly before: string; readonly after: string}
   | {readonly what: 'outputs'}
+  | {readonly what: 'sandbox'}
   | {readonly what: 'salt'};
 
 /** Why an instance has to run. */

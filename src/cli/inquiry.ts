@@ -14,9 +14,10 @@ import {ActionBuilder} from '../run/action-builder.ts';
 import {type Answer, Answers, type Lack} from '../run/answers.ts';
 import {PlanReader} from '../run/plan-reader.ts';
 import type {Stores} from '../run/stores.ts';
+import {chooseDevice} from './device.ts';
 import {MissingResult} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
-import {deviceOf, storesOf, surroundingsOf} from './pipeline-runner.ts';
+import {storesOf, surroundingsOf} from './pipeline-runner.ts';
 import type {Options, Shell} from './shell.ts';
 
 /** A try that gave no result. */
@@ -88,7 +89,8 @@ export class Inquiry {
   static async open(shell: Shell, pipeline: Pipeline, options: Options): Promise<Inquiry> {
     const stores = storesOf(pipeline);
     const surroundings = surroundingsOf(shell, pipeline, options);
-    const actions = new ActionBuilder(stores, surroundings, deviceOf(pipeline, options), pipeline.plan.study);
+    const device = await chooseDevice(shell, pipeline, options, 'to look');
+    const actions = new ActionBuilder(stores, surroundings, device, pipeline.plan.study);
     const {cache, blobs} = stores;
     const {replan} = pipeline;
     const answers = await Answers.open(pipeline.plan, {

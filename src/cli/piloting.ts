@@ -1,10 +1,11 @@
 // What a pilot does with one action: brings what it needs from the store that it shares with whoever sent it, runs it
 // here, takes its outputs in, and records the result. Blobs before record, record before word.
 
-import {type Action, digestOfVariable, type Fingerprint} from '../action/action.ts';
+import {type Action, digestOfVariable, type Fingerprint, isSamePlatform, platformText} from '../action/action.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Ending, Executor} from '../exec/executor.ts';
 import type {Orders, PilotMessage} from '../exec/pilot.ts';
+import {ownPlatform} from '../host/platform.ts';
 import {decodeAction} from '../store/index/row-schema.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {Workspace} from './workspace.ts';
@@ -32,6 +33,10 @@ export async function pilotAction(
   const action = decodeAction(bytes.value.toString('utf8'));
   if (action === undefined) {
     return {type: 'lost', message: `the action ${fingerprint} is of another version of pipe than this one`};
+  }
+  if (action.platform !== null && !isSamePlatform(action.platform, ownPlatform())) {
+    const here = platformText(ownPlatform());
+    return {type: 'lost', message: `the action is for ${platformText(action.platform)}, this machine is ${here}`};
   }
   const env = variablesOf(action, variables);
   if (!env.ok) return env.error;

@@ -150,7 +150,3 @@ function matched(plan: Plan, target: string): readonly InstanceId[] {
   const found = matchSelector(plan, target);
   return found.ok ? found.value : [];
 }
-
-/** What `--device` says, or the project's settings, or `auto`. */
-export const deviceOf = ({workspace}: Pipeline, options: Options): string =>
-  options.device ?? workspace.config.device ?? 'auto';

@@ -140,7 +140,9 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
         'failFast',
       ),
     )
-    .addOption(new Option('--fail-fast', 'start nothing more after the first failure').conflicts('keepGoing'))
+    .addOption(
+      new Option('--fail-fast', 'end the run, and what runs, with the first failure').conflicts('keepGoing'),
+    )
     .option('-n, --dry-run', 'say what would run and why, and run nothing')
     .option('--mirror <dir>', 'where downloads look before they use the network')
     .addOption(device())

@@ -12,8 +12,11 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Calls `listener` at each Ctrl-C or TERM, which then end nothing by themselves, until the answer is called. */
-  readonly onInterrupt: (listener: () => void) => () => void;
+  /**
+   * Calls `listener` at each Ctrl-C, TERM or HUP, which then end nothing by themselves, until the answer is called.
+   * Whoever sends TERM or HUP (a scheduler, a closed terminal) does not send it twice.
+   */
+  readonly onInterrupt: (listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
 }
 
 export interface Output {

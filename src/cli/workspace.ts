@@ -5,6 +5,7 @@ import {readdirSync, realpathSync} from 'node:fs';
 import {availableParallelism, hostname, totalmem} from 'node:os';
 import {join, resolve} from 'node:path';
 import {printable} from '../core/printable.ts';
+import {ownPlatform} from '../host/platform.ts';
 import type {Machine} from '../run/request.ts';
 import {BlobShelf} from '../store/blobs/blob-shelf.ts';
 import {DiskBlobStore} from '../store/blobs/blob-store.ts';
@@ -128,6 +129,7 @@ export function machineOf({outside}: Shell, jobs: number | undefined): Machine {
     gpus: gpusOf(outside.env.CUDA_VISIBLE_DEVICES),
     host: hostname(),
     platform: `${process.platform} ${process.arch}, node ${process.versions.node}`,
+    system: ownPlatform(),
   };
 }
 

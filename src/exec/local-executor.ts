@@ -203,6 +203,10 @@ export class LocalExecutor implements Executor {
     const {action, limits, run} = assignment;
     const touched = placement.findTouched();
     if (touched !== undefined) return err({reason: 'changed-input', path: shownBelow(sandbox, touched.path)});
+    if (action.device !== null && isDeviceKind(gain.device) && gain.device !== action.device) {
+      const message = `expected it to compute on ${action.device}, as its key says, got ${gain.device}`;
+      return err({reason: 'mistake', message, hint: 'say --device'});
+    }
     const outputs = await admitOutputs(content, action, sandbox.outputFolder);
     if (!outputs.ok) return outputs;
     const notices = findStrays(action, sandbox.outputFolder);
@@ -242,6 +246,8 @@ export class LocalExecutor implements Executor {
 }
 
 const hasContent = (path: string): boolean => (statSync(path, {throwIfNoEntry: false})?.size ?? 0) > 0;
+
+const isDeviceKind = (device: string): boolean => ['cpu', 'webgpu', 'cuda', 'tfjs'].includes(device);
 
 const textOf = (failure: StageFailure): string => (failure.reason === 'threw' ? failure.message : '');
 

@@ -26,6 +26,7 @@ export class StageCall {
   readonly #listener: StageListener;
   readonly #controller = new AbortController();
   readonly #metrics: Record<string, Metric> = Object.create(null);
+  #device = '';
   #wantsSignal = false;
   #isOver = false;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +51,7 @@ export class StageCall {
     } finally {
       this.#isOver = true;
     }
-    return {metrics: {...this.#metrics}, device: '', usage: NO_USAGE};
+    return {metrics: {...this.#metrics}, device: this.#device, usage: NO_USAGE};
   }
 
   #context(): StageContext<
@@ -78,7 +79,13 @@ export class StageCall {
         if (!this.#isOver) this.#listener.log(String(line));
       },
       checkpoint: task.checkpoint ?? undefined,
-      device: {choice: task.device, gpus: task.gpus},
+      device: {
+        choice: task.device,
+        gpus: task.gpus,
+        computed: device => {
+          this.#device = device;
+        },
+      },
       cpus: task.cpus,
       mirror: task.mirror ?? undefined,
       ...(task.study === null ? {} : {study: task.study}),

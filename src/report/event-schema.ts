@@ -56,7 +56,9 @@ const change = z.discriminatedUnion('what', [
   z.object({what: z.literal('file'), path: z.string()}),
   z.object({what: z.literal('environment'), name: z.string()}),
   z.object({what: z.literal('device'), before: z.string(), after: z.string()}),
+  z.object({what: z.literal('platform'), before: z.string(), after: z.string()}),
   z.object({what: z.literal('outputs')}),
+  z.object({what: z.literal('sandbox')}),
   z.object({what: z.literal('salt')}),
 ]);
 

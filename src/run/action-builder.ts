@@ -6,6 +6,7 @@ import {
   type ActionInput,
   type ActionResult,
   type ActionWork,
+  type DeviceKind,
   digestOfVariable,
   type Fingerprint,
   type ProducerContent,
@@ -17,7 +18,7 @@ import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
 import type {Origin, Study} from '../stage/define.ts';
 import type {FileProblem} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
-import type {Surroundings} from './request.ts';
+import type {ChosenDevice, Surroundings} from './request.ts';
 import type {ModuleCode, Stores} from './stores.ts';
 
 type Failed<T> = Result<T, StageFailure>;
@@ -34,12 +35,12 @@ const NO_FILES: TrackedFiles = {};
 export class ActionBuilder {
   readonly #stores: Stores;
   readonly #surroundings: Surroundings;
-  readonly #device: string;
+  readonly #device: ChosenDevice;
   readonly #study: Study;
   readonly #tracked = new Map<string, Failed<TrackedFiles>>();
   readonly #code = new Map<string, Promise<Failed<ModuleCode>>>();
 
-  constructor(stores: Stores, surroundings: Surroundings, device: string, study: Study) {
+  constructor(stores: Stores, surroundings: Surroundings, device: ChosenDevice, study: Study) {
     this.#stores = stores;
     this.#surroundings = surroundings;
     this.#device = device;
@@ -55,6 +56,7 @@ export class ActionBuilder {
     const inputs: Record<string, ActionInput> = {};
     const traces = instance.work.kind === 'module' && instance.work.traces;
     for (const [name, edge] of Object.entries(instance.inputs)) inputs[name] = inputOf(edge, madeBy, traces);
+    const usesDevice = instance.work.kind === 'module' && instance.work.usesDevice;
     const action: Action = {
       format: 2,
       work: work.value,
@@ -63,7 +65,8 @@ export class ActionBuilder {
       files: files.value,
       outputs: instance.outputs,
       env: this.#environmentOf(instance),
-      device: instance.work.kind === 'module' && instance.work.usesDevice ? this.deviceOf(instance) : null,
+      device: usesDevice ? this.#deviceOf(instance) : null,
+      platform: usesDevice ? this.#surroundings.machine.system : null,
       sandbox: instance.sandbox,
       study: traces ? this.#study : null,
       salt: instance.salt,
@@ -72,11 +75,12 @@ export class ActionBuilder {
   }
 
   /** The device that an instance gets: what was asked for, where `auto` means the CPU for one that gets no GPU. */
-  deviceOf(instance: Instance): string {
-    if (this.#device !== 'auto') return this.#device;
+  #deviceOf(instance: Instance): DeviceKind {
+    const {kind, isAsked} = this.#device;
+    if (isAsked) return kind;
     const {gpu} = instance.resources;
     const gets = gpu === 'optional' ? this.#surroundings.machine.gpus.length : gpu;
-    return gets > 0 ? 'auto' : 'cpu';
+    return gets > 0 ? kind : 'cpu';
   }
 
   /** Looks at files anew from now on: to be called when time has passed. */

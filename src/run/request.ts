@@ -1,6 +1,7 @@
 // What a run is asked for, and what it answers. Plain data and functions that the command line hands in:
 // the clock, randomness, the environment and the planner enter here and nowhere else.
 
+import type {DeviceKind, Platform} from '../action/action.ts';
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -19,6 +20,8 @@ export interface Machine {
   readonly host: string;
   /** Such as `linux x64, node 20.20.2`. */
   readonly platform: string;
+  /** What of it can change bits. */
+  readonly system: Platform;
 }
 
 /** Where the outside world enters a run. */
@@ -48,6 +51,13 @@ export interface ReplanAnswer {
   readonly selected: ReadonlySet<InstanceId>;
 }
 
+/** What `--device` comes to on this machine: found before any key is made. */
+export interface ChosenDevice {
+  readonly kind: DeviceKind;
+  /** False for `auto`: then an instance that gets no GPU computes on the CPU. */
+  readonly isAsked: boolean;
+}
+
 export interface RunRequest {
   /** The run's id: unique, sorts by time. */
   readonly run: string;
@@ -61,8 +71,7 @@ export interface RunRequest {
   readonly mode: FailureMode;
   /** Instances that run although their result is known. */
   readonly forced: ReadonlySet<InstanceId>;
-  /** What `--device` says: `auto`, `cpu`, `webgpu`, `cuda`, `tfjs`. */
-  readonly device: string;
+  readonly device: ChosenDevice;
   /** Where `download` looks before the network, absolute. */
   readonly mirror: string | null;
   /** Emit `replayed` with the log of every cached instance. */
@@ -84,8 +93,8 @@ export interface RunSummary {
 /** A run under way. */
 export interface Run {
   readonly finished: Promise<RunSummary>;
-  /** The first call lets what runs finish and starts nothing more; the second stops what runs. */
-  stop(): void;
+  /** The first call lets what runs finish and starts nothing more; the second, or one `at-once`, stops what runs. */
+  stop(how?: 'in-order' | 'at-once'): void;
 }
 
 /** What a run would do with an instance. */

@@ -75,7 +75,7 @@ export class Runner {
     });
     return {
       finished: this.#finish(request, scheduler, news, publisher),
-      stop: () => scheduler.stop(),
+      stop: how => scheduler.stop(how),
     };
   }
 
@@ -91,9 +91,10 @@ export class Runner {
     await undefined;
     const {run, plan, selected} = request;
     news.emit({type: 'planned', run, plan, selected: [...selected]});
-    const pass = await stores.gate.enterRun(new AbortController().signal);
+    // A sweep may take its time: whoever does not want to wait for it says so.
+    const pass = await stores.gate.enterRun(scheduler.stopping);
     try {
-      await executor.sweep();
+      if (pass !== undefined) await executor.sweep();
       await scheduler.run();
       await takeAway(scheduler, publisher, news);
     } finally {

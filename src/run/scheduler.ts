@@ -100,6 +100,11 @@ export class Scheduler {
     return this.#diagnostics;
   }
 
+  /** Aborts when nothing new starts any more. */
+  get stopping(): AbortSignal {
+    return this.#stop.drain;
+  }
+
   get isStopped(): boolean {
     return this.#stop.isAsked;
   }
@@ -118,11 +123,11 @@ export class Scheduler {
     }
   }
 
-  /** The first call lets what runs finish, the second stops it. */
-  stop(): void {
-    const how = this.#stop.ask();
-    if (how === undefined) return;
-    this.#services.news.emit({type: 'stopping', how});
+  /** The first call lets what runs finish, the second stops it; one `at-once` does not wait for a second. */
+  stop(how: 'in-order' | 'at-once' = 'in-order'): void {
+    const next = this.#stop.ask(how);
+    if (next === undefined) return;
+    this.#services.news.emit({type: 'stopping', how: next});
     this.#checkDone();
   }
 

@@ -25,17 +25,21 @@ export class Stop {
     return this.#kill.signal;
   }
 
-  /** A failure ends the run once what runs has ended. */
+  /** A failure ends the run, and with it what runs. */
   fail(): void {
     if (this.#state !== 'no') return;
     this.#state = 'failed';
     this.#drain.abort();
+    this.#kill.abort();
   }
 
-  /** The first call lets what runs finish, the second stops it; `undefined` when there is nothing more to stop. */
-  ask(): 'draining' | 'killing' | undefined {
+  /**
+   * The first call lets what runs finish, the second stops it, as one with `at-once` does; `undefined` when there is
+   * nothing more to stop.
+   */
+  ask(how: 'in-order' | 'at-once'): 'draining' | 'killing' | undefined {
     if (this.#state === 'killing') return undefined;
-    this.#state = this.#state === 'draining' ? 'killing' : 'draining';
+    this.#state = this.#state === 'draining' || how === 'at-once' ? 'killing' : 'draining';
     this.#drain.abort();
     if (this.#state === 'killing') this.#kill.abort();
     return this.#state;

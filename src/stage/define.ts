@@ -88,8 +88,15 @@ export interface StageContext<
    * dropped on success. `undefined` unless the pipeline says `checkpoint: true`.
    */
   readonly checkpoint: string | undefined;
-  /** The device granted: `gpu` ids are those of the machine. `choice` is what `--device` says. */
-  readonly device: {readonly choice: string; readonly gpus: readonly number[]};
+  /**
+   * The device granted: `choice` is what the key says, `gpus` are ids of the machine. `computed` says what the work was
+   * really done on: it stands in the provenance, and one that is not the granted one fails the stage.
+   */
+  readonly device: {
+    readonly choice: string;
+    readonly gpus: readonly number[];
+    readonly computed: (device: string) => void;
+  };
   /** CPU slots granted: how many threads the stage may use. */
   readonly cpus: number;
   /** Where `download` looks before the network (`--mirror`); never part of the key: contents are checked by digest. */

@@ -33,7 +33,11 @@ export interface TrainingRun {
     readonly summary: string;
     readonly model: string;
   };
-  readonly device: {readonly choice: string; readonly gpus: readonly number[]};
+  readonly device: {
+    readonly choice: string;
+    readonly gpus: readonly number[];
+    readonly computed: (device: string) => void;
+  };
   readonly cpus: number;
   readonly checkpoint: string | undefined;
   /** A folder with the state to continue from, where there is none of an interrupted try. */
@@ -71,6 +75,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
       const program = await compile(definition, {device: deviceFor(run), threads: run.cpus});
       if (device.used === undefined) log(`${program.device.name} (${program.device.reason})`);
       device.used = program.device;
+      run.device.computed(program.device.kind);
       return program;
     },
     onEpoch: async state => {

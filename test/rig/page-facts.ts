@@ -72,6 +72,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
       ]),
     ),
     device: null,
+    platform: null,
     sandbox: 'closed',
     study: null,
     salt: null,

@@ -13,6 +13,7 @@ import type {Shell} from '../../src/cli/shell.ts';
 import {surroundingsOf} from '../../src/cli/surroundings.ts';
 import {openWorkspace, type Workspace} from '../../src/cli/workspace.ts';
 import {ProcessExecutor} from '../../src/exec/process-executor.ts';
+import {ownPlatform} from '../../src/host/platform.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import {NO_FILES} from '../../src/plan/plan-files.ts';
 import type {RunEvent} from '../../src/run/event.ts';
@@ -134,6 +135,7 @@ export class Session implements AsyncDisposable {
       gpus: [],
       host: 'host',
       platform: 'test',
+      system: ownPlatform(),
       ...options.machine,
     };
     const runner = new Runner({
@@ -178,7 +180,7 @@ export class Session implements AsyncDisposable {
         },
         mode: options.mode ?? 'keep-going',
         forced: new Set(plan.instances.map(({id}) => id).filter(id => options.forced?.includes(id) ?? false)),
-        device: 'auto',
+        device: {kind: 'cpu', isAsked: false},
         mirror: null,
         replayLogs: options.replayLogs ?? false,
         recorder: ledger.begin({

@@ -86,6 +86,7 @@ export const shellAction = (command: string): Action => ({
   outputs: {x: {kind: 'file', path: 'x'}},
   env: {},
   device: null,
+  platform: null,
   sandbox: 'closed',
   study: null,
   salt: null,

@@ -78,7 +78,7 @@ export async function runStage<
       log.push(line);
     },
     checkpoint: surroundings.checkpoint,
-    device: {choice: 'cpu', gpus: []},
+    device: {choice: 'cpu', gpus: [], computed: () => {}},
     cpus: 1,
     mirror: surroundings.mirror,
     ...(surroundings.study && {study: surroundings.study}),

@@ -6,9 +6,10 @@ import type {Plan} from '../../plan/plan.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Predictions, predictionLines, reasonOf} from '../../report/prediction-lines.ts';
 import type {Forecast} from '../../run/forecast.ts';
+import {chooseDevice} from '../device.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
-import {chooseInstances, deviceOf, openRunner} from '../pipeline-runner.ts';
+import {chooseInstances, openRunner} from '../pipeline-runner.ts';
 import {drawDiagnostics} from '../report-error.ts';
 import {checkRequirements} from '../requirements.ts';
 import {onEach} from '../several-pipelines.ts';
@@ -47,7 +48,7 @@ export interface Foreseen extends Forecast {
 export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Foreseen> {
   const {runner, capabilities, close} = openRunner(shell, pipeline, options);
   try {
-    const device = deviceOf(pipeline, options);
+    const device = await chooseDevice(shell, pipeline, options, 'to run');
     const scope = chooseInstances(pipeline, options);
     return {...(await runner.forecast({plan: pipeline.plan, ...scope, device})), capabilities};
   } finally {

@@ -13,11 +13,12 @@ import type {RunSummary} from '../../run/request.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
+import {chooseDevice} from '../device.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {tellFullDisk} from '../full-disk.ts';
 import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
-import {chooseInstances, deviceOf, type OpenRunner, openRunner} from '../pipeline-runner.ts';
+import {chooseInstances, type OpenRunner, openRunner} from '../pipeline-runner.ts';
 import {publishedTables} from '../published-tables.ts';
 import {drawDiagnostics} from '../report-error.ts';
 import {checkRequirements} from '../requirements.ts';
@@ -86,7 +87,7 @@ export async function execute(
   const {plan, workspace, chosen} = pipeline;
   const {selected, forced, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
-  const device = deviceOf(pipeline, options);
+  const device = await chooseDevice(shell, pipeline, options, 'to run');
   await checkRequirements(pipeline, {capabilities, env: outside.env}, () =>
     runner.forecast({plan, selected, forced: new Set(forced), replan, device}),
   );
@@ -121,7 +122,7 @@ export async function execute(
     },
     reporter.onEvent,
   );
-  const release = outside.onInterrupt(() => running.stop());
+  const release = outside.onInterrupt(signal => running.stop(signal === 'SIGINT' ? 'in-order' : 'at-once'));
   try {
     return await running.finished;
   } finally {

@@ -12,6 +12,7 @@ export function madeRows(_workspace: Workspace, {made}: ActionResult, fingerprin
     ['in', `run ${made.run}, ${formatTime(made.startedAt)}`],
     ['took', formatDuration(made.durationMs)],
     ['on', printable(where.join(', '))],
+    ...(made.queuedMs >= 1000 ? [['waited', formatDuration(made.queuedMs)] as const] : []),
     ['key', fingerprint],
   ];
 }

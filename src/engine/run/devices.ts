@@ -1,8 +1,9 @@
 // Which devices are really there, and which one a program gets.
 
 import * as ort from 'onnxruntime-node';
+import {EngineError} from '../errors.ts';
 import type {Device, DeviceChoice} from '../program.ts';
-import {type Probe, probe} from './probe.ts';
+import {isFast, type Probe, probe} from './probe.ts';
 import {findTfjs} from './tfjs.ts';
 
 export interface DeviceReport {
@@ -13,12 +14,6 @@ export interface DeviceReport {
 }
 
 const runtime = (): string => `ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common}`;
-
-/** A GPU must be this much faster than the CPU on matrix products to be taken unasked: software adapters are not. */
-const worthwhile = 1.5;
-
-const isFast = (found: Probe): found is Probe & {kind: 'present'} =>
-  found.kind === 'present' && found.cpu > found.device * worthwhile;
 
 const speed = (found: Probe & {kind: 'present'}): string =>
   `matrix products in ${found.device.toFixed(1)} ms, on cpu in ${found.cpu.toFixed(1)} ms`;
@@ -50,7 +45,7 @@ const onGpu = (kind: 'webgpu' | 'cuda', reason: string): Device => ({
   reason,
 });
 
-/** The device for a choice. What is not there is replaced by the CPU, and the reason says so in one line. */
+/** The device for a choice. Throws `EngineError` for one that is asked for and not there. */
 export async function chooseDevice(choice: DeviceChoice, threads: number): Promise<Device> {
   switch (choice) {
     case 'cpu':
@@ -63,7 +58,7 @@ export async function chooseDevice(choice: DeviceChoice, threads: number): Promi
     case 'cuda': {
       const found = await probe(choice);
       if (found.kind === 'present') return onGpu(choice, 'asked for');
-      return onCpu(threads, `${choice} was asked for but is not there: ${found.why}`);
+      throw new EngineError(`expected the device ${choice}, which is not there: ${found.why}`);
     }
     case 'auto': {
       const [cuda, webgpu] = await Promise.all([probe('cuda'), probe('webgpu')]);

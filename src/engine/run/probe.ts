@@ -133,6 +133,12 @@ function measure(device: 'webgpu' | 'cuda'): Promise<Probe> {
   });
 }
 
+/** A GPU must be this much faster than the CPU on matrix products to be taken unasked: software adapters are not. */
+const worthwhile = 1.5;
+
+export const isFast = (found: Probe): found is Probe & {kind: 'present'} =>
+  found.kind === 'present' && found.cpu > found.device * worthwhile;
+
 const known = new Map<string, Promise<Probe>>();
 
 /** Never rejects. Measured once per process. */

@@ -87,7 +87,8 @@ const action = z.strictObject({
   files,
   outputs: z.record(outputName, z.strictObject({kind, path})),
   env: z.record(words, digest.nullable()),
-  device: words.nullable(),
+  device: z.enum(['cpu', 'webgpu', 'cuda', 'tfjs']).nullable(),
+  platform: z.strictObject({os: words, arch: words, vector: words.nullable()}).nullable(),
   sandbox: z.enum(['closed', 'project']),
   study: z
     .strictObject({
