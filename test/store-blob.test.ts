@@ -54,7 +54,7 @@ test('a file with a second name is copied when taken, so that no edit reaches th
   linkSync(source, rig.path('other'));
   const taken = rig.must(await rig.blobs.admit(source, 'file', 'take'));
   appendFileSync(rig.path('other'), ' and more');
-  assert.equal(rig.blobs.findLoss(taken, 'fresh'), undefined);
+  assert.equal(rig.blobs.findLoss(taken), undefined);
   assert.equal(rig.must(rig.blobs.read(taken.digest)).toString(), 'bytes');
 });
 
@@ -64,7 +64,7 @@ test('large files are hashed while they are copied', async () => {
   const source = rig.file('large', bytes);
   const admitted = rig.must(await rig.blobs.admit(source, 'file', 'copy'));
   assert.equal(admitted.digest, digestBytes(bytes));
-  assert.equal(rig.blobs.findLoss(admitted, 'fresh'), undefined);
+  assert.equal(rig.blobs.findLoss(admitted), undefined);
 });
 
 test('a folder is a Merkle tree: names, empty folders and the executable bit come back', async () => {
@@ -145,11 +145,11 @@ test('damage is found by one stat, set aside, and told; the blob can be put agai
     const path = rig.shelf.pathOf(artifact.digest);
     chmodSync(path, 0o644);
     damage(path);
-    const loss = rig.blobs.findLoss(artifact, 'fresh');
+    const loss = rig.blobs.findLoss(artifact);
     assert.match(loss?.reason ?? '', /damaged-blob|missing-blob/);
     assert.ok(!existsSync(path));
     rig.must(rig.blobs.putBytes('hello'));
-    assert.equal(rig.blobs.findLoss(artifact, 'fresh'), undefined);
+    assert.equal(rig.blobs.findLoss(artifact), undefined);
   }
   assert.equal(readdirSync(join(rig.store, 'quarantine')).length, 2);
 });
@@ -158,7 +158,7 @@ test('a blob that was only touched is read once and kept', () => {
   using rig = new StoreRig();
   const artifact = rig.must(rig.blobs.putBytes('hello'));
   utimesSync(rig.shelf.pathOf(artifact.digest), 1, 2);
-  assert.equal(rig.blobs.findLoss(artifact, 'fresh'), undefined);
+  assert.equal(rig.blobs.findLoss(artifact), undefined);
   assert.ok(!existsSync(join(rig.store, 'quarantine')));
 });
 
@@ -195,7 +195,7 @@ test('restoring leaves alone what is right, mends what is not, and never reaches
   assert.deepEqual(rig.must(await rig.blobs.restore(artifact, out, 'copy')), {files: 2, changed: 2});
   assert.deepEqual(rig.must(await rig.blobs.restore(artifact, out, 'copy')), {files: 2, changed: 0});
   writeFileSync(join(out, 'a.txt'), 'mine');
-  assert.equal(rig.blobs.findLoss(artifact, 'fresh'), undefined, 'the copy is the user’s own');
+  assert.equal(rig.blobs.findLoss(artifact), undefined, 'the copy is the user’s own');
   assert.deepEqual(rig.must(await rig.blobs.restore(artifact, out, 'copy')), {files: 2, changed: 1});
   rmSync(join(out, 'sub'), {recursive: true});
   assert.deepEqual(rig.must(await rig.blobs.restore(artifact, out, 'copy')), {files: 2, changed: 1});

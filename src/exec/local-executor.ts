@@ -6,13 +6,14 @@ import {dirname} from 'node:path';
 import type {Action, ActionResult, Provenance} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
-import type {CodeStore, ContentStore, Placement} from './content-store.ts';
+import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
 import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from './executor.ts';
 import {inputsBelow, layInputs, type Placing} from './input-layout.ts';
 import {readTail} from './log-tail.ts';
 import {admitOutputs, findStrays} from './outputs.ts';
 import type {ProcessExecutor} from './process-executor.ts';
 import {type Sandbox, Sandboxes, sweepSandboxes} from './sandbox.ts';
+import {Stragglers} from './stragglers.ts';
 import type {Task, TaskGain, TaskWork} from './task.ts';
 import {adviceOn} from './undeclared.ts';
 
@@ -86,9 +87,13 @@ export class LocalExecutor implements Executor {
     try {
       const startedAt = now();
       const trial = {assignment, sandbox, placement, queuedMs: startedAt - askedAt, startedAt};
+      const stragglers = new Stragglers(sandbox.root);
       const gain = await this.#run(trial, listener, signal);
+      await stragglers.end();
       listener.onFree();
-      const result = gain.ok ? await this.#conclude(trial, gain.value) : gain;
+      // Also after a failure: a blob that was damaged must not stay for others.
+      const touched = placement.findTouched();
+      const result = gain.ok ? await this.#conclude(trial, gain.value, touched) : gain;
       if (result.ok) return {status: 'done', ...result.value};
       return await this.#failed(trial, result.error);
     } finally {
@@ -195,13 +200,13 @@ export class LocalExecutor implements Executor {
 
   /** Takes in what a task gave that ended well. */
   async #conclude(
-    {assignment, sandbox, placement, queuedMs, startedAt}: Try,
+    {assignment, sandbox, queuedMs, startedAt}: Try,
     gain: TaskGain,
+    touched: Placed | undefined,
   ): Promise<Result<{readonly result: ActionResult; readonly notices: readonly string[]}, StageFailure>> {
     const {content, machine, now} = this.#options;
     const endedAt = now();
     const {action, limits, run} = assignment;
-    const touched = placement.findTouched();
     if (touched !== undefined) return err({reason: 'changed-input', path: shownBelow(sandbox, touched.path)});
     if (action.device !== null && isDeviceKind(gain.device) && gain.device !== action.device) {
       const message = `expected it to compute on ${action.device}, as its key says, got ${gain.device}`;

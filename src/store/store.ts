@@ -61,9 +61,9 @@ export interface BlobStore {
   foldersOf(artifact: Artifact): Result<readonly string[], StoreError>;
   /**
    * What is wrong with an artifact, or `undefined` if every blob of it is in place: one stat per blob. A blob that
-   * looks touched is read; if its bytes are wrong, it is set aside. Answers are remembered; `fresh` looks again.
+   * looks touched is read; if its bytes are wrong, it is set aside. Looks each time: what was whole a moment ago may have been damaged by a stage.
    */
-  findLoss(artifact: Artifact, fresh?: 'fresh'): StoreError | undefined;
+  findLoss(artifact: Artifact): StoreError | undefined;
   /**
    * Brings an artifact to `to`. What is right already is left alone; the rest is staged beside the target and
    * renamed into place. In mode `copy`, nothing else in a target folder is touched, whatever it is.

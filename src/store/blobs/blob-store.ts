@@ -24,8 +24,6 @@ export type BlobSource = Pick<BlobStore, 'bring' | 'bringBlob'>;
 export class DiskBlobStore implements BlobStore {
   readonly #shelf: BlobShelf;
   readonly #states: FileStates;
-  /** Artifacts found whole by this process. */
-  readonly #whole = new Set<string>();
 
   readonly #elsewhere: BlobSource | null;
 
@@ -93,13 +91,15 @@ export class DiskBlobStore implements BlobStore {
     return layout.ok ? ok(layout.value.folders) : layout;
   }
 
-  findLoss(artifact: Artifact, fresh?: 'fresh'): StoreError | undefined {
-    const key = `${artifact.kind} ${artifact.digest} ${artifact.size}`;
-    if (fresh === undefined && this.#whole.has(key)) return undefined;
-    const loss = this.#lossOf(artifact);
-    if (loss === undefined) this.#whole.add(key);
-    else this.#whole.delete(key);
-    return loss;
+  findLoss(artifact: Artifact): StoreError | undefined {
+    if (artifact.kind === 'file') return this.#shelf.findLoss(artifact.digest, artifact.size);
+    const layout = this.#layoutOf(artifact);
+    if (!layout.ok) return layout.error;
+    for (const file of layout.value.files) {
+      const loss = this.#shelf.findLoss(file.digest, file.size);
+      if (loss !== undefined) return loss;
+    }
+    return undefined;
   }
 
   async restore(artifact: Artifact, to: string, mode: RestoreMode): Promise<Result<Restored, StoreError>> {
@@ -107,9 +107,7 @@ export class DiskBlobStore implements BlobStore {
     if (!brought.ok) return brought;
     const layout = this.#layoutOf(artifact);
     if (!layout.ok) return layout;
-    const restored = await restoreLayout(this.#shelf, this.#states, layout.value, to, mode);
-    if (!restored.ok) this.#whole.clear();
-    return restored;
+    return restoreLayout(this.#shelf, this.#states, layout.value, to, mode);
   }
 
   async sync(artifact: Artifact): Promise<Result<void, StoreError>> {
@@ -140,7 +138,6 @@ export class DiskBlobStore implements BlobStore {
         onProgress?.(index + 1, blobs.length);
         await setImmediate();
       }
-      if (damaged.length > 0) this.#whole.clear();
       return ok({blobs: blobs.length, bytes, damaged});
     } catch (error) {
       return err(ioError(error, this.#shelf.root));
@@ -150,17 +147,6 @@ export class DiskBlobStore implements BlobStore {
   /** Every blob on the shelf, sorted by digest. Throws errors of the system. */
   list(): readonly ShelfEntry[] {
     return this.#shelf.list();
-  }
-
-  #lossOf(artifact: Artifact): StoreError | undefined {
-    if (artifact.kind === 'file') return this.#shelf.findLoss(artifact.digest, artifact.size);
-    const layout = this.#layoutOf(artifact);
-    if (!layout.ok) return layout.error;
-    for (const file of layout.value.files) {
-      const loss = this.#shelf.findLoss(file.digest, file.size);
-      if (loss !== undefined) return loss;
-    }
-    return undefined;
   }
 
   #layoutOf(artifact: Artifact): Result<Layout, StoreError> {
