@@ -159,16 +159,9 @@ async function sweepAlone(
 const countResults = (known: Retention['kept']): number =>
   known.filter(({results}) => results.length > 0).length;
 
-/** Of all lock files: those in `pipelines/`, and those beside the files that were ever run. */
 function lockedFingerprints({project, ledger}: SweepParts): Result<ReadonlySet<Fingerprint>, Diagnostic> {
-  const folders = new Set(['pipelines', ...[...ledger.runs()].map(({header}) => dirname(header.file))]);
-  const paths = [...folders].flatMap(folder =>
-    namesIn(join(project, folder))
-      .filter(name => name.endsWith('.lock.json'))
-      .map(name => join(folder, name)),
-  );
   const locked = new Set<Fingerprint>();
-  for (const path of paths) {
+  for (const path of ledger.lockPaths(project)) {
     const read = readLock(join(project, path), path);
     if (!read.ok) return read;
     for (const {fingerprint} of read.value.values()) locked.add(fingerprint);

@@ -2,7 +2,7 @@
 // instance. Survives truncation at any byte: a run without an end was interrupted, an instance that began and did not
 // end is unfinished. Records of runs are small and are never removed.
 
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import type {ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {byCodeUnit} from '../../core/json.ts';
@@ -14,7 +14,7 @@ import {isResult, isSameResult} from '../index/action-row.ts';
 import type {LastState, RunHeader, RunRecorder} from '../store.ts';
 import {LastStates} from './last-states.ts';
 import {isRunId} from './run-id.ts';
-import {actionsIn, decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
+import {actionsIn, countDamagedLines, decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
 import {FileRunRecorder} from './run-recorder.ts';
 
 export interface HistoryEntry {
@@ -62,6 +62,46 @@ export class Ledger {
     for (const id of this.runIds()) {
       const record = this.run(id);
       if (record !== undefined) yield record;
+    }
+  }
+
+  /** All lock files of a project, relative to it: in `pipelines/`, and beside every file that was ever run. */
+  lockPaths(project: string): readonly string[] {
+    const folders = new Set(['pipelines', ...[...this.runs()].map(({header}) => dirname(header.file))]);
+    return [...folders].flatMap(folder =>
+      namesIn(join(project, folder))
+        .filter(name => name.endsWith('.lock.json'))
+        .map(name => join(folder, name)),
+    );
+  }
+
+  /** What in the records, and in what is last known of instances, is not what was written: path and number of lines. */
+  damage(): ReadonlyMap<string, number> {
+    const found = new Map<string, number>();
+    for (const id of this.runIds()) {
+      const lines = countDamagedLines(this.#read(id) ?? '');
+      if (lines > 0) found.set(`runs/${id}.jsonl`, lines);
+    }
+    for (const [name, states] of this.#allLast()) {
+      const lines = states.countDamaged();
+      if (lines > 0) found.set(`last/${name}`, lines);
+    }
+    return found;
+  }
+
+  /** No instance recalls a result of these actions from now on; answers how many did. Throws errors of the system. */
+  void(fingerprints: ReadonlySet<Fingerprint>): number {
+    let voided = 0;
+    for (const [, states] of this.#allLast()) {
+      voided += states.void(fingerprints);
+      states.save();
+    }
+    return voided;
+  }
+
+  *#allLast(): Generator<readonly [string, LastStates], void> {
+    for (const name of namesIn(join(this.#store, 'last'))) {
+      if (name.endsWith('.journal')) yield [name, new LastStates(join(this.#store, 'last', name))];
     }
   }
 

@@ -3,6 +3,7 @@
 import type {Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
+import {checkedLine} from '../../host/checked-line.ts';
 import type {InstanceId} from '../../plan/plan.ts';
 import type {RunHeader} from '../store.ts';
 import {isFingerprint} from './last-states.ts';
@@ -34,22 +35,29 @@ const ACTION_LINE = '{"type":"action",';
 export function* actionsIn(text: string): Generator<readonly [Fingerprint, unknown], void> {
   for (const each of text.split('\n')) {
     if (!each.startsWith(ACTION_LINE)) continue;
-    const line = parseJson(each);
+    const line = parseJson(checkedLine(each) ?? '');
     if (isJsonObject(line) && isFingerprint(line.fingerprint)) yield [line.fingerprint, line.action];
   }
 }
 
+/** How many lines of a record are not what was written; one that a kill cut short at the end is none. */
+export const countDamagedLines = (text: string): number =>
+  text.split('\n').filter((line, index, all) => {
+    const isLast = index === all.length - 1;
+    return !isLast && line !== '' && checkedLine(line) === undefined;
+  }).length;
+
 /** `undefined` if not even the first line is whole. */
 export function decodeRun(text: string): RunRecord | undefined {
   const [first = '', ...lines] = text.split('\n');
-  const header = decodeHeader(parseJson(first));
+  const header = decodeHeader(parseJson(checkedLine(first) ?? ''));
   if (header === undefined) return undefined;
   const instances = new Map<InstanceId, RunEntry>();
   let end: RunRecord['end'];
   for (const text of lines) {
     // Long, and of no interest to those who look back.
     if (text.startsWith(ACTION_LINE)) continue;
-    const line = parseJson(text);
+    const line = parseJson(checkedLine(text) ?? '');
     if (!isJsonObject(line)) continue;
     if (line.type === 'end' && typeof line.at === 'number' && typeof line.durationMs === 'number') {
       end = {at: line.at, durationMs: line.durationMs};

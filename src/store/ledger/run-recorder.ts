@@ -4,6 +4,7 @@ import {mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
 import type {Action, ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
+import {withSum} from '../../host/checked-line.ts';
 import {appendLines} from '../../host/journal.ts';
 import {withReserve} from '../../host/reserve.ts';
 import type {InstanceId} from '../../plan/plan.ts';
@@ -30,7 +31,7 @@ export class FileRunRecorder implements RunRecorder {
     this.#store = dirname(dirname(path));
     this.#last = last;
     this.#run = header.run;
-    this.#buffer = `${JSON.stringify({type: 'run', ...header})}\n`;
+    this.#buffer = `${withSum(JSON.stringify({type: 'run', ...header}))}\n`;
   }
 
   started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void {
@@ -92,7 +93,7 @@ export class FileRunRecorder implements RunRecorder {
   }
 
   #line(line: object): void {
-    this.#buffer += `${JSON.stringify(line)}\n`;
+    this.#buffer += `${withSum(JSON.stringify(line))}\n`;
   }
 
   #flush(): void {
