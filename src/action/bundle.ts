@@ -75,7 +75,7 @@ export async function bundleModule(
       charset: 'utf8',
       chunkNames: 'chunk-[hash]',
       sourcemap: 'external',
-      sourcesContent: false,
+      sourcesContent: true,
       // A tsconfig.json would be one more input; its settings do not change what TypeScript means.
       tsconfigRaw: {},
       loader: loaders,

@@ -214,6 +214,8 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     async () => (await import('./commands/runs.ts')).runs,
   )
     .option('-l, --limit <n>', 'how many', positive, 20)
+    .option('--metric <name>', 'show the smallest and the largest value of a metric')
+    .option('--all', 'also those that found everything in the cache')
     .option('--json', 'write the answer as JSON');
 
   define(
@@ -223,6 +225,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     async () => (await import('./commands/diff.ts')).diff,
   )
     .option('--all', 'show what is equal, too')
+    .option('--code', 'show how the sources of the stages differ')
     .option('--json', 'write the answer as JSON');
 
   planning(
@@ -238,10 +241,19 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     ),
   )
     .addOption(
-      new Option('--format <format>', 'text, mermaid, dot or svg').choices(['text', 'mermaid', 'dot', 'svg']),
+      new Option('--format <format>', 'text, mermaid, dot, svg or png').choices([
+        'text',
+        'mermaid',
+        'dot',
+        'svg',
+        'png',
+      ]),
     )
     .option('-i, --instances', 'one node per instance instead of one per stage')
-    .option('-o, --output <path>', 'write to a file; its extension (.svg, .dot, .mmd) gives the format');
+    .option(
+      '-o, --output <path>',
+      'write to a file; its extension (.svg, .png, .dot, .mmd) gives the format',
+    );
 
   asking(
     define(

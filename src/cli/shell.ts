@@ -36,6 +36,8 @@ export interface Options {
   readonly device?: string;
   readonly json?: boolean;
   readonly last?: boolean;
+  readonly metric?: string;
+  readonly code?: boolean;
   readonly watch?: boolean;
   readonly replay?: boolean;
   readonly explain?: boolean;

@@ -8,7 +8,7 @@ import {assertNever} from '../core/result.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {RunEvent} from '../run/event.ts';
 import {describeFailure} from './failure.ts';
-import {formatDuration, plural} from './format.ts';
+import {formatDuration, formatNumber, plural} from './format.ts';
 import type {Palette} from './palette.ts';
 import {type RunState, settledCount} from './run-state.ts';
 
@@ -24,6 +24,8 @@ export interface LineOptions {
 const FOLD_STAGES = 12;
 /** Of the changes that made an instance run; `pipe why` has them all. */
 const REASONS_SHOWN = 1;
+/** Of those that the pipeline looks at. */
+const METRICS_SHOWN = 2;
 
 export class LineComposer {
   readonly #state: RunState;
@@ -101,7 +103,10 @@ export class LineComposer {
         const same = outcome.sameBytes ? palette.cached('  = unchanged output') : '';
         const tries = outcome.attempts > 1 ? palette.dim(`  attempt ${outcome.attempts}`) : '';
         const took = palette.dim(formatDuration(outcome.result.made.durationMs));
-        return [`${palette.done('✓')} ${palette.name(id)}  ${took}${tries}${same}${reasonOf(why, palette)}`];
+        const looked = this.#metricsOf(outcome.result.metrics);
+        return [
+          `${palette.done('✓')} ${palette.name(id)}  ${took}${looked}${tries}${same}${reasonOf(why, palette)}`,
+        ];
       }
       case 'failed':
         return [
@@ -117,6 +122,13 @@ export class LineComposer {
       default:
         return assertNever(outcome);
     }
+  }
+
+  /** What the pipeline looks at, where this instance gave it. */
+  #metricsOf(metrics: Readonly<Record<string, number>>): string {
+    const chosen = this.#state.chosenMetrics.filter(name => metrics[name] !== undefined);
+    const texts = chosen.slice(0, METRICS_SHOWN).map(name => `${name} ${formatNumber(metrics[name] ?? 0)}`);
+    return texts.length === 0 ? '' : `  ${texts.join('  ')}`;
   }
 
   /** Why an instance ran, shortly; empty where the one before it of the same stage ran for the same reason. */

@@ -2,6 +2,7 @@
 // It keeps no text of logs beyond the last line of what runs.
 
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
+import {chosenMetrics} from '../plan/chosen-metrics.ts';
 import type {Instance, InstanceId, Plan} from '../plan/plan.ts';
 import {producersOf} from '../plan/plan-graph.ts';
 import type {OutcomeCounts, RunEvent} from '../run/event.ts';
@@ -40,6 +41,8 @@ export const settledCount = (counts: OutcomeCounts): number =>
   counts.executed + counts.cached + counts.failed + counts.skipped + counts.cancelled;
 
 export class RunState {
+  /** The metrics that stages of the plan are told to look at. */
+  chosenMetrics: readonly string[] = [];
   plan: Plan | null = null;
   startedAt = 0;
   counts: OutcomeCounts = noCounts;
@@ -130,6 +133,7 @@ export class RunState {
 
   #adopt(plan: Plan, selected: readonly InstanceId[]): void {
     this.plan = plan;
+    this.chosenMetrics = chosenMetrics(plan);
     this.#selected = new Set(selected);
     this.total = this.#selected.size;
     this.#instances = new Map(plan.instances.map(instance => [instance.id, instance]));

@@ -181,11 +181,19 @@ export interface RunHeader {
   readonly startedAt: number;
 }
 
+/** The commit that was checked out, and whether the work tree was as it says. */
+export interface GitState {
+  readonly commit: string;
+  readonly isClean: boolean;
+}
+
 /** The record of one run, written as it happens. Writing never throws: a ledger that fails must not fail a run. */
 export interface RunRecorder {
   /** An execution began: should this process die, the instance counts as unfinished. */
   started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void;
   finished(id: InstanceId, outcome: Outcome, at: number): void;
+  /** The state of the sources; may come after the end. */
+  git(state: GitState): void;
   end(at: number, durationMs: number): void;
   /** The first failure to write, for a notice at the end of the run. */
   readonly error: StoreError | undefined;

@@ -6,16 +6,25 @@ import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import type {RunRecord} from '../../store/ledger/run-record.ts';
+import {diffCode} from '../code-diff.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {findProject} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
+import {didSomething} from './runs.ts';
 
 export async function diff(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const {outside} = shell;
-  const {ledger} = await openWorkspace(shell, findProject(outside.cwd));
+  const workspace = await openWorkspace(shell, findProject(outside.cwd));
+  const {ledger} = workspace;
   const [before, after] = chooseRuns(ledger, args);
+  if (options.code) {
+    const palette = paletteOf(outside.stdout.colors);
+    print(outside, await diffCode(workspace, before, after, palette));
+    await workspace.results.close();
+    return EXIT.ok;
+  }
   const params = compare(flatten(before.header.params), flatten(after.header.params));
   const metrics = compare(metricsOf(ledger, before), metricsOf(ledger, after));
   if (options.json) {
@@ -40,16 +49,25 @@ export async function diff(shell: Shell, {args, options}: Invocation): Promise<E
   return EXIT.ok;
 }
 
+/** Those that are named; else the last two of one pipeline that did something. */
 function chooseRuns(ledger: Ledger, [first, second]: readonly string[]): [RunRecord, RunRecord] {
   if (first !== undefined && second !== undefined) return [findRun(ledger, first), findRun(ledger, second)];
-  const [newest] = ledger.runs();
-  if (newest === undefined) return refuse('no-run', 'expected two runs to compare, but there is none');
-  if (first !== undefined) return [findRun(ledger, first), newest];
-  for (const earlier of ledger.runs()) {
-    const isOther = earlier.header.run !== newest.header.run;
-    if (isOther && earlier.header.pipeline === newest.header.pipeline) return [earlier, newest];
+  const named = first === undefined ? undefined : findRun(ledger, first);
+  let newest: RunRecord | undefined;
+  for (const record of ledger.runs()) {
+    if (!didSomething(record) || record.header.run === named?.header.run) continue;
+    if (named !== undefined && record.header.pipeline === named.header.pipeline) return [named, record];
+    if (named !== undefined) continue;
+    if (newest === undefined) newest = record;
+    else if (record.header.pipeline === newest.header.pipeline) return [record, newest];
   }
-  return refuse('no-run', `expected two runs of ${newest.header.pipeline} to compare, but there is one`);
+  const pipeline = (named ?? newest)?.header.pipeline;
+  return refuse(
+    'no-run',
+    pipeline === undefined
+      ? 'expected two runs to compare, but there is none that made anything'
+      : `expected two runs of ${pipeline} to compare, but there is one that made anything`,
+  );
 }
 
 function findRun(ledger: Ledger, prefix: string): RunRecord {

@@ -13,9 +13,11 @@ import type {RunSummary} from '../../run/request.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
+import type {GitState} from '../../store/store.ts';
 import {chooseDevice} from '../device.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {tellFullDisk} from '../full-disk.ts';
+import {gitStateOf} from '../git-state.ts';
 import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, type OpenRunner, openRunner} from '../pipeline-runner.ts';
@@ -107,6 +109,7 @@ export async function execute(
   const recorded = (instance: InstanceId): number | undefined =>
     past.last(plan.pipeline, instance)?.durationMs;
   const reporter = await reporterOf(shell, recorded, machine.cpus, options);
+  let git: Promise<GitState | null> | undefined;
   const running = runner.run(
     {
       run: id,
@@ -120,11 +123,18 @@ export async function execute(
       replayLogs: options.replay === true,
       recorder,
     },
-    reporter.onEvent,
+    event => {
+      // Only of runs that make something: a run that finds everything as it was need not wait for git.
+      if (event.type === 'started') git ??= gitStateOf(workspace.project);
+      reporter.onEvent(event);
+    },
   );
   const release = outside.onInterrupt(signal => running.stop(signal === 'SIGINT' ? 'in-order' : 'at-once'));
   try {
-    return await running.finished;
+    const summary = await running.finished;
+    const state = await git;
+    if (state) recorder.git(state);
+    return summary;
   } finally {
     release();
     reporter.close();

@@ -1,13 +1,15 @@
 // `pipe runs`: the runs of a project, newest first.
 
-import type {Json} from '../../core/json.ts';
-import {formatDuration, formatTime} from '../../report/format.ts';
+import type {Json, JsonObject} from '../../core/json.ts';
+import {printable} from '../../core/printable.ts';
+import {formatDuration, formatNumber, formatTime} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
+import type {Ledger} from '../../store/ledger/ledger.ts';
 import type {RunRecord} from '../../store/ledger/run-record.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {findProject} from '../project.ts';
-import type {Invocation, Shell} from '../shell.ts';
+import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
 
@@ -44,10 +46,8 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
   const {outside} = shell;
   const {ledger} = await openWorkspace(shell, findProject(outside.cwd));
   const palette = paletteOf(outside.stdout.colors);
-  const records = ledger
-    .runIds()
-    .slice(0, options.limit)
-    .flatMap(id => ledger.run(id) ?? []);
+  const records = chooseRecords(ledger, options);
+  const metric = options.metric;
   if (options.json) {
     printJson(
       outside,
@@ -60,6 +60,8 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
           argv: record.header.argv,
           startedAt: record.header.startedAt,
           durationMs: record.end?.durationMs ?? null,
+          git: record.git === null ? null : {...record.git},
+          ...(metric === undefined ? {} : {metric: spanOf(ledger, record, metric)}),
           ...tallyOf(record),
         }),
       ),
@@ -67,7 +69,8 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
     return EXIT.ok;
   }
   if (records.length === 0) {
-    print(outside, [palette.dim('no runs yet')]);
+    const isIdle = ledger.runIds().length > 0;
+    print(outside, [palette.dim(isIdle ? 'no run made anything; --all lists them' : 'no runs yet')]);
     return EXIT.ok;
   }
   const dash = (count: number): string => (count === 0 ? palette.dim('·') : String(count));
@@ -82,9 +85,52 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
       dash(tally.executed),
       dash(tally.cached),
       tally.failed > 0 ? palette.failed(String(tally.failed)) : dash(0),
-      palette.dim(header.argv.join(' ')),
+      ...(metric === undefined ? [] : [spanText(spanOf(ledger, record, metric))]),
+      palette.dim(printable(header.argv.join(' '))),
     ];
   });
-  print(outside, renderTable(COLUMNS, rows, palette.dim));
+  const columns = metric === undefined ? COLUMNS : COLUMNS.toSpliced(-1, 0, {header: metric, align: 'left'});
+  print(outside, renderTable(columns, rows, palette.dim));
   return EXIT.ok;
 }
+
+/** Newest first. Those that made nothing and failed nowhere only with `--all`. */
+function chooseRecords(
+  ledger: Ledger,
+  {all, limit = Number.POSITIVE_INFINITY}: Options,
+): readonly RunRecord[] {
+  const records: RunRecord[] = [];
+  for (const record of ledger.runs()) {
+    if (records.length >= limit) break;
+    if (all || didSomething(record)) records.push(record);
+  }
+  return records;
+}
+
+/** Whether it made a result, failed somewhere, or did not come to its end. */
+export function didSomething(record: RunRecord): boolean {
+  const {executed, failed, other} = tallyOf(record);
+  return executed + failed + other > 0 || record.end === undefined;
+}
+
+interface Span {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** The smallest and the largest value that instances of a run gave. */
+function spanOf(ledger: Ledger, record: RunRecord, metric: string): (Span & JsonObject) | null {
+  const values = [...record.instances.keys()].flatMap(id => {
+    const outcome = ledger.outcomeOf(record, id);
+    const value = outcome !== undefined && 'result' in outcome ? outcome.result.metrics[metric] : undefined;
+    return value === undefined ? [] : [value];
+  });
+  return values.length === 0 ? null : {least: Math.min(...values), most: Math.max(...values)};
+}
+
+const spanText = (span: Span | null): string =>
+  span === null
+    ? ''
+    : span.least === span.most
+      ? formatNumber(span.least)
+      : `${formatNumber(span.least)} to ${formatNumber(span.most)}`;

@@ -1,5 +1,6 @@
 // `pipe why`: for each instance whether it would run, because of what, and where the cause lies if it is further up.
 
+import type {Action} from '../../action/action.ts';
 import {describeChange, explainStaleness} from '../../action/explain.ts';
 import type {Json} from '../../core/json.ts';
 import type {Instance, InstanceId} from '../../plan/plan.ts';
@@ -9,9 +10,11 @@ import {formatTime} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Predictions, reasonOf} from '../../report/prediction-lines.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
+import {Inquiry} from '../inquiry.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {findInstances} from '../results.ts';
-import type {Invocation, Shell} from '../shell.ts';
+import type {Invocation, Options, Shell} from '../shell.ts';
+import {drawKey} from '../show/key-text.ts';
 import {print, printJson} from '../surroundings.ts';
 import {foresee} from './plan.ts';
 
@@ -39,12 +42,32 @@ export async function why(shell: Shell, {args, options}: Invocation): Promise<Ex
     return EXIT.ok;
   }
   const palette = paletteOf(outside.stdout.colors);
-  const blocks = asked.map(instance => explain(pipeline, instance, predictions, palette));
+  // The whole key of each cached instance would drown the reasons of the others, unless it is asked about.
+  const isNamed = opened.chosen.rest.length > 0;
+  const keys = isNamed ? await keysOf(shell, opened, asked, options) : new Map<InstanceId, Action>();
+  const blocks = asked.map(instance => {
+    const block = explain(pipeline, instance, predictions, palette);
+    const action = predictions.get(instance.id)?.will === 'reuse' ? keys.get(instance.id) : undefined;
+    return action === undefined ? block : [...block, ...drawKey(pipeline.workspace, action, palette)];
+  });
   print(
     outside,
     blocks.flatMap((block, index) => (index > 0 && block.length > 1 ? ['', ...block] : block)),
   );
   return EXIT.ok;
+}
+
+/** The actions of those that have a result. */
+async function keysOf(
+  shell: Shell,
+  pipeline: Pipeline,
+  asked: readonly Instance[],
+  options: Options,
+): Promise<ReadonlyMap<InstanceId, Action>> {
+  const inquiry = await Inquiry.open(shell, pipeline, options);
+  const known = await inquiry.of(asked);
+  await inquiry.close();
+  return new Map(known.flatMap(({instance, action}) => (action ? [[instance.id, action] as const] : [])));
 }
 
 function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, palette: Palette): string[] {

@@ -31,6 +31,8 @@ export class CodeShelf implements CodeStore {
   readonly #modules: Journal;
   /** Sources by the code digest that they made, for `why`. */
   readonly #manifests: Journal;
+  /** The source maps of bundles by their code digest: what `diff --code` compares. */
+  readonly #maps: Journal;
   /** What stage modules declare, and what they say of parameters, by the digest of the question. */
   readonly #declarations: Journal;
 
@@ -41,6 +43,7 @@ export class CodeShelf implements CodeStore {
     this.#states = states;
     this.#modules = new Journal(join(store, 'code', 'modules.journal'), isWholeObject);
     this.#manifests = new Journal(join(store, 'code', 'manifests.journal'), isWholeObject);
+    this.#maps = new Journal(join(store, 'code', 'maps.journal'), isWholeObject);
     this.#declarations = new Journal(join(store, 'code', 'declarations.journal'), isWholeObject);
   }
 
@@ -56,7 +59,8 @@ export class CodeShelf implements CodeStore {
   keep(code: StageCode): void {
     this.#modules.set(JSON.stringify(code.module), JSON.stringify(code));
     this.#manifests.set(code.code, JSON.stringify(code.files));
-    save(this.#modules, this.#manifests);
+    this.#maps.set(code.code, JSON.stringify(code.maps));
+    save(this.#modules, this.#manifests, this.#maps);
   }
 
   /** JSON that was noted under this key. */
@@ -74,6 +78,14 @@ export class CodeShelf implements CodeStore {
   manifestOf(code: Digest): Readonly<Record<string, CodeFile>> | undefined {
     const value = parseJson(this.#manifests.get(code) ?? '');
     return isJsonObject(value) ? (value as unknown as Record<string, CodeFile>) : undefined;
+  }
+
+  /** The source maps of a bundle, which hold its sources; `undefined` where it was made elsewhere. */
+  mapsOf(code: Digest): Artifact | undefined {
+    const value = parseJson(this.#maps.get(code) ?? '');
+    if (!isJsonObject(value) || value.kind !== 'folder' || typeof value.size !== 'number') return undefined;
+    const {digest, size} = value;
+    return typeof digest === 'string' && isDigest(digest) ? {kind: 'folder', digest, size} : undefined;
   }
 
   putFolder(files: ReadonlyMap<string, Uint8Array>): Result<Artifact, Diagnostic> {

@@ -5,7 +5,7 @@ import type {Outcome} from '../../action/outcome.ts';
 import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
 import {checkedLine} from '../../host/checked-line.ts';
 import type {InstanceId} from '../../plan/plan.ts';
-import type {RunHeader} from '../store.ts';
+import type {GitState, RunHeader} from '../store.ts';
 import {isFingerprint} from './last-states.ts';
 
 export type RunEntry =
@@ -25,6 +25,8 @@ export interface RunRecord {
   /** In the order in which they ended or began. */
   readonly instances: ReadonlyMap<InstanceId, RunEntry>;
   /** `undefined` for a run that was killed, or that goes on. */
+  /** The state of the sources when it began to make something; `null` where that is not known. */
+  readonly git: GitState | null;
   readonly end: {readonly at: number; readonly durationMs: number} | undefined;
 }
 
@@ -54,6 +56,7 @@ export function decodeRun(text: string): RunRecord | undefined {
   if (header === undefined) return undefined;
   const instances = new Map<InstanceId, RunEntry>();
   let end: RunRecord['end'];
+  let git: RunRecord['git'] = null;
   for (const text of lines) {
     // Long, and of no interest to those who look back.
     if (text.startsWith(ACTION_LINE)) continue;
@@ -61,11 +64,13 @@ export function decodeRun(text: string): RunRecord | undefined {
     if (!isJsonObject(line)) continue;
     if (line.type === 'end' && typeof line.at === 'number' && typeof line.durationMs === 'number') {
       end = {at: line.at, durationMs: line.durationMs};
+    } else if (line.type === 'git' && typeof line.commit === 'string' && typeof line.isClean === 'boolean') {
+      git = {commit: line.commit, isClean: line.isClean};
     } else if (line.type === 'known' && typeof line.from === 'string' && Array.isArray(line.ids)) {
       for (const id of line.ids) instances.set(id, {status: 'known', from: line.from});
     } else readInstance(line, instances);
   }
-  return {header, instances, end};
+  return {header, instances, git, end};
 }
 
 function readInstance(line: JsonObject, instances: Map<InstanceId, RunEntry>): void {

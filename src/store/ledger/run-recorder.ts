@@ -8,7 +8,7 @@ import {withSum} from '../../host/checked-line.ts';
 import {appendLines} from '../../host/journal.ts';
 import {withReserve} from '../../host/reserve.ts';
 import type {InstanceId} from '../../plan/plan.ts';
-import type {RunHeader, RunRecorder} from '../store.ts';
+import type {GitState, RunHeader, RunRecorder} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 import type {LastStates} from './last-states.ts';
 
@@ -57,6 +57,11 @@ export class FileRunRecorder implements RunRecorder {
       this.#keepEarlier(id, outcome.fingerprint, 'failed', at);
     }
     if (outcome.status !== 'cached' || this.#buffer.length > longestBuffer) this.#flush();
+  }
+
+  git(state: GitState): void {
+    this.#line({type: 'git', ...state});
+    this.#flush();
   }
 
   end(at: number, durationMs: number): void {
