@@ -9,6 +9,7 @@ const entries = {
   'declaration-worker': 'src/exec/declaration-worker.ts',
   stage: 'src/stage/define.ts',
   engine: 'src/engine/index.ts',
+  learn: 'stages/learn/index.ts',
 };
 const here = import.meta.dirname;
 const present = Object.fromEntries(

@@ -14,6 +14,7 @@ import {findPackage, isFile} from './installed-packages.ts';
 const ownEntries: Readonly<Record<string, string>> = {
   [`${packageName}/stage`]: 'src/stage/define.ts',
   [`${packageName}/engine`]: 'src/engine/index.ts',
+  [`${packageName}/learn`]: 'stages/learn/index.ts',
 };
 
 /** The namespace in which the stage module itself goes by one name, whatever its file is called. */

@@ -6,4 +6,5 @@ export {EngineError} from './errors.ts';
 export {exportInference, type Inference} from './inference.ts';
 export type * from './program.ts';
 export {type DeviceReport, listDevices} from './run/devices.ts';
+export {runEagerly} from './run/tfjs.ts';
 export {decodeSafetensors, encodeSafetensors, type TensorFile} from './safetensors.ts';

@@ -6,7 +6,7 @@ import {drawAugmentation, drawLength, isNoAugmentation} from './augmentation.ts'
 import type {RulePhase} from './gradients/rule.ts';
 import {drawMask, maskLength} from './models/dropout.ts';
 import {sizeOf} from './models/model.ts';
-import {maskNamesOf, scannedNumbersOf, type Training} from './training-program.ts';
+import {maskNamesOf, type Recipe, scannedNumbersOf, type Training} from './training-program.ts';
 
 /** Consecutive steps of one epoch that one program runs in one call. */
 export interface Segment {
@@ -18,8 +18,15 @@ export interface Segment {
   readonly batches: readonly Int32Array[];
 }
 
+/** What draws are of, where images are augmented. */
+type Augmented = Pick<Training, 'policy' | 'dataset'>;
+
 /** The scanned inputs of a segment: each with the steps as its leading axis. */
-export function feedOf(training: Training, phase: RulePhase, segment: Segment): HostTensors {
+export function feedOf(
+  training: Recipe & Partial<Augmented>,
+  phase: RulePhase,
+  segment: Segment,
+): HostTensors {
   const {policy, dataset, seed} = training;
   const {epoch, firstBatch, firstStep, batches} = segment;
   const steps = batches.length;
@@ -29,7 +36,7 @@ export function feedOf(training: Training, phase: RulePhase, segment: Segment): 
     indices.set(samples, i * batch);
   });
   const feed: Record<string, HostTensor> = {indices: {dtype: 'int32', shape: [steps, batch], data: indices}};
-  if (!isNoAugmentation(policy)) {
+  if (policy !== undefined && dataset !== undefined && !isNoAugmentation(policy)) {
     const data = new Int32Array(steps * batch * drawLength);
     batches.forEach((samples, i) => {
       const out = data.subarray(i * batch * drawLength, (i + 1) * batch * drawLength);

@@ -9,7 +9,7 @@ import type {Split} from './dataset-file.ts';
 import {evaluationDefinition, predict} from './evaluation-program.ts';
 import type {Segment} from './feed.ts';
 import {type Predictions, scorePredictions} from './metrics.ts';
-import type {Training} from './training-program.ts';
+import {type Recipe, type Training, trainingDefinition} from './training-program.ts';
 import {type Compile, TrainingPrograms} from './training-programs.ts';
 
 export interface LoopOptions {
@@ -49,7 +49,9 @@ export interface TrainingResult {
 /** @throws the signal's reason when it is aborted. */
 export async function train(options: LoopOptions): Promise<TrainingResult> {
   const {training, epochs, batches, resumed, signal} = options;
-  const programs = new TrainingPrograms(training, options.compile);
+  const programs = new TrainingPrograms(training, options.compile, (phase, batch) =>
+    trainingDefinition(training, phase, batch),
+  );
   const evaluate = evaluatorOf(options);
   const perEpoch = stepsPerEpoch(batches);
   const curve = [...(resumed?.curve ?? [])];
@@ -109,13 +111,18 @@ async function runEpoch(options: LoopOptions, programs: TrainingPrograms, epoch:
   return {loss: loss / samples, accuracy: correct / samples, diverged: false};
 }
 
-/** The steps of an epoch cut where the phase or the batch size changes, and after `stepsPerCall`. */
+/** The steps of an epoch, which starts at a step of its own where batch sizes have changed, cut where the phase or the batch size changes, and after `stepsPerCall`. */
 export function* segmentsOf(
-  {training, batches, stepsPerCall}: Pick<LoopOptions, 'training' | 'batches' | 'stepsPerCall'>,
+  {
+    training,
+    batches,
+    stepsPerCall,
+  }: {readonly training: Recipe} & Pick<LoopOptions, 'batches' | 'stepsPerCall'>,
   epoch: number,
+  firstOfEpoch?: number,
 ): Generator<{readonly phase: number; readonly segment: Segment}> {
   const all = batchesOf(batches, epoch);
-  const firstStep = epoch * all.length;
+  const firstStep = firstOfEpoch ?? epoch * all.length;
   let start = 0;
   while (start < all.length) {
     const phase = training.rule.phaseAt(firstStep + start);

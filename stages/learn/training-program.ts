@@ -2,7 +2,7 @@
 // A training has several programs (a rule's phases, a shorter last batch); all have the same state.
 
 import * as tf from '@tensorflow/tfjs-core';
-import type {Definition, HostTensor, HostTensors, SliceSpec} from '../../src/engine/program.ts';
+import type {Definition, HostTensor, HostTensors, SliceSpec, StepOutputs} from '../../src/engine/program.ts';
 import {type AugmentationPolicy, drawLength, isNoAugmentation} from './augmentation.ts';
 import {gatherBatch, residentShape} from './augmentation-graph.ts';
 import type {Dataset} from './dataset-file.ts';
@@ -15,17 +15,14 @@ import {
   sizeOf,
   tensorNamed,
 } from './models/model.ts';
-import {type ObjectiveOptions, objectiveOf} from './objective.ts';
+import {type Batch, type Objective, type ObjectiveOptions, objectiveOf} from './objective.ts';
 import {clipByNorm} from './optimizers/clip.ts';
 import type {Optimizer} from './optimizers/optimizer.ts';
 import type {ScannedNumbers} from './scanned.ts';
 
-/** Everything that determines a training, beside the order of its batches. */
-export interface Training {
-  readonly model: Model;
-  readonly dataset: Dataset;
-  readonly policy: AugmentationPolicy;
-  readonly objective: ObjectiveOptions;
+/** How weights change from step to step, whatever the data are. */
+export interface Recipe {
+  readonly model: Pick<Model, 'name' | 'parameters' | 'statistics' | 'dropout'>;
   readonly rule: GradientRule;
   readonly optimizer: Optimizer;
   /** Largest norm of the gradient that the optimizer gets; undefined for no clipping. */
@@ -36,8 +33,16 @@ export interface Training {
   readonly seed: number;
 }
 
+/** Everything that determines a training on images, beside the order of its batches. */
+export interface Training extends Recipe {
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly policy: AugmentationPolicy;
+  readonly objective: ObjectiveOptions;
+}
+
 /** Names of the state: `weights/…`, `statistics/…`, `rule/SLOT/…`, `optimizer/SLOT/…`. */
-export function initialState({model, rule, optimizer, seed}: Training): HostTensors {
+export function initialState({model, rule, optimizer, seed}: Recipe): HostTensors {
   const weights = initialWeights(model, seed);
   const zeros = (owner: string, slots: readonly string[]): HostTensors =>
     Object.fromEntries(
@@ -58,7 +63,7 @@ export function initialState({model, rule, optimizer, seed}: Training): HostTens
 
 /** What one phase's steps read per step, beside `indices`: float32 numbers by name. */
 export const scannedNumbersOf = (
-  {optimizer, learningRate}: Training,
+  {optimizer, learningRate}: Recipe,
   phase: RulePhase,
 ): Readonly<Record<string, ScannedNumbers>> => ({
   rate: {shape: [], at: step => [learningRate(step)]},
@@ -70,7 +75,7 @@ export const scannedNumbersOf = (
 export const maskNamesOf = ({
   model,
   freshMasks,
-}: Training): readonly {name: string; place: number; pass: number}[] =>
+}: Recipe): readonly {name: string; place: number; pass: number}[] =>
   model.dropout.flatMap((spec, place) => [
     {name: `mask/${spec.name}`, place, pass: 0},
     ...(freshMasks ? [{name: `again/${spec.name}`, place, pass: 1}] : []),
@@ -81,7 +86,7 @@ export const maskNamesOf = ({
  * without weight decay; `correct`, how many of the batch were right in that pass.
  */
 export function trainingDefinition(training: Training, phase: RulePhase, batch: number): Definition {
-  const {model, dataset, policy, objective, rule, optimizer, clip} = training;
+  const {model, dataset, policy, objective} = training;
   const numbers = scannedNumbersOf(training, phase);
   const scanned: Record<string, SliceSpec> = {indices: {shape: [batch], dtype: 'int32'}};
   if (!isNoAugmentation(policy)) scanned.draws = {shape: [batch, drawLength], dtype: 'int32'};
@@ -102,7 +107,6 @@ export function trainingDefinition(training: Training, phase: RulePhase, batch: 
     },
     scanned,
     step: ({state, resident, scanned}) => {
-      const weights = pick(state, 'weights');
       const indices = tensorNamed(scanned, 'indices') as tf.Tensor1D;
       const images = gatherBatch(
         policy,
@@ -113,34 +117,54 @@ export function trainingDefinition(training: Training, phase: RulePhase, batch: 
         scanned.draws as tf.Tensor2D | undefined,
       );
       const labels = tf.gather(tensorNamed(resident, 'labels'), indices) as tf.Tensor1D;
-      const masks = pick(scanned, 'mask');
-      const first = {images, labels, masks};
-      const result = phase.apply({
+      return ruleStep(training, phase, state, scanned, {
         objective: objectiveOf(model, pick(state, 'statistics'), objective),
-        weights,
-        batch: first,
-        again: training.freshMasks ? {...first, masks: pick(scanned, 'again')} : first,
-        slots: slotsOf(state, 'rule', rule.slots),
-        scanned: pick(scanned, 'rule'),
+        images,
+        labels,
       });
-      const gradients = clip === undefined ? result.gradients : clipByNorm(result.gradients, clip);
-      const next = optimizer.update({
-        weights,
-        gradients,
-        slots: slotsOf(state, 'optimizer', optimizer.slots),
-        rate: tensorNamed(scanned, 'rate'),
-        scanned: pick(scanned, 'optimizer'),
-      });
-      return {
-        state: {
-          ...prefixed('weights', next.weights),
-          ...prefixed('statistics', result.pass.statistics),
-          ...flattened('rule', result.slots),
-          ...flattened('optimizer', next.slots),
-        },
-        metrics: {loss: result.pass.loss, correct: result.pass.correct},
-      };
     },
+  };
+}
+
+/** What a step is of, beside its state. */
+interface StepData extends Pick<Batch, 'images' | 'labels'> {
+  readonly objective: Objective;
+}
+
+/** The rule's gradient at the state's weights, clipped, handed to the optimizer: the next state and the metrics. */
+export function ruleStep(
+  {rule, optimizer, clip, freshMasks}: Recipe,
+  phase: RulePhase,
+  state: NamedTensors,
+  scanned: NamedTensors,
+  {objective, images, labels}: StepData,
+): StepOutputs {
+  const weights = pick(state, 'weights');
+  const first = {images, labels, masks: pick(scanned, 'mask')};
+  const result = phase.apply({
+    objective,
+    weights,
+    batch: first,
+    again: freshMasks ? {...first, masks: pick(scanned, 'again')} : first,
+    slots: slotsOf(state, 'rule', rule.slots),
+    scanned: pick(scanned, 'rule'),
+  });
+  const gradients = clip === undefined ? result.gradients : clipByNorm(result.gradients, clip);
+  const next = optimizer.update({
+    weights,
+    gradients,
+    slots: slotsOf(state, 'optimizer', optimizer.slots),
+    rate: tensorNamed(scanned, 'rate'),
+    scanned: pick(scanned, 'optimizer'),
+  });
+  return {
+    state: {
+      ...prefixed('weights', next.weights),
+      ...prefixed('statistics', result.pass.statistics),
+      ...flattened('rule', result.slots),
+      ...flattened('optimizer', next.slots),
+    },
+    metrics: {loss: result.pass.loss, correct: result.pass.correct},
   };
 }
 

@@ -4,9 +4,12 @@
 import type {Definition, HostTensors, Program} from '../../src/engine/program.ts';
 import {feedOf, type Segment} from './feed.ts';
 import type {RulePhase} from './gradients/rule.ts';
-import {initialState, type Training, trainingDefinition} from './training-program.ts';
+import {initialState, type Recipe} from './training-program.ts';
 
 export type Compile = (definition: Definition) => Promise<Program>;
+
+/** The program of a phase and a batch size. */
+export type DefinitionOf = (phase: RulePhase, batch: number) => Definition;
 
 /** What one call gives per step. */
 export interface StepMetrics {
@@ -15,15 +18,17 @@ export interface StepMetrics {
 }
 
 export class TrainingPrograms {
-  readonly #training: Training;
+  readonly #training: Recipe;
+  readonly #definitionOf: DefinitionOf;
   readonly #compile: Compile;
   readonly #programs = new Map<string, Program>();
   /** Where the state is: in the program that ran last, or on the host before the first. */
   #holder: Program | undefined;
   #state: HostTensors;
 
-  constructor(training: Training, compile: Compile) {
+  constructor(training: Recipe, compile: Compile, definitionOf: DefinitionOf) {
     this.#training = training;
+    this.#definitionOf = definitionOf;
     this.#compile = compile;
     this.#state = initialState(training);
   }
@@ -63,7 +68,7 @@ export class TrainingPrograms {
     const key = `${phase.name} ${batch}`;
     const known = this.#programs.get(key);
     if (known) return known;
-    const program = await this.#compile(trainingDefinition(this.#training, phase, batch));
+    const program = await this.#compile(this.#definitionOf(phase, batch));
     this.#programs.set(key, program);
     return program;
   }

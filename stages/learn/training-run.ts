@@ -3,7 +3,7 @@
 
 import {createHash} from 'node:crypto';
 import {readFile, writeFile} from 'node:fs/promises';
-import {compile, type DeviceChoice, type Program} from '../../src/engine/index.ts';
+import {compile, type Program} from '../../src/engine/index.ts';
 import {encodeSafetensors} from '../../src/engine/safetensors.ts';
 import {type Progress, StageError, z} from '../../src/stage/define.ts';
 import {type Assembly, assemble, baseOf, policyOf} from './assembly.ts';
@@ -12,6 +12,7 @@ import {stepsPerEpoch} from './batches.ts';
 import {type Checkpoint, readCheckpoint, writeCheckpoint} from './checkpoint.ts';
 import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
+import {engineDevice} from './device.ts';
 import {plainGradient} from './gradients/rule.ts';
 import type {Hyperparameters} from './hyperparameters.ts';
 import {inferenceModel} from './inference-model.ts';
@@ -72,7 +73,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
     stepsPerCall: stepsPerCall(assembly),
     resumed,
     compile: async definition => {
-      const program = await compile(definition, {device: deviceFor(run), threads: run.cpus});
+      const program = await compile(definition, {device: engineDevice(run.device), threads: run.cpus});
       if (device.used === undefined) log(`${program.device.name} (${program.device.reason})`);
       device.used = program.device;
       run.device.computed(program.device.kind);
@@ -163,13 +164,6 @@ function fitted<T>(make: () => T): T {
 }
 
 /** Without a granted GPU, `auto` may not take one that another instance holds. */
-function deviceFor({device: {choice, gpus}}: TrainingRun): DeviceChoice {
-  const known: readonly DeviceChoice[] = ['auto', 'cpu', 'webgpu', 'cuda', 'tfjs'];
-  const device = known.find(name => name === choice);
-  if (device === undefined) throw new StageError(`expected a device of ${known.join(', ')}, got ${choice}`);
-  return device === 'auto' && gpus.length === 0 ? 'cpu' : device;
-}
-
 /** About 2·10¹¹ floating-point operations per call: seconds, between which progress and the signal are looked at. */
 function stepsPerCall({training, batches}: Assembly): number {
   const perStep = 6 * training.model.multiplications * batches.size;

@@ -2,6 +2,7 @@
 
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import {EngineError} from '../errors.ts';
 
 export interface TfjsBackend {
   /** As registered with TF.js. */
@@ -39,3 +40,11 @@ function startQuietly(): void {
 let found: Promise<TfjsBackend> | undefined;
 
 export const findTfjs = (): Promise<TfjsBackend> => (found ??= find());
+
+/** Runs `body` on TF.js's own JavaScript backend, and TF.js is as before: for values that a model holds. */
+export function runEagerly<T>(body: () => T): T {
+  const before = tf.engine().backend === null ? '' : tf.engine().backendName;
+  if (before === '') startQuietly();
+  else if (before.startsWith('pipe-')) throw new EngineError('expected no step to be running');
+  return body();
+}

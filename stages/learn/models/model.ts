@@ -14,7 +14,9 @@ export type Initialisation =
   | {readonly law: 'constant'; readonly value: number}
   | {readonly law: 'normal'; readonly deviation: number}
   /** Uniform in [-limit, limit). */
-  | {readonly law: 'uniform'; readonly limit: number};
+  | {readonly law: 'uniform'; readonly limit: number}
+  /** As they are, whatever the seed. */
+  | {readonly law: 'given'; readonly data: Float32Array};
 
 export interface ParameterSpec {
   readonly name: string;
@@ -27,7 +29,8 @@ export interface ParameterSpec {
 export interface StatisticSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly value: number;
+  /** Everywhere, or one by one. */
+  readonly value: number | Float32Array;
 }
 
 /** A place where units are dropped in training. `shape` is that of one sample. */
@@ -90,7 +93,7 @@ export function tensorNamed(tensors: NamedTensors, name: string): Tensor {
 }
 
 /** Initial weights. Each parameter has a stream of its own, named by its place in the model's list. */
-export function initialWeights({parameters}: Model, seed: number): HostTensors {
+export function initialWeights({parameters}: Pick<Model, 'parameters'>, seed: number): HostTensors {
   return Object.fromEntries(
     parameters.map(({name, shape, initialisation}, index): [string, HostTensor] => {
       const draws = stream(seed, 'init', index);
@@ -102,6 +105,9 @@ export function initialWeights({parameters}: Model, seed: number): HostTensors {
         case 'normal':
           for (let i = 0; i < data.length; i++) data[i] = initialisation.deviation * draws.normal();
           break;
+        case 'given':
+          data.set(initialisation.data);
+          break;
         case 'uniform':
           for (let i = 0; i < data.length; i++) data[i] = initialisation.limit * (2 * draws.uniform() - 1);
           break;
@@ -111,10 +117,14 @@ export function initialWeights({parameters}: Model, seed: number): HostTensors {
   );
 }
 
-export const initialStatistics = ({statistics}: Model): HostTensors =>
+export const initialStatistics = ({statistics}: Pick<Model, 'statistics'>): HostTensors =>
   Object.fromEntries(
     statistics.map(({name, shape, value}): [string, HostTensor] => [
       name,
-      {dtype: 'float32', shape, data: new Float32Array(sizeOf(shape)).fill(value)},
+      {
+        dtype: 'float32',
+        shape,
+        data: typeof value === 'number' ? new Float32Array(sizeOf(shape)).fill(value) : value.slice(),
+      },
     ]),
   );

@@ -7,7 +7,7 @@ import {tensorNamed} from '../models/model.ts';
 import {zipNamed} from '../named-tensors.ts';
 import {scannedScalar} from '../scanned.ts';
 import {decayGradients, decayWeights} from './decay.ts';
-import type {Optimizer, UpdateDecay} from './optimizer.ts';
+import {noDecay, type Optimizer, type UpdateDecay} from './optimizer.ts';
 
 export interface AdamOptions {
   /** 0.9 */
@@ -20,7 +20,12 @@ export interface AdamOptions {
 }
 
 /** @throws when a beta is not in [0, 1), or epsilon is not above 0. */
-export function adam({beta1, beta2, epsilon, decay}: AdamOptions): Optimizer {
+export function adam({
+  beta1 = 0.9,
+  beta2 = 0.999,
+  epsilon = 1e-8,
+  decay = noDecay,
+}: Partial<AdamOptions> = {}): Optimizer {
   for (const [name, beta] of Object.entries({beta1, beta2})) {
     if (!(beta >= 0 && beta < 1)) throw new RangeError(`expected ${name} to be in [0, 1), got ${beta}`);
   }

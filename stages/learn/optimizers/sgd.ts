@@ -5,17 +5,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import {slotNamed} from '../gradients/rule.ts';
 import {addScaled, zipNamed} from '../named-tensors.ts';
 import {decayGradients, decayWeights} from './decay.ts';
-import type {Optimizer, UpdateDecay} from './optimizer.ts';
+import {noDecay, type Optimizer, type UpdateDecay} from './optimizer.ts';
 
 export interface SgdOptions {
-  /** In [0, 1). */
+  /** In [0, 1). Default 0. */
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly decay: UpdateDecay;
 }
 
 /** @throws when momentum is not in [0, 1), or when Nesterov is asked for without momentum. */
-export function sgd({momentum, nesterov, decay}: SgdOptions): Optimizer {
+export function sgd({momentum = 0, nesterov = false, decay = noDecay}: Partial<SgdOptions> = {}): Optimizer {
   if (!(momentum >= 0 && momentum < 1)) {
     throw new RangeError(`expected momentum to be in [0, 1), got ${momentum}`);
   }

@@ -1,0 +1,220 @@
+// The front door for models of tf.layers: `compileModel(model, {loss, optimizer, …})` is to the engine what
+// `model.compile` and `model.fit` are to TF.js. Whole epochs run in a few calls; the model's weights follow.
+
+import type * as tf from '@tensorflow/tfjs';
+import {
+  compile,
+  type Definition,
+  type Device,
+  type DeviceChoice,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+} from '../../../src/engine/index.ts';
+import {stepsPerEpoch} from '../batches.ts';
+import {type GradientRule, plainGradient} from '../gradients/rule.ts';
+import {segmentsOf} from '../loop.ts';
+import type {ParameterSpec} from '../models/model.ts';
+import type {Optimizer} from '../optimizers/optimizer.ts';
+import {pick, prefixed, type Recipe} from '../training-program.ts';
+import {TrainingPrograms} from '../training-programs.ts';
+import {functionOf, type LayersFunction} from './layers-model.ts';
+import {evaluationOf, stepDefinition} from './layers-program.ts';
+import {type Judgement, judgementOf, type Loss, type LossName} from './losses.ts';
+import {seeded} from './seeded.ts';
+
+export interface ModelOptions {
+  readonly loss: LossName | Loss;
+  /** `sgd(…)` or `adam(…)`. */
+  readonly optimizer: Optimizer;
+  /** The learning rate, or a function of the step (from 0): see `learningRate`. */
+  readonly rate: number | ((step: number) => number);
+  /** `parameters => sam(parameters, {...defaultPerturbation, rho: 0.05})` and its kin. Default: the plain gradient. */
+  readonly rule?: (parameters: readonly ParameterSpec[]) => GradientRule;
+  /** Of the order of the samples, of dropout, and of initial weights. Default 0. */
+  readonly seed?: number;
+  /** Default `auto`. */
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+/** Inputs and labels, one row per sample. `uint8` inputs stay bytes in memory and are numbers from 0 to 255 inside. */
+export interface Samples {
+  readonly x: HostTensor;
+  readonly y: HostTensor;
+}
+
+export interface Scores {
+  readonly loss: number;
+  /** The share that is right; undefined for losses without answers. */
+  readonly accuracy: number | undefined;
+}
+
+export interface EpochResult extends Scores {
+  /** From 1. */
+  readonly epoch: number;
+  readonly validation: Scores | undefined;
+}
+
+export interface FitOptions {
+  readonly epochs: number;
+  /** Default 32. The samples that do not fill a last batch are a smaller step. */
+  readonly batchSize?: number;
+  readonly validation?: Samples;
+  /** Awaited after each epoch; the model has the weights of that epoch. `false` ends the training. */
+  readonly onEpoch?: (result: EpochResult) => undefined | boolean | Promise<undefined | boolean>;
+  readonly onProgress?: (progress: {
+    readonly done: number;
+    readonly total: number;
+    readonly loss: number;
+  }) => void;
+  readonly signal?: AbortSignal;
+  /** Steps per call: how often progress is told and the signal looked at. Default 50. */
+  readonly stepsPerCall?: number;
+}
+
+export class CompiledModel {
+  /** What was given or made; it has the weights of the last epoch. */
+  readonly model: tf.LayersModel;
+  readonly #model: LayersFunction;
+  readonly #options: ModelOptions;
+  readonly #judgement: Judgement;
+  readonly #recipe: Recipe;
+  #state: HostTensors | undefined;
+  #device: Device | undefined;
+  /** Steps taken so far: schedules and momentum go on from fit to fit. */
+  #steps = 0;
+  #epochs = 0;
+
+  constructor(model: tf.LayersModel, options: ModelOptions) {
+    this.model = model;
+    this.#model = functionOf(model);
+    this.#options = options;
+    this.#judgement = judgementOf(options.loss);
+    const {rate} = options;
+    this.#recipe = {
+      model: this.#model,
+      rule: options.rule?.(this.#model.parameters) ?? plainGradient,
+      optimizer: options.optimizer,
+      clip: undefined,
+      freshMasks: false,
+      learningRate: typeof rate === 'function' ? rate : () => rate,
+      seed: options.seed ?? 0,
+    };
+  }
+
+  /** Where it ran; undefined before the first call. */
+  get device(): Device | undefined {
+    return this.#device;
+  }
+
+  async #compile(definition: Definition): Promise<Program> {
+    const {device = 'auto', threads = 1} = this.#options;
+    const program = await compile(definition, {device, threads});
+    this.#device = program.device;
+    return program;
+  }
+
+  /**
+   * Trains, and gives the weights to the model. Called again, it goes on.
+   * @throws RangeError for samples that do not fit the model; the signal's reason when it is aborted.
+   */
+  async fit(samples: Samples, options: FitOptions): Promise<readonly EpochResult[]> {
+    const {epochs, batchSize = 32, signal = new AbortController().signal} = options;
+    const count = countOf(samples, this.#model);
+    const batches = {count, size: Math.min(batchSize, count), dropLast: false, seed: this.#recipe.seed};
+    const perEpoch = stepsPerEpoch(batches);
+    const programs = new TrainingPrograms(
+      this.#recipe,
+      definition => this.#compile(definition),
+      (phase, batch) => stepDefinition(this.#recipe, this.#model, this.#judgement, samples, phase, batch),
+    );
+    if (this.#state !== undefined) programs.writeState(this.#state);
+    const results: EpochResult[] = [];
+    try {
+      for (let i = 0; i < epochs; i++) {
+        const epoch = this.#epochs;
+        let [loss, correct] = [0, 0];
+        const segments = segmentsOf(
+          {training: this.#recipe, batches, stepsPerCall: options.stepsPerCall ?? 50},
+          epoch,
+          this.#steps,
+        );
+        for (const {phase, segment} of segments) {
+          signal.throwIfAborted();
+          const rulePhase = this.#recipe.rule.phases[phase];
+          if (rulePhase === undefined) throw new RangeError(`no phase ${phase}`);
+          const metrics = await programs.run(rulePhase, segment);
+          segment.batches.forEach((batch, step) => {
+            loss += (metrics.losses[step] ?? Number.NaN) * batch.length;
+            correct += metrics.correct[step] ?? Number.NaN;
+          });
+          const done = i * perEpoch + segment.firstBatch + segment.batches.length;
+          options.onProgress?.({done, total: epochs * perEpoch, loss: metrics.losses.at(-1) ?? Number.NaN});
+        }
+        this.#steps += perEpoch;
+        this.#epochs += 1;
+        await this.#adopt(await programs.readState());
+        const validation = options.validation && (await this.evaluate(options.validation));
+        const accuracy = this.#judgement.right === undefined ? undefined : correct / count;
+        const result = {epoch: this.#epochs, loss: loss / count, accuracy, validation};
+        results.push(result);
+        if ((await options.onEpoch?.(result)) === false) break;
+      }
+      return results;
+    } finally {
+      await programs.dispose();
+    }
+  }
+
+  async #adopt(state: HostTensors): Promise<void> {
+    this.#state = state;
+    this.#model.writeBack({...pick(state, 'weights'), ...pick(state, 'statistics')});
+  }
+
+  /** Mean loss and accuracy without dropout, with running statistics. */
+  async evaluate(samples: Samples, batchSize = 256): Promise<Scores> {
+    const count = countOf(samples, this.#model);
+    const {losses, correct} = await this.#judge(samples, batchSize);
+    return {
+      loss: losses.reduce((sum, x) => sum + x, 0) / count,
+      accuracy: this.#judgement.right === undefined ? undefined : correct / count,
+    };
+  }
+
+  /** What the model says of each row, [rows, …output]. */
+  async predict(x: HostTensor, batchSize = 256): Promise<HostTensor> {
+    const rows = x.shape[0] ?? 0;
+    const {outputs} = await this.#judge({x, y: undefined}, batchSize);
+    return {dtype: 'float32', shape: [rows, ...this.#model.outputShape], data: outputs};
+  }
+
+  #judge(samples: {readonly x: HostTensor; readonly y: HostTensor | undefined}, batchSize: number) {
+    const state = this.#state && {
+      ...prefixed('weights', pick(this.#state, 'weights')),
+      ...prefixed('statistics', pick(this.#state, 'statistics')),
+    };
+    return evaluationOf(this.#model, this.#judgement, samples, batchSize, state, d => this.#compile(d));
+  }
+}
+
+/**
+ * A model of tf.layers, `tf.sequential` or functional, with one input and one output, ready to be trained: its dropout is
+ * drawn from the seed (and its initial weights, where it is given as a function that makes it), its batch norms' running statistics are carried, its recurrent layers are unrolled.
+ * @throws RangeError for layers that cannot be compiled.
+ */
+export const compileModel = (
+  model: tf.LayersModel | (() => tf.LayersModel),
+  options: ModelOptions,
+): CompiledModel =>
+  new CompiledModel(typeof model === 'function' ? seeded(options.seed ?? 0, model) : model, options);
+
+function countOf({x, y}: Samples, {inputShape}: LayersFunction): number {
+  const [rows = 0, ...shape] = x.shape;
+  if (shape.join() !== inputShape.join())
+    throw new RangeError(`expected x of the shape [samples, ${inputShape}], got [${x.shape}]`);
+  if (y.shape[0] !== rows)
+    throw new RangeError(`expected as many labels as samples, got ${y.shape[0]} and ${rows}`);
+  if (rows === 0) throw new RangeError('expected at least one sample, got none');
+  return rows;
+}
