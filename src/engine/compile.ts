@@ -16,12 +16,18 @@ import {SteppedProgram} from './run/stepped.ts';
 import {findTfjs} from './run/tfjs.ts';
 import {trace} from './trace/trace.ts';
 
+/** The same steps in plain ONNX: traced again, with images in the form that every runtime has. */
+function portableModel(definition: Definition): Uint8Array {
+  const {builder, graph} = trace(definition);
+  return scanModel(optimize(builder, graph, {block: undefined})).bytes;
+}
+
 /**
  * Traces the step once, compiles it, and holds its state.
  * @throws EngineError for mistakes in the definition, with the op and the place in the user's code.
  */
 export async function compile(definition: Definition, options: CompileOptions = {}): Promise<Program> {
-  return new OrderedProgram(definition.name, await open(definition, options));
+  return new OrderedProgram(definition, await open(definition, options));
 }
 
 async function open(definition: Definition, options: CompileOptions): Promise<Program> {
@@ -38,8 +44,9 @@ async function open(definition: Definition, options: CompileOptions): Promise<Pr
   const {builder, graph: traced} = trace(definition);
   const block = device.kind === 'cpu' ? await blockSize() : undefined;
   const graph = optimize(builder, traced, {block});
-  if (device.kind === 'webgpu') return SteppedProgram.open(definition, graph, stepModel(graph), device);
+  if (device.kind === 'webgpu')
+    return SteppedProgram.open(definition, graph, stepModel(graph), device, () => portableModel(definition));
   const model = scanModel(graph);
   const held = await leaseFor(definition.name, model, device.kind, sessionOptions(device.kind, threads));
-  return new ScannedProgram(definition, graph, model, held, device);
+  return new ScannedProgram(definition, graph, model, held, device, () => portableModel(definition));
 }

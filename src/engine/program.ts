@@ -67,14 +67,22 @@ export interface Device {
   readonly reason: string;
 }
 
+export interface RunOptions {
+  /** Looked at about ten times a second, or after each step where one takes longer. */
+  readonly signal?: AbortSignal;
+  /** Told as often. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /** Calls may overlap: each starts from the state that the one made before it leaves. */
 export interface Program {
   readonly device: Device;
   /**
    * Runs one step per slice. Every scanned array has a leading axis of the same length, the number of steps;
-   * a program without scanned inputs says `steps`. Returns each metric with a leading axis of that length.
+   * a program without scanned inputs says `steps`. Returns each metric with a leading axis of that length. A call that
+   * fails or is aborted leaves the state that the last steps before it reached.
    */
-  run(scanned: HostTensors, steps?: number): Promise<HostTensors>;
+  run(scanned: HostTensors, steps?: number, options?: RunOptions): Promise<HostTensors>;
   /** A copy of the state on the host. */
   readState(): Promise<HostTensors>;
   /** Replaces the state, whole: names, shapes and types must be those of the definition. */
@@ -84,7 +92,10 @@ export interface Program {
    * copied.
    */
   exchangeState(other: Program): Promise<void>;
-  /** The compiled graph as an ONNX model (not for `tfjs`). */
-  toOnnx(): Uint8Array;
+  /**
+   * The compiled graph as an ONNX model (not for `tfjs`). It holds operators that only this kind of CPU and ONNX Runtime
+   * know, unless it is `portable`: then it is plain ONNX, and slower.
+   */
+  toOnnx(options?: {readonly portable?: boolean}): Uint8Array;
   dispose(): Promise<void>;
 }

@@ -78,6 +78,51 @@ for (const device of ['cpu', 'tfjs'] as const)
     await assert.rejects(one.exchangeState(two), /used after dispose/);
   });
 
+test('a long call lets others have their turn, says how far it is, and ends when it is aborted', async () => {
+  const side = 400;
+  const data = new Float32Array(side * side).fill(1 / side);
+  const program = await compile(
+    {
+      name: 'long',
+      state: {x: {dtype: 'float32', shape: [side, side], data}},
+      step: ({state: {x}}) => {
+        assert.ok(x);
+        const y = tf.matMul(x as tf.Tensor2D, x as tf.Tensor2D);
+        return {state: {x: y}, metrics: {mean: tf.mean(y)}};
+      },
+    },
+    {device: 'cpu'},
+  );
+  const aborter = new AbortController();
+  const told: number[] = [];
+  const running = program.run({}, 1_000_000, {
+    signal: aborter.signal,
+    onProgress: done => {
+      told.push(done);
+      // A timer of somebody else's: it is served while the call goes on.
+      setTimeout(() => aborter.abort(new Error('enough')), 0);
+    },
+  });
+  await assert.rejects(running, /enough/);
+  assert.ok(told.length >= 1 && (told.at(-1) ?? 0) < 1_000_000);
+  const {mean} = await program.run({}, 3);
+  assert.deepEqual(mean?.shape, [3]);
+  await program.dispose();
+});
+
+test('a call is the same to the last bit, however it is cut', async () => {
+  const program = await compile(counter, {device: 'cpu'});
+  const told: (readonly [number, number])[] = [];
+  const {count} = await program.run({}, 5000, {onProgress: (done, total) => void told.push([done, total])});
+  assert.deepEqual(
+    Array.from(count?.data ?? []),
+    Array.from({length: 5000}, (_, i) => i + 1),
+  );
+  assert.deepEqual(told.at(-1), [5000, 5000]);
+  assert.deepEqual(told[0], [1, 5000]);
+  await program.dispose();
+});
+
 test('a mistake in one call leaves the others as they were', async () => {
   const program = await compile(counter, {device: 'cpu'});
   const [first, mistaken, last] = await Promise.allSettled([

@@ -73,10 +73,16 @@ export function countSteps(
 }
 
 /** A view of one step's slice. */
-export function sliceAt(tensor: HostTensor, index: number): HostTensor {
-  const shape = tensor.shape.slice(1);
-  const size = sizeOf(shape);
-  const [from, to] = [index * size, (index + 1) * size];
+export const sliceAt = (tensor: HostTensor, index: number): HostTensor => ({
+  ...rangeOf(tensor, index, index + 1),
+  shape: tensor.shape.slice(1),
+});
+
+/** A view of the slices from `start` to before `end`. */
+export function rangeOf(tensor: HostTensor, start: number, end: number): HostTensor {
+  const size = sizeOf(tensor.shape.slice(1));
+  const shape = [end - start, ...tensor.shape.slice(1)];
+  const [from, to] = [start * size, end * size];
   switch (tensor.dtype) {
     case 'float32':
       return {dtype: tensor.dtype, shape, data: tensor.data.subarray(from, to)};

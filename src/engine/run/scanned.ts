@@ -26,9 +26,18 @@ export class ScannedProgram implements Program {
   readonly #resident: Record<string, ReturnType<typeof toOrt>> = {};
   #state = new Map<string, HostTensor>();
   #spare = new Map<string, HostTensor>();
+  readonly #portable: () => Uint8Array;
   #isDisposed = false;
 
-  constructor(definition: Definition, graph: Graph, model: Model, lease: Lease, device: Device) {
+  constructor(
+    definition: Definition,
+    graph: Graph,
+    model: Model,
+    lease: Lease,
+    device: Device,
+    portable: () => Uint8Array,
+  ) {
+    this.#portable = portable;
     this.device = device;
     this.#definition = definition;
     this.#graph = graph;
@@ -116,8 +125,8 @@ export class ScannedProgram implements Program {
     [this.#state, other.#state] = [other.#state, this.#state];
   }
 
-  toOnnx(): Uint8Array {
-    return this.#model.bytes;
+  toOnnx({portable = false}: {readonly portable?: boolean} = {}): Uint8Array {
+    return portable ? this.#portable() : this.#model.bytes;
   }
 
   async dispose(): Promise<void> {

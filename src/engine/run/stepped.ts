@@ -40,9 +40,18 @@ export class SteppedProgram implements Program {
   readonly #transfer = new Transfer();
   #state = new Map<string, ort.Tensor>();
   readonly #resident: Record<string, ort.Tensor> = {};
+  readonly #portable: () => Uint8Array;
   #isDisposed = false;
 
-  private constructor(definition: Definition, graph: Graph, model: Model, held: Lease, device: Device) {
+  private constructor(
+    definition: Definition,
+    graph: Graph,
+    model: Model,
+    held: Lease,
+    device: Device,
+    portable: () => Uint8Array,
+  ) {
+    this.#portable = portable;
     this.device = device;
     this.#definition = definition;
     this.#graph = graph;
@@ -55,6 +64,7 @@ export class SteppedProgram implements Program {
     graph: Graph,
     model: Model,
     device: Device,
+    portable: () => Uint8Array,
   ): Promise<SteppedProgram> {
     const outputs = [
       ...model.carried.map(s => [stateOutput(s.name), 'gpu-buffer'] as const),
@@ -65,7 +75,7 @@ export class SteppedProgram implements Program {
       preferredOutputLocation: Object.fromEntries(outputs),
     };
     const held = await leaseFor(definition.name, model, 'webgpu', options);
-    const program = new SteppedProgram(definition, graph, model, held, device);
+    const program = new SteppedProgram(definition, graph, model, held, device, portable);
     for (const [name, tensor] of Object.entries(definition.resident ?? {}))
       program.#resident[residentInput(name)] = isOnDevice(tensor.dtype)
         ? await program.#transfer.upload(tensor)
@@ -157,8 +167,8 @@ export class SteppedProgram implements Program {
     [this.#state, other.#state] = [other.#state, this.#state];
   }
 
-  toOnnx(): Uint8Array {
-    return this.#model.bytes;
+  toOnnx({portable = false}: {readonly portable?: boolean} = {}): Uint8Array {
+    return portable ? this.#portable() : this.#model.bytes;
   }
 
   async dispose(): Promise<void> {
