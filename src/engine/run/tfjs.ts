@@ -1,5 +1,6 @@
 // The best TF.js backend that is installed: the native packages are optional, the JS backend is always there.
 
+import {createRequire} from 'node:module';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import {EngineError} from '../errors.ts';
@@ -16,7 +17,13 @@ const native = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 async function find(): Promise<TfjsBackend> {
   for (const name of native) {
     try {
+      restoreUtil();
+      // TensorFlow greets on standard error; what goes wrong is an error here.
+      process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+      const before = tf.engine().backend === null ? '' : tf.engine().backendName;
       await import(name);
+      // The package makes its backend that of the process: it is ours for the length of a step.
+      if (before !== '') void tf.setBackend(before);
       return {backend: 'tensorflow', name};
     } catch {
       // Not installed, or built for another system: the next one may be.
@@ -24,6 +31,17 @@ async function find(): Promise<TfjsBackend> {
   }
   startQuietly();
   return {backend: 'cpu', name: '@tensorflow/tfjs (JavaScript)'};
+}
+
+/** Functions that Node 23 took out of `util`, and that the native packages still call. */
+function restoreUtil(): void {
+  const util: object = createRequire(import.meta.url)('node:util');
+  const functions = {
+    isArray: Array.isArray,
+    isNullOrUndefined: (x: unknown): boolean => x === null || x === undefined,
+  };
+  for (const [name, own] of Object.entries(functions))
+    if (Reflect.get(util, name) === undefined) Reflect.set(util, name, own);
 }
 
 /** At its first use the JS backend prints an advertisement for the native one. */
