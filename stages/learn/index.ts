@@ -16,11 +16,10 @@ export {
   type EpochResult,
   type FitOptions,
   type ModelOptions,
-  type Samples,
   type Scores,
 } from './layers/compile-model.ts';
 export type {Loss, LossName} from './layers/losses.ts';
-export {samplesOf} from './layers/samples.ts';
+export {type Samples, samplesOf} from './layers/samples.ts';
 export {adam} from './optimizers/adam.ts';
 export type {Optimizer, UpdateDecay} from './optimizers/optimizer.ts';
 export {sgd} from './optimizers/sgd.ts';

@@ -21,6 +21,7 @@ import {TrainingPrograms} from '../training-programs.ts';
 import {functionOf, type LayersFunction} from './layers-model.ts';
 import {evaluationOf, stepDefinition} from './layers-program.ts';
 import {type Judgement, judgementOf, type Loss, type LossName} from './losses.ts';
+import type {Samples} from './samples.ts';
 import {seeded} from './seeded.ts';
 
 export interface ModelOptions {
@@ -36,12 +37,6 @@ export interface ModelOptions {
   /** Default `auto`. */
   readonly device?: DeviceChoice;
   readonly threads?: number;
-}
-
-/** Inputs and labels, one row per sample. `uint8` inputs stay bytes in memory and are numbers from 0 to 255 inside. */
-export interface Samples {
-  readonly x: HostTensor;
-  readonly y: HostTensor;
 }
 
 export interface Scores {

@@ -15,9 +15,9 @@ import {
   ruleStep,
   scannedNumbersOf,
 } from '../training-program.ts';
-import type {Samples} from './compile-model.ts';
 import type {LayersFunction} from './layers-model.ts';
 import type {Judgement} from './losses.ts';
+import type {Samples} from './samples.ts';
 
 /** Rows of a data set, as the model takes them. */
 const rowsOf = (data: tf.Tensor, indices: tf.Tensor): tf.Tensor => tf.gather(data, indices as tf.Tensor1D);

@@ -1,7 +1,13 @@
-// The splits of a data set as samples for a compiled model.
+// What a compiled model is trained on, and the splits of a data set as that.
 
+import type {HostTensor} from '../../../src/engine/index.ts';
 import type {Dataset, Split} from '../dataset-file.ts';
-import type {Samples} from './compile-model.ts';
+
+/** Inputs and labels, one row per sample. `uint8` inputs stay bytes in memory and are numbers from 0 to 255 inside. */
+export interface Samples {
+  readonly x: HostTensor;
+  readonly y: HostTensor;
+}
 
 export interface SampleSets {
   readonly train: Samples;
