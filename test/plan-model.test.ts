@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import fc from 'fast-check';
+import {canonicalJson} from '../src/core/json.ts';
 import {isOpen, type Plan} from '../src/plan/plan.ts';
 import {awaitedFiles, producerName} from '../src/plan/plan-files.ts';
+import {producersIn} from '../src/plan/plan-graph.ts';
 import type {Scalar} from '../src/stage/define.ts';
 import {expand, type ModelInput, type ModelProduct, type ModelStage} from './rig/expansion-model.ts';
 import {filesOf, planText} from './rig/pipelines.ts';
@@ -185,5 +187,34 @@ test('whatever was chosen, and in whatever order it came, instances stay and par
       }
     }),
     {numRuns: 300, ...seed},
+  );
+});
+
+test('the order in which a matrix names its axes changes no gather', async () => {
+  const turn = ({axes: values, exclude}: ModelProduct): ModelProduct => ({
+    axes: Object.fromEntries(Object.entries(values).reverse()),
+    exclude,
+  });
+  const turned = (all: readonly ModelStage[]): readonly ModelStage[] =>
+    all.map(stage => (stage.products ? {...stage, products: stage.products.map(turn)} : stage));
+  const gathersOf = (plan: Plan): Map<string, unknown> => {
+    const nameOf = new Map(
+      plan.instances.map(({id, stage, cell}) => [id, `${stage} ${canonicalJson(cell)}`]),
+    );
+    return new Map(
+      plan.instances.map(({id, inputs}) => [
+        nameOf.get(id) ?? '',
+        Object.values(inputs).map(edge => producersIn(edge).map(({id: from}) => nameOf.get(from))),
+      ]),
+    );
+  };
+  await fc.assert(
+    fc.asyncProperty(stages, async all => {
+      const [there, back] = [await planText(textOf(all)), await planText(textOf(turned(all)))];
+      assert.equal(there.ok, back.ok);
+      if (!there.ok || !back.ok) return;
+      assert.deepEqual(gathersOf(back.value), gathersOf(there.value));
+    }),
+    {numRuns: 500, ...seed},
   );
 });

@@ -400,3 +400,17 @@ test('the log of a cached instance is replayed when asked for', async () => {
     ['said\n'],
   );
 });
+
+test('another order of the axes of a matrix renames instances, and runs nothing', async () => {
+  await using rig = new ProjectRig();
+  const text = (matrix: string): string => `pipeline: p
+stages:
+  grid: {run: 'echo $a $b > "$out_x"', matrix: ${matrix}, out: {x: x}}
+  all: {run: 'ls "$in_runs"; cat "$in_runs/index.json" "$in_runs"/*/x > "$out_all"', in: {runs: {each: grid}}, out: {all: all}}
+`;
+  const first = await rig.run(text('{a: [2, 1], b: [x, y], exclude: [{a: 2, b: x}]}'));
+  assert.equal(first.ids('executed').length, 4);
+  const turned = await rig.run(text('{b: [x, y], a: [2, 1], exclude: [{a: 2, b: x}]}'));
+  assert.deepEqual(turned.ids('executed'), []);
+  assert.ok(turned.ids('cached').includes('grid[b=y,a=1]'));
+});

@@ -8,7 +8,17 @@ import type {InputItem, Reference, StageSpec} from '../spec/spec.ts';
 import type {Cell} from '../stage/define.ts';
 import type {BoundStage} from './bind.ts';
 import {type ChooserFiles, chooseParameters} from './chosen-parameters.ts';
-import {groupBy, joinRows, type Row, StageInstances, sharedAxes, unitedAxes, valuesKey} from './join.ts';
+import {
+  type AxisValues,
+  groupBy,
+  joinRows,
+  type Row,
+  StageInstances,
+  sharedAxes,
+  unitedAxes,
+  unitedValues,
+  valuesKey,
+} from './join.ts';
 import {axesOf, cellText} from './matrix.ts';
 import {
   type Chooser,
@@ -62,8 +72,21 @@ export function expandStage(
     const after = comesAfter(spec, candidate, axes, producers);
     if (edges && chosen) instances.push(instanceOf(fixed, candidate, edges, after, chosen));
   }
-  return isSound ? new StageInstances(instances, axes) : null;
+  const above = singles.map(({value}) => producers(value.stage).values);
+  return isSound
+    ? new StageInstances(instances, axes, unitedValues([...above, ownValues(spec, cells)]))
+    : null;
 }
+
+/** The values of a stage's own axes as they are written, in the pipeline or in a file. */
+const ownValues = ({matrix}: StageSpec, cells: readonly BoundCell[]): AxisValues =>
+  unitedValues(
+    matrix.kind === 'products'
+      ? matrix.products.map(
+          ({axes}) => new Map(axes.map(({name, values}) => [name.value, values.map(({value}) => value)])),
+        )
+      : cells.map(({cell}) => new Map(Object.entries(cell).map(([axis, value]) => [axis, [value]]))),
+  );
 
 function joinSingles(
   singles: readonly Located<Reference>[],
@@ -275,7 +298,7 @@ function gather(
 ): readonly Instance[] {
   const {stage} = item.from.value;
   const shared = sharedAxes(axes, producer.axes);
-  const found = producer.matching(shared, cell);
+  const found = producer.inOrder(producer.matching(shared, cell));
   if (found.length === 0) {
     const lacking = shared.find(axis => !producer.has(axis, cell));
     const blamed = lacking ?? shared.find(axis => own.nodes.has(axis));

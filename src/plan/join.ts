@@ -1,18 +1,36 @@
 // Cells of a consumer from the instances of its producers. A stage has the axes that any of its instances has;
 // two stages are joined on the axes that both have, and a missing value agrees with a missing value only.
 
-import type {Cell} from '../stage/define.ts';
+import {byCodeUnit} from '../core/json.ts';
+import type {Cell, Scalar} from '../stage/define.ts';
 import type {Instance} from './plan.ts';
+
+/** The values of each axis in the order in which they are written, excluded ones too. */
+export type AxisValues = ReadonlyMap<string, readonly Scalar[]>;
 
 /** The instances of one stage, found by their values on any set of axes. */
 export class StageInstances {
   readonly instances: readonly Instance[];
   readonly axes: readonly string[];
+  readonly values: AxisValues;
   readonly #indexes = new Map<string, Map<string, Instance[]>>();
+  #places: ReadonlyMap<Instance, number> | undefined;
 
-  constructor(instances: readonly Instance[], axes: readonly string[]) {
+  constructor(instances: readonly Instance[], axes: readonly string[], values: AxisValues) {
     this.instances = instances;
     this.axes = axes;
+    this.values = values;
+  }
+
+  /**
+   * In the order of a gather: by the axes in the order of their names, and by the values of each as they are written.
+   * So the order in which a matrix names its axes changes nothing.
+   */
+  inOrder(instances: readonly Instance[]): readonly Instance[] {
+    if (instances.length < 2) return instances;
+    this.#places ??= placesOf(this.instances, this.axes, this.values);
+    const place = (instance: Instance): number => this.#places?.get(instance) ?? 0;
+    return [...instances].sort((a, b) => place(a) - place(b));
   }
 
   /** In plan order; constant time for each set of axes after the first look. */
@@ -29,6 +47,36 @@ export class StageInstances {
   has(axis: string, cell: Cell): boolean {
     return this.matching([axis], cell).length > 0;
   }
+}
+
+function placesOf(
+  instances: readonly Instance[],
+  axes: readonly string[],
+  values: AxisValues,
+): ReadonlyMap<Instance, number> {
+  const ranks = [...axes].sort(byCodeUnit).map(axis => {
+    const rank = new Map((values.get(axis) ?? []).map((value, index) => [value, index]));
+    return (cell: Cell): number => (Object.hasOwn(cell, axis) ? (rank.get(cell[axis] ?? null) ?? -1) : -1);
+  });
+  const keyed = instances.map(instance => ({instance, key: ranks.map(rank => rank(instance.cell))}));
+  keyed.sort((a, b) => {
+    const at = a.key.findIndex((rank, index) => rank !== b.key[index]);
+    return (a.key[at] ?? 0) - (b.key[at] ?? 0);
+  });
+  return new Map(keyed.map(({instance}, index) => [instance, index]));
+}
+
+/** The values of several sets of axes together, each once. */
+export function unitedValues(all: Iterable<AxisValues>): AxisValues {
+  const united = new Map<string, Set<Scalar>>();
+  for (const values of all) {
+    for (const [axis, some] of values) {
+      const known = united.get(axis) ?? new Set();
+      for (const value of some) known.add(value);
+      united.set(axis, known);
+    }
+  }
+  return new Map([...united].map(([axis, values]) => [axis, [...values]]));
 }
 
 /** The values of a cell on some axes, as a key. */

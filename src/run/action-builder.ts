@@ -13,9 +13,10 @@ import {
   type TrackedFiles,
 } from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
+import {byCodeUnit} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
-import type {Origin, Study} from '../stage/define.ts';
+import type {Cell, Origin, Study} from '../stage/define.ts';
 import type {FileProblem} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {ChosenDevice, Surroundings} from './request.ts';
@@ -142,7 +143,7 @@ function contentOf(from: Producer, madeBy: (id: InstanceId) => Made, traces: boo
     outputs[name] = {path, artifact};
   }
   return {
-    cell: instance.cell,
+    cell: inNameOrder(instance.cell),
     isWhole: from.output === null,
     outputs,
     metrics: from.output === null ? result.metrics : {},
@@ -156,6 +157,10 @@ const choosersOf = ({choosers}: Instance, madeBy: (id: InstanceId) => Made): Ori
     const {instance, result} = madeBy(from.id);
     return {instance: instance.id, params: instance.params, metrics: result.metrics};
   });
+
+/** As the key has it: what a stage sees may not depend on the order in which a matrix names its axes. */
+const inNameOrder = (cell: Cell): Cell =>
+  Object.fromEntries(Object.entries(cell).sort(([a], [b]) => byCodeUnit(a, b)));
 
 function fileMistake(problems: readonly FileProblem[]): StageFailure {
   const sentences = problems.map(({pattern, error}) =>

@@ -32,6 +32,8 @@ export interface ModelInstance {
 interface Expanded {
   readonly instances: readonly ModelInstance[];
   readonly axes: ReadonlySet<string>;
+  /** Of each axis, its values as they are written, in this stage and in those above. */
+  readonly written: ReadonlyMap<string, readonly Scalar[]>;
 }
 export interface Expansion {
   readonly stages: ReadonlyMap<string, readonly ModelInstance[]>;
@@ -100,7 +102,8 @@ function instancesOf(
   done: ReadonlyMap<string, Expanded>,
   mistakes: Set<string>,
 ): Expanded {
-  const expandedOf = (name: string): Expanded => done.get(name) ?? {instances: [], axes: new Set()};
+  const expandedOf = (name: string): Expanded =>
+    done.get(name) ?? {instances: [], axes: new Set(), written: new Map()};
   const ownAxes = new Set(cells.flatMap(cell => Object.keys(cell)));
   const inputs = stage.inputs.flatMap(input => (input.kind === 'one' ? [input.from] : []));
   const singles = [...inputs, ...stage.choosers];
@@ -128,7 +131,10 @@ function instancesOf(
         const gather = (from: string): number[] => {
           const producer = expandedOf(from);
           const isMet = (other: Cell): boolean => agree({cell, axes}, {cell: other, axes: producer.axes});
-          return producer.instances.flatMap((other, index) => (isMet(other.cell) ? [index] : []));
+          const met = producer.instances.flatMap((other, index) => (isMet(other.cell) ? [index] : []));
+          return met.sort((a, b) =>
+            inOrder(producer, producer.instances[a]?.cell, producer.instances[b]?.cell),
+          );
         };
         let single = 0;
         const taken = stage.inputs.map(input => {
@@ -145,5 +151,24 @@ function instancesOf(
         return {cell, inputs: taken, choosers};
       }),
   );
-  return {instances, axes};
+  const above = singles.map(name => expandedOf(name).written);
+  const own = (stage.products ?? []).map(({axes: values}) => new Map(Object.entries(values)));
+  const written = new Map<string, Scalar[]>();
+  for (const values of [...above, ...own]) {
+    for (const [axis, some] of values) {
+      const known = written.get(axis) ?? [];
+      written.set(axis, [...known, ...some.filter(value => !known.includes(value))]);
+    }
+  }
+  return {instances, axes, written};
+}
+
+/** Axes by name; of each, a cell without a value comes first, then the values as they are written. */
+function inOrder({axes, written}: Expanded, a: Cell = {}, b: Cell = {}): number {
+  for (const axis of [...axes].sort()) {
+    const rank = (cell: Cell): number =>
+      axis in cell ? (written.get(axis) ?? []).indexOf(cell[axis] ?? null) : -1;
+    if (rank(a) !== rank(b)) return rank(a) - rank(b);
+  }
+  return 0;
 }
