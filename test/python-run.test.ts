@@ -1,6 +1,7 @@
 // Python stages from a pipeline to its results: inputs, outputs, metrics, log, checkpoint; what an edit runs again.
 
 import assert from 'node:assert/strict';
+import {readdirSync} from 'node:fs';
 import {test} from 'node:test';
 import {CliRig} from './rig/cli-rig.ts';
 import {noPython} from './rig/python.ts';
@@ -118,4 +119,13 @@ test('parameters of a Python stage are checked before anything runs', {skip}, as
     /expected one of 'sgd', 'sam' as optimizer, got the text 'sma'[\s\S]*did you mean sam\?/,
   );
   assert.match(text, /\^\^\^/);
+});
+
+test('a sweep takes the laid-out sources, and the next run lays them out again', {skip}, async () => {
+  using rig = project();
+  await rig.run('study', 'gather');
+  assert.equal((await rig.pipe(['gc', '--force'])).code, 0);
+  assert.deepEqual(readdirSync(rig.path('cache/python/code')), []);
+  assert.equal((await rig.run('study')).cached.length, 6);
+  assert.equal((await rig.run('study', '--force')).ran.length, 6);
 });
