@@ -4,7 +4,7 @@
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {type FreshModule, FreshModules} from './fresh-modules.ts';
-import {areKept, linksOf, resetPackages} from './kept-packages.ts';
+import {areKept, linksOf, preparePackages, resetPackages} from './kept-packages.ts';
 import {Baseline} from './leftovers.ts';
 import {isTaskMessage, type WorkerMessage} from './protocol.ts';
 import {Realm} from './realm.ts';
@@ -26,6 +26,7 @@ interface Running {
 const output = new TaskOutput();
 const fresh = new FreshModules();
 let module: FreshModule | undefined;
+let registered: ReturnType<typeof preparePackages> = new Map();
 let running: Running | undefined;
 let isBroken = false;
 
@@ -79,7 +80,7 @@ function forget(entry: string): boolean {
     module?.release();
     module = undefined;
     const links = linksOf(entry);
-    const areForgotten = areKept(links) && resetPackages(entry, links);
+    const areForgotten = areKept(links) && resetPackages(entry, links, registered);
     return realm.restore() && areForgotten;
   } catch {
     return false;
@@ -90,6 +91,7 @@ async function execute(task: Task, call: StageCall): Promise<Result<TaskGain, St
   if (task.work.kind !== 'module') throw new Error('Internal error: expected a module');
   process.chdir(task.cwd);
   for (const [name, value] of Object.entries(task.env)) process.env[name] = value;
+  registered = preparePackages(task.work.entry, linksOf(task.work.entry));
   module = await fresh.import(task.work.entry);
   const definition: unknown = Reflect.get(Object(module.exports), 'default');
   if (!isStageDefinition(definition)) {

@@ -4,6 +4,7 @@
 
 import type {z} from 'zod';
 import type {Json, JsonObject} from '../core/json.ts';
+import type {Metrics} from '../core/metric.ts';
 
 export {z} from 'zod';
 
@@ -27,7 +28,8 @@ export interface Origin {
     readonly instance: string;
     /** Its own parameters: of `select`, the metric that chose. */
     readonly params: JsonObject;
-    readonly metrics: Readonly<Record<string, number>>;
+    /** One that is not finite by its name. */
+    readonly metrics: Metrics;
   }[];
 }
 

@@ -70,9 +70,9 @@ function choicesOf(runs: readonly Run[]): readonly Choice[] {
     found.set(instance, {
       instance,
       metric: typeof params.metric === 'string' ? params.metric : null,
-      cells: metrics.cells ?? null,
-      gradients: metrics.gradient_evaluations ?? null,
-      isAtEdge: (metrics.at_edge ?? 0) > 0,
+      cells: metrics.cells === undefined ? null : Number(metrics.cells),
+      gradients: metrics.gradient_evaluations === undefined ? null : Number(metrics.gradient_evaluations),
+      isAtEdge: Number(metrics.at_edge ?? 0) > 0,
     });
   }
   return [...found.values()];
