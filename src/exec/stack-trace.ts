@@ -10,7 +10,7 @@ import {parseJson} from '../core/json.ts';
 export function mapStack(stack: string, entry: string, own: string): string {
   const maps = new Map<string, SourceMap | undefined>();
   const place = new RegExp(
-    `(?:file://)?${escape(dirname(entry))}/(?:instances/[^/]+/)?(stage|chunk-\\d{8})\\.js:(\\d+):(\\d+)`,
+    `(?:file://)?${literally(dirname(entry))}/(?:instances/[^/]+/)?(stage|chunk-\\d{8})\\.js:(\\d+):(\\d+)`,
     'g',
   );
   return stack
@@ -36,7 +36,7 @@ const isFrameOf = (line: string, folder: string): boolean =>
 /** Of the worker, from the sources and built. */
 const OWN_FILES = /\/(?:worker|stage-call|fresh-modules|chunk-[A-Z0-9]{8})\.(?:m?js|ts):/;
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function readMap(path: string): SourceMap | undefined {
   try {
