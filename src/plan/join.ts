@@ -121,3 +121,6 @@ export function joinRows(
       .map(instance => ({cell: {...row.cell, ...instance.cell}, picks: [...row.picks, instance]})),
   );
 }
+
+/** The instances of a stage that was expanded. */
+export type Producers = (stage: string) => StageInstances;
