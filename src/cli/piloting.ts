@@ -1,7 +1,13 @@
 // What a pilot does with one action: brings what it needs from the store that it shares with whoever sent it, runs it
 // here, takes its outputs in, and records the result. Blobs before record, record before word.
 
-import {type Action, digestOfVariable, type Fingerprint, isSamePlatform, platformText} from '../action/action.ts';
+import {
+  type Action,
+  digestOfVariable,
+  type Fingerprint,
+  isSamePlatform,
+  platformText,
+} from '../action/action.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Ending, Executor} from '../exec/executor.ts';
 import type {Orders, PilotMessage} from '../exec/pilot.ts';
@@ -36,7 +42,10 @@ export async function pilotAction(
   }
   if (action.platform !== null && !isSamePlatform(action.platform, ownPlatform())) {
     const here = platformText(ownPlatform());
-    return {type: 'lost', message: `the action is for ${platformText(action.platform)}, this machine is ${here}`};
+    return {
+      type: 'lost',
+      message: `the action is for ${platformText(action.platform)}, this machine is ${here}`,
+    };
   }
   const env = variablesOf(action, variables);
   if (!env.ok) return env.error;

@@ -202,7 +202,11 @@ function bundlesOf({project, store, code}: SweepParts): Bundles {
     .filter(path => !current.has(path) && statSync(path, {throwIfNoEntry: false})?.isDirectory() === true);
   // Sources of Python stages are laid out again in a moment, from the project itself.
   const python = join(store, 'python', 'code');
-  return {artifacts, current: [...current], stale: [...stale, ...namesIn(python).map(name => join(python, name))]};
+  return {
+    artifacts,
+    current: [...current],
+    stale: [...stale, ...namesIn(python).map(name => join(python, name))],
+  };
 }
 
 /** Those of actions that have their result, and those that nobody went on with for as long as results stay. */

@@ -123,7 +123,8 @@ function spanOf(ledger: Ledger, record: RunRecord, metric: string): (Span & Json
   const values = [...record.instances.keys()].flatMap(id => {
     const outcome = ledger.outcomeOf(record, id);
     const value = outcome !== undefined && 'result' in outcome ? outcome.result.metrics[metric] : undefined;
-    return value === undefined ? [] : [value];
+    // A span has ends: what is not finite is told by `show`.
+    return typeof value === 'number' ? [value] : [];
   });
   return values.length === 0 ? null : {least: Math.min(...values), most: Math.max(...values)};
 }
