@@ -77,7 +77,6 @@ test('a pilot that is told to leave puts its job back, and the next one goes on 
 test('a coordinator that dies leaves its jobs to the next one, which attaches', async () => {
   await using held = await HeldStages.open();
   let first: Fleet | undefined;
-  let second: Fleet | undefined;
   const share = join(base, 'attach');
   await using rig = await ContractRig.open(workspace => {
     first = fleetOf(workspace, share);
@@ -86,7 +85,7 @@ test('a coordinator that dies leaves its jobs to the next one, which attaches', 
   const assignment = rig.assignment(rig.action(`${held.shell('a')}; echo made > "$out_x"`));
   const abandoned = rig.execute(assignment);
   const stage = await held.next('a');
-  second = fleetOf(rig.workspace, share);
+  const second = fleetOf(rig.workspace, share);
   const listener = {onLog: () => {}, onProgress: () => {}, onFree: () => {}};
   const attached = second.executor.attach(assignment, listener, new AbortController().signal);
   stage.release();
