@@ -15,6 +15,7 @@ const STUDY = `
 pipeline: study
 stages:
   measure:
+    sandbox: project
     run: |
       echo "{\\"score\\": $(cat "$PWD/machine.txt")}" > "$metrics"
       cp "$PWD/machine.txt" "$out/raw.bin"

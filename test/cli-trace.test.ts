@@ -115,7 +115,7 @@ test('equal values lead to their own instances', async () => {
   await project.expect(0, 'run', 'study');
   const lines = project.read(TABLE).split('\n');
   const every = lines.findIndex(line => line.includes('every run'));
-  const row = lines.findIndex((line, index) => index > every && /^\| sam +\| +2 /.test(line)) + 1;
+  const row = lines.findIndex((line, index) => index > every && /^\| 2 +\| sam /.test(line)) + 1;
   const said = await project.expect(0, 'trace', `${TABLE}:${row}:3`);
   assert.match(said, /train\[optimizer=sam,seed=0,copy=2\]/);
   assert.doesNotMatch(said, /copy=1/);
