@@ -46,7 +46,7 @@ export const EXECUTORS = ['local', 'slurm'] as const;
 export type ExecutorName = (typeof EXECUTORS)[number];
 const isExecutor = (text: string): text is ExecutorName => EXECUTORS.some(name => name === text);
 
-const KEYS = [
+export const KEYS = [
   'cache',
   'store',
   'jobs',
