@@ -93,3 +93,8 @@ test('quantities are short and keep their order of magnitude', () => {
     '[1,2]',
   ]);
 });
+
+test('marks behind a backslash are themselves', () => {
+  const [line] = renderMarkdown('seeds=\\[0,1\\] and \\*not\\* `code` **bold**', plainPalette);
+  assert.equal(line, 'seeds=[0,1] and *not* code bold');
+});

@@ -101,11 +101,19 @@ function wrap(text: string, columns: number): string[] {
 
 /** Without the marks of emphasis, code and links. */
 const plainText = (text: string): string =>
+  // Behind a backslash a mark is itself: out of the way while marks are taken away, and put back as it is.
   text
+    .replace(/\\([!-/:-@[-`{-~])/g, (_, mark: string) => String.fromCodePoint(ESCAPED + mark.charCodeAt(0)))
     .replace(/\*\*(.+?)\*\*/g, '$1')
     .replace(/(?<![\w*])\*(\S(?:.*?\S)?)\*(?!\w)/g, '$1')
     .replace(/`([^`]+)`/g, '$1')
-    .replace(/\[([^\]]+)\]\([^)\s]+\)/g, '$1');
+    .replace(/\[([^\]]+)\]\([^)\s]+\)/g, '$1')
+    .replace(/[\u{E021}-\u{E07E}]/gu, mark =>
+      String.fromCharCode((mark.codePointAt(0) ?? ESCAPED) - ESCAPED),
+    );
+
+/** Where the private characters begin that stand for escaped ones. */
+const ESCAPED = 0xe000;
 
 function trimBlank(lines: readonly string[]): string[] {
   let start = 0;
