@@ -160,17 +160,19 @@ test('two fits are one, with the phases of a rule and a shorter last batch', asy
 });
 
 test('embeddings, recurrent layers and wrappers learn an order', async () => {
-  for (const recurrent of [
-    tf.layers.lstm({units: 8}),
-    tf.layers.gru({units: 8}),
-    tf.layers.simpleRNN({units: 8}),
-  ]) {
+  // Seeded: whether a small network learns this in so few steps depends on where it starts.
+  const kernelInitializer = tf.initializers.glorotUniform({seed: 2});
+  const units = {units: 8, kernelInitializer, recurrentInitializer: tf.initializers.orthogonal({seed: 4})};
+  const embeddingsInitializer = tf.initializers.randomUniform({minval: -0.5, maxval: 0.5, seed: 1});
+  for (const recurrent of [tf.layers.lstm(units), tf.layers.gru(units), tf.layers.simpleRNN(units)]) {
     const model = tf.sequential({
       layers: [
-        tf.layers.embedding({inputDim: 5, outputDim: 4, inputLength: 6}),
-        tf.layers.timeDistributed({layer: tf.layers.dense({units: 4, activation: 'relu'})}),
+        tf.layers.embedding({inputDim: 5, outputDim: 4, inputLength: 6, embeddingsInitializer}),
+        tf.layers.timeDistributed({
+          layer: tf.layers.dense({units: 4, activation: 'relu', kernelInitializer}),
+        }),
         recurrent,
-        tf.layers.dense({units: 1, activation: 'sigmoid'}),
+        tf.layers.dense({units: 1, activation: 'sigmoid', kernelInitializer}),
       ],
     });
     const x = whole([64, 6], 11, 5);
