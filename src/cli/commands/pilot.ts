@@ -7,6 +7,7 @@ import {join, resolve} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Executor} from '../../exec/executor.ts';
 import {Post, type PostedJob} from '../../exec/fleet/post.ts';
+import type {PilotMessage} from '../../exec/pilot.ts';
 import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {localExecutorOf} from '../executors.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
@@ -18,6 +19,12 @@ import {machineOf, openWorkspace, type Workspace} from '../workspace.ts';
 const LOOK_MS = 100;
 const STOP_LOOK_MS = 500;
 const SIGN_MS = 2_000;
+/** Between TERM and KILL of a stage: shorter than what schedulers leave to this one. */
+const GRACE_MS = 2_000;
+/** By how much the signals of one job may be apart. Milliseconds. */
+const SIGNAL_MS = 1_000;
+/** What a process that TERM ends exits with. */
+const TERM_CODE = 143;
 /** A task of which nobody says how long it takes is not begun in the last moments. Milliseconds. */
 const LAST_MS = 60_000;
 
@@ -39,7 +46,11 @@ export async function pilot(shell: Shell, {args, options}: Invocation): Promise<
     remote: outside.env.PIPE_STORE,
     checkpoints: join(post.folder, 'checkpoints'),
   });
-  const processes = new ProcessExecutor({env: outside.env, cwd: workspace.project});
+  const processes = new ProcessExecutor({
+    env: outside.env,
+    cwd: workspace.project,
+    graceMs: GRACE_MS,
+  });
   const executor = localExecutorOf(
     workspace,
     processes,
@@ -114,11 +125,19 @@ async function runJob(
       message => post.tell(fingerprint, name, message),
       signal,
     );
+    // A scheduler signals every process of a job: the stage may be gone a moment before this one hears of it.
+    if (isEndedBySignal(last)) await sleep(SIGNAL_MS, undefined, {signal: leaving}).catch(() => undefined);
     // The machine is taken away: whoever comes next goes on from the checkpoint.
-    if (last.type === 'cancelled' && !unwanted.signal.aborted) return post.giveBack(fingerprint, shape, name);
+    const isTakenAway = leaving.aborted && (last.type === 'cancelled' || last.type === 'failed');
+    if (isTakenAway && !unwanted.signal.aborted) return post.giveBack(fingerprint, shape, name);
     post.tell(fingerprint, name, last);
     post.finish(fingerprint, name);
   } finally {
     clearInterval(looks);
   }
 }
+
+const isEndedBySignal = (message: PilotMessage): boolean =>
+  message.type === 'failed' &&
+  message.failure.reason === 'exited' &&
+  (message.failure.signal !== null || message.failure.code === TERM_CODE);
