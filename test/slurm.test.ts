@@ -1,10 +1,13 @@
 // A study on a real Slurm cluster: the same bytes as here, few calls, and nothing lost when coordinator or pilots die.
 
 import assert from 'node:assert/strict';
-import {test} from 'node:test';
+import {after, test} from 'node:test';
 import {CliProject} from './rig/cli-project.ts';
 import {HeldStages} from './rig/held-stages.ts';
 import {startSlurm} from './rig/slurm.ts';
+
+// What a test that ran out of time has left running must not keep this process.
+after(() => void setTimeout(() => process.exit(), 5_000).unref());
 
 const STUDY = `
 pipeline: study

@@ -63,7 +63,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=1,sched_interval=1,batch_sched_delay=0
 SlurmdParameters=config_overrides
 ReturnToService=2
-KillWait=5
+KillWait=30
 CompleteWait=0
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
