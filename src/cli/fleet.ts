@@ -21,7 +21,7 @@ const MOST_JOBS = 2_000;
 const SILENT_MS = 45_000;
 
 /** Where a project's post office is. */
-export const postOf = (workspace: Workspace, {share}: SlurmConfig): Post =>
+const postOf = (workspace: Workspace, {share}: SlurmConfig): Post =>
   new Post(join(resolve(workspace.project, share), 'post'));
 
 /** `notice`: what people should know while jobs are out. */

@@ -29,8 +29,6 @@ const ANSWER_MS = 60_000;
 
 export interface Service {
   call<Answer>(method: string, request: object): Promise<Answer>;
-  /** A call whose answers come one after another. */
-  follow<Answer>(method: string, request: object): ClientReadableStream<Answer>;
 }
 
 export interface ByteStreams {
@@ -42,9 +40,6 @@ export interface Services {
   readonly instance: string;
   readonly storage: Service;
   readonly actions: Service;
-  readonly execution: Service;
-  readonly operations: Service;
-  readonly capabilities: Service;
   readonly bytes: ByteStreams;
 }
 
@@ -109,9 +104,6 @@ export class ReapiChannel {
       instance,
       storage: service(`${api}.ContentAddressableStorage`),
       actions: service(`${api}.ActionCache`),
-      execution: service(`${api}.Execution`),
-      operations: service('google.longrunning.Operations'),
-      capabilities: service(`${api}.Capabilities`),
       bytes: byteStreamsOf(open('google.bytestream.ByteStream'), metadata),
     };
   }
@@ -128,8 +120,6 @@ function serviceOf(client: Client, metadata: Metadata): Service {
           (error: ServiceError | null, answer: Answer) => (error === null ? resolve(answer) : reject(error)),
         );
       }),
-    follow: <Answer>(method: string, request: object) =>
-      methodOf(client, method)(request, metadata) as ClientReadableStream<Answer>,
   };
 }
 
