@@ -180,13 +180,30 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
   rmSync(folder, {recursive: true, force: true});
 }
 
+/**
+ * A port that this process alone uses until it ends: two test files that ask at the same time, and the ports that the
+ * system gives to clients (32768 and up), stay apart. A folder in the temporary folder is the claim.
+ */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const claim = join(tmpdir(), `pipe-port-${port}`);
+    try {
+      mkdirSync(claim);
+    } catch {
+      continue;
+    }
+    process.once('exit', () => rmSync(claim, {recursive: true, force: true}));
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('expected a port');
-  return address.port;
+  return new Promise(resolve => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** What .ci/tools builds or unpacks for tests is beside the project's own files. */
