@@ -83,11 +83,18 @@ test('diff --code shows how the sources differ, from what is stored', async () =
 test('a result says from which commit it is, and whether there were changes that are not in it', async () => {
   using project = projectWithGit();
   await project.expect(0, 'run', 'study', 'make');
-  assert.match(await project.expect(0, 'show', 'study', 'make'), /from +commit [0-9a-f]{12}\n/);
+  assert.match(await project.expect(0, 'show', 'study', 'make'), /from +commit [0-9a-f]{12}, clean\n/);
   project.edit('stages/double.ts', 'value * 2', 'value * 3');
   await project.expect(0, 'run', 'study', 'make');
   const shown = await project.expect(0, 'show', 'study', 'make');
   assert.match(shown, /from +commit [0-9a-f]{12}, with changes that are not in it\n/);
+  assert.match(shown, /took .+ CPU time, .+ memory at most\n/);
+  const listed = await project.expect(0, 'log', 'study');
+  assert.match(listed, /took +CPU +memory/);
+  assert.match(listed, /instances? from commit [0-9a-f]{12}, with changes that are not in it\n/);
+  await project.expect(0, 'report', 'study', '-o', 'page.html');
+  assert.match(project.read('page.html'), /from commit [0-9a-f]{12}, with changes that are not in it/);
+  assert.match(project.read('page.html'), /CPU time, .+ memory at most/);
   const runs = JSON.parse(await project.expect(0, 'runs', '--json'));
   assert.deepEqual(
     runs.map(({git}: {git: {isClean: boolean}}) => git.isClean),

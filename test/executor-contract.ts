@@ -100,6 +100,7 @@ export class ContractRig implements AsyncDisposable {
       limits: {cpus: 1, memory: 0, gpus: 0, timeoutMs: null},
       env: {},
       keepsCheckpoint: false,
+      git: null,
       mirror: null,
       card: null,
       ...more,
@@ -160,13 +161,15 @@ export function executorContract(name: string, make: (workspace: Workspace) => E
     const action = rig.action(`echo said; echo '{"n": 2}' > "$metrics"; echo "$lr" > "$out_x"`, {
       params: {lr: 0.1},
     });
-    const {result, notices} = await rig.done(rig.assignment(action));
+    const git = {commit: '0123456789abcdef', isClean: false};
+    const {result, notices} = await rig.done(rig.assignment(action, {git}));
     assert.equal(rig.outputOf(result), '0.1\n');
     assert.deepEqual([result.metrics, notices], [{n: 2}, []]);
     assert.equal(rig.read(result.log), 'said\n');
     assert.deepEqual([rig.told.log, rig.told.free], ['said\n', 1]);
     const {made} = result;
     assert.deepEqual([made.run, made.host, made.cpus], ['20260101-000000-0000', hostname(), 1]);
+    assert.deepEqual(made.git, git);
     assert.ok(made.startedAt >= before && made.startedAt + made.durationMs <= Date.now());
     assert.ok(made.queuedMs >= 0 && made.durationMs >= 0 && made.platform.includes(process.arch));
   });

@@ -123,6 +123,9 @@ export interface Usage {
 
 export const NO_USAGE: Usage = {cpuMs: null, peakBytes: null};
 
+/** The commit that was checked out, and whether the work tree was as it says. A type, as it is plain JSON. */
+export type GitState = {readonly commit: string; readonly isClean: boolean};
+
 /** The occasion on which a result was made; never part of a key. */
 export interface Provenance extends Usage {
   readonly run: string;
@@ -139,4 +142,6 @@ export interface Provenance extends Usage {
   /** The device that did the work, as the stage reported it; empty where none did. */
   readonly device: string;
   readonly cpus: number;
+  /** The project's, where the run was started; `null` where git knows nothing of it. */
+  readonly git: GitState | null;
 }

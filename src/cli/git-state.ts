@@ -1,7 +1,7 @@
 // The commit of a project and whether its work tree is clean, asked of git: one process, a few seconds at most.
 
 import {execFile} from 'node:child_process';
-import type {GitState} from '../store/store.ts';
+import type {GitState} from '../action/action.ts';
 
 const LONGEST_MS = 5_000;
 

@@ -2,7 +2,7 @@
 // admission of outputs and the log are the executor's own; it gets at bytes through a content store and knows nothing
 // of plans, caches or runs. What it is given and what it answers is plain data.
 
-import type {Action, ActionResult, Fingerprint} from '../action/action.ts';
+import type {Action, ActionResult, Fingerprint, GitState} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {CodeCard} from './content-store.ts';
@@ -32,6 +32,8 @@ export interface Assignment {
   readonly keepsCheckpoint: boolean;
   /** Where `download` looks before the network. */
   readonly mirror: string | null;
+  /** The state of the project's sources, for the provenance. */
+  readonly git: GitState | null;
   /** For a stage module: how to make its bundle ready elsewhere. */
   readonly card: CodeCard | null;
 }

@@ -206,7 +206,7 @@ export class LocalExecutor implements Executor {
   ): Promise<Result<{readonly result: ActionResult; readonly notices: readonly string[]}, StageFailure>> {
     const {content, machine, now} = this.#options;
     const endedAt = now();
-    const {action, limits, run} = assignment;
+    const {action, limits, run, git} = assignment;
     if (touched !== undefined) return err({reason: 'changed-input', path: shownBelow(sandbox, touched.path)});
     if (action.device !== null && isDeviceKind(gain.device) && gain.device !== action.device) {
       const message = `expected it to compute on ${action.device}, as its key says, got ${gain.device}`;
@@ -229,6 +229,7 @@ export class LocalExecutor implements Executor {
       platform: machine.platform,
       device: gain.device !== '' ? gain.device : (action.device ?? ''),
       cpus: limits.cpus,
+      git,
       ...gain.usage,
     };
     return ok({

@@ -3,6 +3,7 @@
 // it is recorded, never because a pilot says so.
 
 import {z} from 'zod';
+import type {GitState} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Progress} from '../stage/define.ts';
@@ -16,16 +17,18 @@ export interface Orders {
   readonly limits: Limits;
   readonly keepsCheckpoint: boolean;
   readonly mirror: string | null;
+  readonly git: GitState | null;
   readonly card: CodeCard | null;
 }
 
 /** Values of declared variables do not travel in orders, which others may read: the pilot has them in its environment. */
-export const ordersOf = ({label, run, limits, keepsCheckpoint, mirror, card}: Assignment): Orders => ({
+export const ordersOf = ({label, run, limits, keepsCheckpoint, mirror, git, card}: Assignment): Orders => ({
   label,
   run,
   limits,
   keepsCheckpoint,
   mirror,
+  git,
   card,
 });
 
@@ -60,6 +63,7 @@ const orders = z.object({
   }),
   keepsCheckpoint: z.boolean(),
   mirror: text.nullable(),
+  git: z.object({commit: text, isClean: z.boolean()}).nullable(),
   card: z
     .object({
       module: text,

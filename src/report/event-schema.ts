@@ -35,6 +35,10 @@ const result = z.object({
     cpus: z.number(),
     cpuMs: milliseconds.nullable().describe('CPU time of user and system together'),
     peakBytes: z.number().nullable().describe('The most memory at once'),
+    git: z
+      .object({commit: z.string(), isClean: z.boolean()})
+      .nullable()
+      .describe("The project's commit, and whether the work tree was as it says"),
   }),
 });
 

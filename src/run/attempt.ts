@@ -1,7 +1,7 @@
 // One try of one instance: sends its action to the executor and records what comes back. `free` resolves when the
 // executor's slots are free again, `ended` when the result is recorded or the failure known.
 
-import type {ActionResult} from '../action/action.ts';
+import type {ActionResult, GitState} from '../action/action.ts';
 import type {Assignment, Ending, ExecutionListener, Executor} from '../exec/executor.ts';
 import type {TaskListener} from '../exec/task.ts';
 import type {Instance} from '../plan/plan.ts';
@@ -64,7 +64,7 @@ async function tryOnce(
   signal: AbortSignal,
 ): Promise<AttemptEnding> {
   const {executor} = services;
-  const assignment = assignmentOf(services, trial);
+  const assignment = assignmentOf(services, trial, await services.request.git());
   const ending =
     (await executor.attach(assignment, listener, signal)) ??
     (await executor.execute(assignment, listener, signal));
@@ -89,6 +89,7 @@ async function record(
 function assignmentOf(
   {surroundings, request, stores}: AttemptServices,
   {instance, due: {action, fingerprint}, demand}: Trial,
+  git: GitState | null,
 ): Assignment {
   const env = Object.keys(action.env).flatMap((name): [string, string][] => {
     const value = surroundings.env[name];
@@ -108,6 +109,7 @@ function assignmentOf(
     env: Object.fromEntries(env),
     keepsCheckpoint: instance.checkpoint,
     mirror: request.mirror,
+    git,
     card: action.work.kind === 'module' ? stores.code.cardOf(action.work.code) : null,
   };
 }

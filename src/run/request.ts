@@ -1,7 +1,7 @@
 // What a run is asked for, and what it answers. Plain data and functions that the command line hands in:
 // the clock, randomness, the environment and the planner enter here and nowhere else.
 
-import type {DeviceKind, Platform} from '../action/action.ts';
+import type {DeviceKind, GitState, Platform} from '../action/action.ts';
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -76,6 +76,8 @@ export interface RunRequest {
   readonly mirror: string | null;
   /** Emit `replayed` with the log of every cached instance. */
   readonly replayLogs: boolean;
+  /** The state of the project's sources. Asked by runs that make something, before anything is made. */
+  readonly git: () => Promise<GitState | null>;
   readonly recorder: RunRecorder;
 }
 

@@ -1,7 +1,7 @@
 // The contracts of the store: what the runner and the command line may ask of it. Everything durable goes through here.
 // Failures of the disk are values (`StoreError`); nothing here knows of plans, executors or events.
 
-import type {Action, ActionResult, Artifact, Fingerprint, TrackedFiles} from '../action/action.ts';
+import type {Action, ActionResult, Artifact, Fingerprint, GitState, TrackedFiles} from '../action/action.ts';
 import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {JsonObject} from '../core/json.ts';
@@ -181,18 +181,12 @@ export interface RunHeader {
   readonly startedAt: number;
 }
 
-/** The commit that was checked out, and whether the work tree was as it says. */
-export interface GitState {
-  readonly commit: string;
-  readonly isClean: boolean;
-}
-
 /** The record of one run, written as it happens. Writing never throws: a ledger that fails must not fail a run. */
 export interface RunRecorder {
   /** An execution began: should this process die, the instance counts as unfinished. */
   started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void;
   finished(id: InstanceId, outcome: Outcome, at: number): void;
-  /** The state of the sources; may come after the end. */
+  /** The state of the sources. */
   git(state: GitState): void;
   end(at: number, durationMs: number): void;
   /** The first failure to write, for a notice at the end of the run. */

@@ -64,6 +64,7 @@ export const resultOf = (durationMs: number): ActionResult => ({
     startedAt: 0,
     durationMs,
     queuedMs: 0,
+    git: null,
     cpuMs: null,
     peakBytes: null,
     executor: 'local',

@@ -92,6 +92,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
       startedAt: START,
       durationMs: seconds * 1000,
       queuedMs: 0,
+      git: null,
       cpuMs: null,
       peakBytes: null,
       executor: 'local',

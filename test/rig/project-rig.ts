@@ -183,6 +183,7 @@ export class Session implements AsyncDisposable {
         device: {kind: 'cpu', isAsked: false},
         mirror: null,
         replayLogs: options.replayLogs ?? false,
+        git: async () => null,
         recorder: ledger.begin({
           run,
           pipeline: plan.pipeline,

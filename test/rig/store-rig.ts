@@ -59,6 +59,7 @@ export class StoreRig implements Disposable {
         startedAt: 0,
         durationMs: 1,
         queuedMs: 0,
+        git: null,
         cpuMs: null,
         peakBytes: null,
         executor: 'local',

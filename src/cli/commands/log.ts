@@ -12,6 +12,7 @@ import {type FailedTry, Inquiry, type Known} from '../inquiry.ts';
 import {openPipeline} from '../pipeline.ts';
 import {findInstance, metricsToShow, readLog, sayOther} from '../results.ts';
 import type {Invocation, Shell} from '../shell.ts';
+import {sourceLines, USAGE_COLUMNS, usageCells} from '../show/made.ts';
 import {print} from '../surroundings.ts';
 
 export async function log(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
@@ -61,6 +62,7 @@ function listResults(plan: Plan, all: readonly Known[], palette: Palette): strin
     {header: 'result', align: 'left'},
     {header: 'when', align: 'left'},
     {header: 'took', align: 'right'},
+    ...USAGE_COLUMNS,
     ...metrics.map((header): Column => ({header, align: 'number'})),
   ];
   const cells = all.map(known => {
@@ -70,10 +72,13 @@ function listResults(plan: Plan, all: readonly Known[], palette: Palette): strin
       stateOf(known, palette),
       result === undefined ? '' : formatTime(result.made.startedAt),
       result === undefined ? '' : formatDuration(result.made.durationMs),
+      ...usageCells(result?.made),
       ...metrics.map(name => metricText(result, name)),
     ];
   });
-  return renderTable(columns, cells, palette.dim);
+  const sources = sourceLines(all.flatMap(known => (known.status === 'found' ? [known.result] : [])));
+  const notes = sources.length === 0 ? [] : ['', ...sources.map(palette.dim)];
+  return [...renderTable(columns, cells, palette.dim), ...notes];
 }
 
 function stateOf(known: Known, palette: Palette): string {

@@ -2,6 +2,7 @@
 
 import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
+import type {GitState} from '../../action/action.ts';
 import type {InstanceId} from '../../plan/plan.ts';
 import type {RecordedDuration} from '../../report/estimate.ts';
 import {paletteOf} from '../../report/palette.ts';
@@ -13,7 +14,7 @@ import type {RunSummary} from '../../run/request.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
-import type {GitState} from '../../store/store.ts';
+import type {RunRecorder} from '../../store/store.ts';
 import {chooseDevice} from '../device.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {tellFullDisk} from '../full-disk.ts';
@@ -121,24 +122,24 @@ export async function execute(
       device,
       mirror,
       replayLogs: options.replay === true,
+      git: () => (git ??= recordGit(workspace.project, recorder)),
       recorder,
     },
-    event => {
-      // Only of runs that make something: a run that finds everything as it was need not wait for git.
-      if (event.type === 'started') git ??= gitStateOf(workspace.project);
-      reporter.onEvent(event);
-    },
+    event => reporter.onEvent(event),
   );
   const release = outside.onInterrupt(signal => running.stop(signal === 'SIGINT' ? 'in-order' : 'at-once'));
   try {
-    const summary = await running.finished;
-    const state = await git;
-    if (state) recorder.git(state);
-    return summary;
+    return await running.finished;
   } finally {
     release();
     reporter.close();
   }
+}
+
+async function recordGit(project: string, recorder: RunRecorder): Promise<GitState | null> {
+  const state = await gitStateOf(project);
+  if (state !== null) recorder.git(state);
+  return state;
 }
 
 /** Throws what is in the way of what the selected instances publish. */

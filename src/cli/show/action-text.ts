@@ -60,7 +60,7 @@ export async function drawAction(
     ...drawCode(workspace, action, palette),
   ];
   if (result === undefined) return [...lines, '', palette.warning('it has no result')];
-  lines.push(...drawPairs('made', madeRows(workspace, result, fingerprint), palette));
+  lines.push(...drawPairs('made', madeRows(result, fingerprint), palette));
   return [...lines, ...drawLog(await readLog(workspace, result.log), palette)];
 }
 

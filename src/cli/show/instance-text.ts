@@ -13,7 +13,7 @@ import {type Column, renderTable} from '../../report/table.ts';
 import {type Inquiry, type Known, missingText} from '../inquiry.ts';
 import {metricsToShow, readLog} from '../results.ts';
 import type {Workspace} from '../workspace.ts';
-import {madeRows} from './made.ts';
+import {madeRows, USAGE_COLUMNS, usageCells} from './made.ts';
 import {drawPairs, type Painted} from './pairs.ts';
 
 const LOG_LINES = 10;
@@ -37,7 +37,7 @@ export async function drawInstance(inquiry: Inquiry, known: Known, palette: Pale
   if (known.status === 'found') lines.push(...drawResult(known.result, palette));
   lines.push(...drawCode(inquiry.pipeline.workspace, action, palette));
   if (known.status === 'found') {
-    const rows = madeRows(inquiry.pipeline.workspace, known.result, known.fingerprint);
+    const rows = madeRows(known.result, known.fingerprint);
     lines.push(...drawPairs('made', rows, palette));
   } else lines.push('', palette.warning(printable(missingText(known))));
   if (failed !== undefined && known.status === 'found') {
@@ -145,6 +145,7 @@ export function drawInstances(plan: Plan, all: readonly Known[], palette: Palett
   const columns: Column[] = [
     {header: 'instance', align: 'left'},
     {header: 'took', align: 'right'},
+    ...USAGE_COLUMNS,
     ...metrics.map((header): Column => ({header, align: 'number'})),
   ];
   const rows = all.map(known => {
@@ -153,6 +154,7 @@ export function drawInstances(plan: Plan, all: readonly Known[], palette: Palett
     return [
       known.instance.id,
       result === undefined ? palette.dim(state) : formatDuration(result.made.durationMs),
+      ...usageCells(result?.made),
       ...metrics.map(name => {
         const value = result?.metrics[name];
         return value === undefined ? '' : formatNumber(value);

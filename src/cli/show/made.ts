@@ -1,24 +1,44 @@
-// How a result was made, as rows of names and values: when, in which run and state of the sources, where, on what.
+// How a result was made, as rows of names and values: when, in which run and state of the sources, where, on what, and
+// what it took.
 
-import type {ActionResult} from '../../action/action.ts';
+import type {ActionResult, Usage} from '../../action/action.ts';
 import {printable} from '../../core/printable.ts';
-import {formatDuration, formatTime, plural} from '../../report/format.ts';
-import type {GitState} from '../../store/store.ts';
-import type {Workspace} from '../workspace.ts';
+import {formatBytes, formatDuration, formatTime, plural} from '../../report/format.ts';
+import {gitText, usageText} from '../../report/occasion.ts';
+import type {Column} from '../../report/table.ts';
 import type {Painted} from './pairs.ts';
 
-export function madeRows({ledger}: Workspace, {made}: ActionResult, fingerprint: string): Painted[] {
+export function madeRows({made}: ActionResult, fingerprint: string): Painted[] {
   const where = [made.host, made.platform, made.device, plural(made.cpus, 'cpu')].filter(part => part !== '');
-  const git = ledger.run(made.run)?.git ?? null;
+  const took = [formatDuration(made.durationMs), ...usageText(made)];
   return [
     ['in', `run ${made.run}, ${formatTime(made.startedAt)}`],
-    ['took', formatDuration(made.durationMs)],
-    ...(git === null ? [] : [['from', gitText(git)] as const]),
+    ['took', took.join(', ')],
+    ...(made.git === null ? [] : [['from', gitText(made.git)] as const]),
     ['on', printable(where.join(', '))],
+    ['by', `executor ${printable(made.executor)}`],
     ...(made.queuedMs >= 1000 ? [['waited', formatDuration(made.queuedMs)] as const] : []),
     ['key', fingerprint],
   ];
 }
 
-export const gitText = ({commit, isClean}: GitState): string =>
-  `commit ${commit.slice(0, 12)}${isClean ? '' : ', with changes that are not in it'}`;
+/** What instances took, as columns of a list of them. */
+export const USAGE_COLUMNS: readonly Column[] = [
+  {header: 'CPU', align: 'right'},
+  {header: 'memory', align: 'right'},
+];
+
+export const usageCells = (made: Usage | undefined): readonly string[] => [
+  made === undefined || made.cpuMs === null ? '' : formatDuration(made.cpuMs),
+  made === undefined || made.peakBytes === null ? '' : formatBytes(made.peakBytes),
+];
+
+/** Of which sources results are, one line per state of them, in the order of their making. */
+export function sourceLines(results: readonly ActionResult[]): string[] {
+  const counts = new Map<string, number>();
+  for (const {made} of [...results].sort((a, b) => a.made.startedAt - b.made.startedAt)) {
+    const text = made.git === null ? null : gitText(made.git);
+    if (text !== null) counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts].map(([text, count]) => `${plural(count, 'instance')} from ${text}`);
+}

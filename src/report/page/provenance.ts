@@ -2,7 +2,8 @@
 
 import {shortDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
-import {formatDuration, formatValue, plural} from '../format.ts';
+import {formatBytes, formatDuration, formatValue, plural} from '../format.ts';
+import {gitText} from '../occasion.ts';
 import {codeAnchor} from './anchors.ts';
 import type {CodeFacts, PageFacts} from './facts.ts';
 import {type Html, html, nothing} from './html.ts';
@@ -46,16 +47,37 @@ function renderOneCode({digest, uses, files, packages}: CodeFacts): Html {
 `;
 }
 
+/** What was made on one kind of machine, all instances together. */
+interface MachineUse {
+  readonly cells: readonly string[];
+  count: number;
+  ms: number;
+  cpuMs: number;
+  peakBytes: number;
+}
+
+const renderSources = (sources: ReadonlyMap<string, number>): Html =>
+  sources.size === 0
+    ? nothing
+    : html`<h3>Sources</h3><ul>${[...sources].map(
+        ([text, count]) => html`<li>${plural(count, 'instance')} from ${text}</li>`,
+      )}</ul>`;
+
 export function renderEnvironment({instances, code, version, params}: PageFacts): Html {
-  const machines = new Map<string, {cells: readonly string[]; count: number; ms: number}>();
+  const machines = new Map<string, MachineUse>();
+  const sources = new Map<string, number>();
   for (const {made} of instances) {
     if (made === null) continue;
     const cells = [made.host, made.platform, made.device === '' ? '–' : made.device, String(made.cpus)];
     const key = cells.join('\n');
-    const machine = machines.get(key) ?? {cells, count: 0, ms: 0};
+    const machine = machines.get(key) ?? {cells, count: 0, ms: 0, cpuMs: 0, peakBytes: 0};
     machine.count++;
     machine.ms += made.durationMs;
+    machine.cpuMs += made.cpuMs ?? 0;
+    machine.peakBytes = Math.max(machine.peakBytes, made.peakBytes ?? 0);
     machines.set(key, machine);
+    const source = made.git === null ? null : gitText(made.git);
+    if (source !== null) sources.set(source, (sources.get(source) ?? 0) + 1);
   }
   const packages = [
     ...new Set(code.flatMap(({packages}) => Object.entries(packages).map(entry => entry.join(' ')))),
@@ -72,16 +94,24 @@ export function renderEnvironment({instances, code, version, params}: PageFacts)
             {text: 'threads', isNumber: true},
             {text: 'instances', isNumber: true},
             {text: 'work', isNumber: true},
+            {text: 'CPU time', isNumber: true},
+            {text: 'memory at most', isNumber: true},
           ],
-          rows: [...machines.values()].map(({cells, count, ms}) => ({
-            cells: [...cells, count, formatDuration(ms)],
+          rows: [...machines.values()].map(({cells, count, ms, cpuMs, peakBytes}) => ({
+            cells: [
+              ...cells,
+              count,
+              formatDuration(ms),
+              cpuMs === 0 ? '–' : formatDuration(cpuMs),
+              peakBytes === 0 ? '–' : formatBytes(peakBytes),
+            ],
           })),
         });
   const settings = Object.entries(params).map(
     ([name, value]) => [name, html`<code>${formatValue(value)}</code>`] as const,
   );
   return html`<section id="environment"><h2>Environment</h2>
-${table}${settings.length === 0 ? null : html`<h3>Parameters of the pipeline</h3>${renderPairs(settings)}`}<h3>Versions</h3>
+${table}${settings.length === 0 ? null : html`<h3>Parameters of the pipeline</h3>${renderPairs(settings)}`}${renderSources(sources)}<h3>Versions</h3>
 <p>pipe ${version}${packages.sort(byCodeUnit).map(text => `, ${text}`)}</p></section>
 `;
 }

@@ -117,6 +117,7 @@ const result = z.strictObject({
       cpus: z.number(),
       cpuMs: z.number().nullable(),
       peakBytes: z.number().nullable(),
+      git: z.strictObject({commit: words, isClean: z.boolean()}).nullable(),
     })
     .catchall(z.union([words, z.number(), z.boolean(), z.null()])),
 }) satisfies z.ZodType<ActionResult>;

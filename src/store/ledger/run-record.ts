@@ -1,11 +1,11 @@
 // The record of one run as it is read back. Lines that a kill cut short are passed over.
 
-import type {Fingerprint} from '../../action/action.ts';
+import type {Fingerprint, GitState} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
 import {checkedLine} from '../../host/checked-line.ts';
 import type {InstanceId} from '../../plan/plan.ts';
-import type {GitState, RunHeader} from '../store.ts';
+import type {RunHeader} from '../store.ts';
 import {isFingerprint} from './last-states.ts';
 
 export type RunEntry =
@@ -24,9 +24,9 @@ export interface RunRecord {
   readonly header: RunHeader;
   /** In the order in which they ended or began. */
   readonly instances: ReadonlyMap<InstanceId, RunEntry>;
-  /** `undefined` for a run that was killed, or that goes on. */
   /** The state of the sources when it began to make something; `null` where that is not known. */
   readonly git: GitState | null;
+  /** `undefined` for a run that was killed, or that goes on. */
   readonly end: {readonly at: number; readonly durationMs: number} | undefined;
 }
 

@@ -2,13 +2,13 @@
 
 import {mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {Action, ActionResult, Fingerprint} from '../../action/action.ts';
+import type {Action, ActionResult, Fingerprint, GitState} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {withSum} from '../../host/checked-line.ts';
 import {appendLines} from '../../host/journal.ts';
 import {withReserve} from '../../host/reserve.ts';
 import type {InstanceId} from '../../plan/plan.ts';
-import type {GitState, RunHeader, RunRecorder} from '../store.ts';
+import type {RunHeader, RunRecorder} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 import type {LastStates} from './last-states.ts';
 
