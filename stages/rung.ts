@@ -14,14 +14,13 @@ export default defineStage({
     context.addIssue({code: 'custom', path: ['schedule'], message});
   }),
   inputs: {data: 'one', before: 'optional'},
-  outputs: {...train.outputs, state: {kind: 'folder', name: 'state'}},
+  outputs: train.outputs,
   holds: {
     ...train.holds,
     before: 'the state of the rung before; none for the first',
-    state: 'safetensors and curve: what a training goes on from',
   },
   usesDevice: true,
-  async run({params, inputs, outputs, device, cpus, checkpoint, metric, progress, log, signal}) {
+  async run({params, inputs, outputs, device, platform, cpus, checkpoint, metric, progress, log, signal}) {
     const {runTraining} = await import('./learn/training-run.ts');
     const {data, before} = inputs;
     await runTraining({
@@ -30,6 +29,7 @@ export default defineStage({
       policy: undefined,
       outputs,
       device,
+      platform,
       cpus,
       checkpoint,
       before: before && (before.files.state ?? before.path),

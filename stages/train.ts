@@ -15,6 +15,7 @@ export default defineStage({
     predictions: {kind: 'file', name: 'predictions.safetensors'},
     summary: {kind: 'file', name: 'summary.json'},
     model: {kind: 'file', name: 'model.onnx'},
+    state: {kind: 'folder', name: 'state'},
   },
   holds: {
     data: 'a data set file of preprocess',
@@ -27,10 +28,12 @@ export default defineStage({
       'safetensors, of the test split in its order: predictions and labels as int32 [count], losses as float32 [count]; ' +
       'the same with the prefix validation_',
     summary: 'JSON: effective parameters, metrics, digests of the final weights, what computed it',
+    state:
+      'what a training of more epochs goes on from: safetensors and curve; empty where the schedule depends on the end',
     model: 'ONNX: images as float32 [batch, height, width, channels], normalised, to logits [batch, classes]',
   },
   usesDevice: true,
-  async run({params, inputs, outputs, device, cpus, checkpoint, metric, progress, log, signal}) {
+  async run({params, inputs, outputs, device, platform, cpus, checkpoint, metric, progress, log, signal}) {
     const {runTraining} = await import('./learn/training-run.ts');
     const {data, augmentation} = inputs;
     await runTraining({
@@ -39,8 +42,10 @@ export default defineStage({
       policy: augmentation && (augmentation.files.policy ?? augmentation.path),
       outputs,
       device,
+      platform,
       cpus,
       checkpoint,
+      keep: params.schedule === 'constant' ? outputs.state : undefined,
       metric,
       progress,
       log,

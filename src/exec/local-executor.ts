@@ -3,7 +3,7 @@
 
 import {mkdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {Action, ActionResult, Provenance} from '../action/action.ts';
+import {type Action, type ActionResult, type Provenance, platformText} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
@@ -192,6 +192,7 @@ export class LocalExecutor implements Executor {
       cpus: limits.cpus,
       gpus,
       device: action.device ?? 'cpu',
+      platform: action.platform === null ? null : platformText(action.platform),
       mirror,
       checkpoint,
       timeoutMs: limits.timeoutMs,

@@ -86,6 +86,7 @@ export class StageCall {
           this.#device = device;
         },
       },
+      platform: task.platform,
       cpus: task.cpus,
       mirror: task.mirror ?? undefined,
       ...(task.study === null ? {} : {study: task.study}),

@@ -45,6 +45,8 @@ export interface Task {
   readonly cpus: number;
   readonly gpus: readonly number[];
   readonly device: string;
+  /** What of the machine can change bits, in words; `null` where it is no part of the key. */
+  readonly platform: string | null;
   readonly mirror: string | null;
   readonly checkpoint: string | null;
   readonly timeoutMs: number | null;

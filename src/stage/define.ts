@@ -99,6 +99,8 @@ export interface StageContext<
     readonly gpus: readonly number[];
     readonly computed: (device: string) => void;
   };
+  /** What of the machine can change bits, in words; `null` for a stage that is not `usesDevice`. It is in the key. */
+  readonly platform: string | null;
   /** CPU slots granted: how many threads the stage may use. */
   readonly cpus: number;
   /** Where `download` looks before the network (`--mirror`); never part of the key: contents are checked by digest. */

@@ -17,9 +17,10 @@ export function inferenceModel(
   {height, width, channels, normalisation}: Dataset,
   state: HostTensors,
 ): Uint8Array {
-  const weights = Object.entries(state).filter(
-    ([name]) => name.startsWith('weights/') || name.startsWith('statistics/'),
-  );
+  // By name: a state that came from a file has another order, and is the same state.
+  const weights = Object.entries(state)
+    .filter(([name]) => name.startsWith('weights/') || name.startsWith('statistics/'))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   return exportInference({
     name: model.name,
     weights: Object.fromEntries(weights),

@@ -54,7 +54,7 @@ export async function train(options: LoopOptions): Promise<TrainingResult> {
   );
   const evaluate = evaluatorOf(options);
   const perEpoch = stepsPerEpoch(batches);
-  const curve = [...(resumed?.curve ?? [])];
+  const curve = (resumed?.curve ?? []).map(row => asOfOneTraining(row, options));
   if (resumed) programs.writeState(resumed.state);
   try {
     let evaluated: Evaluated | undefined;
@@ -82,6 +82,12 @@ export async function train(options: LoopOptions): Promise<TrainingResult> {
     await programs.dispose();
     await evaluate.dispose();
   }
+}
+
+/** A shorter training has evaluated its last epoch, which one that never stopped would not have. */
+function asOfOneTraining(row: EpochRow, {epochs, evaluateEvery}: LoopOptions): EpochRow {
+  const isEvaluated = row.epoch % evaluateEvery === 0 || row.epoch === epochs || row.train_loss === null;
+  return isEvaluated ? row : {...row, ...noScores};
 }
 
 const hasDiverged = (curve: readonly EpochRow[]): boolean => curve.at(-1)?.train_loss === null;

@@ -39,6 +39,8 @@ export interface TrainingRun {
     readonly gpus: readonly number[];
     readonly computed: (device: string) => void;
   };
+  /** What of the machine can change bits, in words. */
+  readonly platform: string | null;
   readonly cpus: number;
   readonly checkpoint: string | undefined;
   /** A folder with the state to continue from, where there is none of an interrupted try. */
@@ -81,13 +83,12 @@ export async function runTraining(run: TrainingRun): Promise<void> {
     },
     onEpoch: async state => {
       if (checkpoint !== undefined) await writeCheckpoint(checkpoint, await state());
-      // The last one stays: an early end is one, too.
-      if (keep !== undefined) await writeCheckpoint(keep, await state());
     },
     onProgress: ({done, total, loss}) =>
       run.progress({done, total, unit: 'steps', detail: `loss ${loss.toFixed(4)}`}),
     signal,
   });
+  if (keep !== undefined) await writeCheckpoint(keep, result);
   const weights = encodeWeights(assembly, dataset, result);
   await writeFile(outputs.weights, weights);
   await writeFile(outputs.curve, curveToCsv(result.curve));
@@ -108,6 +109,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
     // What this was in the end: with a radius of 0, every variant of SAM is its base optimizer.
     method: training.rule === plainGradient ? baseOf(params) : params.optimizer,
     device: device.used?.kind ?? null,
+    platform: run.platform,
     weights_sha256: createHash('sha256').update(weights).digest('hex'),
     metrics,
   };
@@ -115,16 +117,14 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   if (result.diverged) log(`diverged in epoch ${result.curve.length}: a loss was not finite`);
 }
 
-/** What an interrupted try left, else the state that was given; a state without epochs left is kept as it is. */
-async function stateToContinue({checkpoint, before, keep}: TrainingRun): Promise<Checkpoint | undefined> {
+/** What an interrupted try left, else the state that was given. */
+async function stateToContinue({checkpoint, before}: TrainingRun): Promise<Checkpoint | undefined> {
   const interrupted = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint);
   if (before === undefined) return interrupted;
   const given = await readCheckpoint(before);
   if (given === undefined)
     throw new StageError(`${before}: expected the state of a training, got something else`);
-  const state = interrupted ?? given;
-  if (keep !== undefined) await writeCheckpoint(keep, state);
-  return state;
+  return interrupted ?? given;
 }
 
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {

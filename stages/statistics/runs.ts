@@ -28,6 +28,8 @@ export interface Run {
   readonly validationImages: number | null;
   /** Where it was computed, as its `summary` says: other vector extensions give other last bits. */
   readonly platform: string | null;
+  /** The kind of device that did the work, as its `summary` says. */
+  readonly device: string | null;
   /** What was trained in the end: SAM with radius 0 is its base optimizer. `null` where the run does not say. */
   readonly method: string | null;
   /** The parameters that it had in the end, as its `summary` says; chosen ones included. */
@@ -49,6 +51,7 @@ const runSummarySchema = z.object({
   parameters: z.record(z.string(), z.unknown()).default({}),
   method: z.string().nullable().default(null),
   platform: z.string().nullable().default(null),
+  device: z.string().nullable().default(null),
 });
 const countsSchema = z.object({counts: z.object({validation: z.number()})});
 
@@ -100,13 +103,17 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   return hash.digest('hex');
 }
 
-type OfSummary = Pick<Run, 'dataset' | 'validationImages' | 'platform' | 'method' | 'settings' | 'traits'>;
+type OfSummary = Pick<
+  Run,
+  'dataset' | 'validationImages' | 'platform' | 'device' | 'method' | 'settings' | 'traits'
+>;
 
 async function readRunSummary(path: string | undefined): Promise<OfSummary> {
   const nothing = {
     dataset: null,
     validationImages: null,
     platform: null,
+    device: null,
     method: null,
     settings: {},
     traits: {},
@@ -114,7 +121,7 @@ async function readRunSummary(path: string | undefined): Promise<OfSummary> {
   if (path === undefined) return nothing;
   const parsed = runSummarySchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
   if (!parsed.success) return nothing;
-  const {dataset, parameters, method, platform} = parsed.data;
+  const {dataset, parameters, method, platform, device} = parsed.data;
   const settings: Record<string, Scalar> = {};
   const traits: Record<string, string> = {};
   for (const [name, value] of Object.entries(parameters)) {
@@ -130,6 +137,7 @@ async function readRunSummary(path: string | undefined): Promise<OfSummary> {
     validationImages: counts.success ? counts.data.counts.validation : null,
     method,
     platform,
+    device,
     settings,
     traits,
   };

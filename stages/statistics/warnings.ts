@@ -28,5 +28,11 @@ export function warningsOf(runs: readonly Run[], metric: string): readonly strin
       `Computed on ${platforms.length} platforms (${platforms.join('; ')}), whose last bits differ: runs are not exactly comparable.`,
     );
   }
+  const devices = valuesInWords(runs, run => run.device);
+  if (devices.length > 1) {
+    warnings.push(
+      `Computed on ${devices.length} kinds of device (${devices.join('; ')}), which round in their own ways: runs are not exactly comparable.`,
+    );
+  }
   return warnings;
 }

@@ -86,6 +86,7 @@ export class ExecutorRig implements AsyncDisposable {
       cpus: 1,
       gpus: [],
       device: 'auto',
+      platform: null,
       study: null,
       mirror: null,
       checkpoint: null,

@@ -252,11 +252,17 @@ test('above 20 pairs the sign-flip test samples its patterns, and says so', asyn
   assert.match(markdown, /Sign flip: 100,000 of the 2\^24 sign patterns, drawn with a fixed seed/);
 });
 
-test('a table of several platforms says so', async () => {
+test('a table of several platforms or kinds of device says so', async () => {
   const {markdown} = await studyOf([
     ...arm('sgd', plain, {platform: 'linux x64 avx2'}),
     ...arm('sam', raised, {platform: 'linux x64 avx512'}),
   ]);
+  const mixed = await studyOf([
+    ...arm('sgd', plain, {platform: 'linux x64 avx2', device: 'cpu'}),
+    ...arm('sam', raised, {platform: 'linux x64 avx2', device: 'cuda'}),
+  ]);
+  assert.doesNotMatch(mixed.markdown, /platforms/);
+  assert.match(mixed.markdown, /Computed on 2 kinds of device \(cpu; cuda\)/);
   assert.match(markdown, /Computed on 2 platforms \(linux x64 avx2; linux x64 avx512\)/);
 });
 

@@ -28,6 +28,7 @@ interface Surroundings {
   readonly mirror?: string;
   readonly study?: Study;
   readonly checkpoint?: string;
+  readonly platform?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -79,6 +80,7 @@ export async function runStage<
     },
     checkpoint: surroundings.checkpoint,
     device: {choice: 'cpu', gpus: [], computed: () => {}},
+    platform: surroundings.platform ?? null,
     cpus: 1,
     mirror: surroundings.mirror,
     ...(surroundings.study && {study: surroundings.study}),

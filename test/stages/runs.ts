@@ -21,12 +21,13 @@ interface RunFacts {
   };
   readonly method?: string;
   readonly platform?: string;
+  readonly device?: string;
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 /** One run with its cell. */
 export function runOf(cell: Cell, facts: RunFacts): StageInput {
-  const {metrics, weights, correct, dataset, parameters, method, platform} = facts;
+  const {metrics, weights, correct, dataset, parameters, method, platform, device} = facts;
   const path = temporaryFolder();
   const files: Record<string, string> = {};
   const put = (name: string, content: string | Uint8Array): void => {
@@ -52,10 +53,10 @@ export function runOf(cell: Cell, facts: RunFacts): StageInput {
       }),
     );
   }
-  if (dataset ?? parameters ?? method ?? platform) {
+  if (dataset ?? parameters ?? method ?? platform ?? device) {
     put(
       'summary',
-      JSON.stringify({dataset: dataset ?? null, parameters: parameters ?? {}, method, platform}),
+      JSON.stringify({dataset: dataset ?? null, parameters: parameters ?? {}, method, platform, device}),
     );
   }
   return {path, files, metrics, cell};

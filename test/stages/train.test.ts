@@ -31,6 +31,8 @@ const digests = (run: StageRun): Readonly<Record<string, string>> =>
     ]),
   );
 
+const stateOf = (run: StageRun): Buffer => readFileSync(join(run.files.state ?? '', 'training.safetensors'));
+
 const jsonOf = (run: StageRun, name: string) => JSON.parse(readFileSync(run.files[name] ?? '', 'utf8'));
 
 function fileInput(name: string, content: unknown): StageInput {
@@ -40,7 +42,11 @@ function fileInput(name: string, content: unknown): StageInput {
 }
 
 test('a training learns, and its metrics, curve, predictions and summary agree', async () => {
-  const run = await runStage(train, {...small, optimizer: 'sam', epochs: 10}, {inputs: {data}});
+  const run = await runStage(
+    train,
+    {...small, optimizer: 'sam', epochs: 10},
+    {inputs: {data}, platform: 'linux x64 avx2'},
+  );
   assert.ok((run.metrics.test_accuracy ?? 0) > 0.8, String(run.metrics.test_accuracy));
   assert.equal(run.metrics.diverged, 0);
   assert.equal(run.metrics.epochs, 10);
@@ -60,6 +66,7 @@ test('a training learns, and its metrics, curve, predictions and summary agree',
   assert.equal(summary.weights_sha256, digests(run).weights);
   assert.equal(summary.parameters.rho, 0.05, 'the published radius is resolved');
   assert.deepEqual(summary.dataset.is_subset, true);
+  assert.equal(summary.platform, 'linux x64 avx2', 'where it was computed is carried to tables');
 });
 
 test('twice the same seed gives the same bytes; another seed gives others', async () => {
@@ -126,6 +133,40 @@ test('rungs that go on from one another end in the bytes of one training, and a 
   await assert.rejects(runStage(rung, params, {inputs: {data, before: data}}), StageError);
   const refused = rung.params.safeParse({schedule: 'cosine'});
   assert.match(refused.error?.issues[0]?.message ?? '', /expected constant, since other schedules/);
+});
+
+test('a training that goes on from the state of a shorter one ends in the bytes of one that never stopped', async () => {
+  const few = {train_images: 96, test_images: 32, validation: 0.25};
+  const images = await runStage(preprocess, few, {inputs: {raw: raw.asInput()}});
+  const net = {model: 'wide-resnet', depth: 10, width: 1, batch_size: 24, lr: 0.05};
+  const cases = [
+    // Epoch 2 is evaluated as the last of the shorter training, and is not in the longer one.
+    {of: small, evaluate_every: 3, epochs: [2, 4]},
+    {of: {...small, optimizer: 'looksam', dropout: 0.2, drop_last: false}, epochs: [1, 3]},
+    {of: {...small, optimizer: 'fsam', base: 'adam', lr: 0.003, rho_warmup_epochs: 2}, epochs: [1, 2, 4]},
+    {of: {...small, lr: 1e30}, epochs: [1, 3]},
+    {of: {...net, optimizer: 'sam', augmentation: 'basic'}, epochs: [1, 2]},
+  ];
+  for (const {of, epochs, ...more} of cases) {
+    const inputs = {data: 'model' in of ? images.asInput() : data};
+    const trainFor = (count: number | undefined, checkpoint?: string): Promise<StageRun> =>
+      runStage(train, {...of, ...more, epochs: count}, {inputs, ...(checkpoint && {checkpoint})});
+    const whole = await trainFor(epochs.at(-1));
+    let run = await trainFor(epochs[0]);
+    for (const count of epochs.slice(1)) run = await trainFor(count, run.files.state);
+    assert.ok(
+      run.log.some(line => line.startsWith('continues after epoch')),
+      run.log.join('\n'),
+    );
+    assert.deepEqual(digests(run), digests(whole), JSON.stringify(of));
+    assert.deepEqual(stateOf(run), stateOf(whole), 'and in the same state');
+  }
+  const bound = await runStage(train, {...small, schedule: 'cosine'}, {inputs: {data}});
+  assert.deepEqual(
+    readdirSync(bound.files.state ?? ''),
+    [],
+    'a schedule that depends on the end leaves none',
+  );
 });
 
 test('rho 0 and a base optimizer end in the same weights', async () => {
