@@ -32,11 +32,16 @@ interface Ending {
   readonly isLeft: boolean;
 }
 
+/** The shell itself ended, and the signal that did it. */
+interface ShellGone {
+  readonly goneBy: NodeJS.Signals | null;
+}
+
 export class ShellServer {
   readonly #options: ShellOptions;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
-  #onEnding: (ending: Ending | undefined) => void = () => {};
+  #onEnding: (ending: Ending | ShellGone) => void = () => {};
   #text = '';
   #isUsable = true;
 
@@ -48,13 +53,13 @@ export class ShellServer {
       env: {...options.env, [WORKER_VARIABLE]: options.mark},
     });
     this.#exited = new Promise(resolve => {
-      const gone = (): void => {
+      const gone = (goneBy: NodeJS.Signals | null): void => {
         this.#isUsable = false;
-        this.#onEnding(undefined);
+        this.#onEnding({goneBy});
         resolve();
       };
-      this.#child.once('exit', gone);
-      this.#child.once('error', gone);
+      this.#child.once('exit', (_code, signal) => gone(signal));
+      this.#child.once('error', () => gone(null));
     });
     this.#child.stdin?.on('error', () => {});
     this.#child.stdout?.setEncoding('latin1').on('data', (text: string) => this.#read(text));
@@ -72,7 +77,7 @@ export class ShellServer {
 
   async run(task: Task, signal: AbortSignal): Promise<TaskAnswer> {
     this.#hold('ref');
-    const ended = new Promise<Ending | undefined>(resolve => {
+    const ended = new Promise<Ending | ShellGone>(resolve => {
       this.#onEnding = resolve;
     });
     const meter = new CommandMeter(this.#child.pid ?? 0);
@@ -83,7 +88,7 @@ export class ShellServer {
     isOver = true;
     const usage = meter.end();
     const stopped = stopper.finish();
-    if (ending === undefined || stopped !== undefined) await this.#clear();
+    if ('goneBy' in ending || stopped !== undefined) await this.#clear();
     else if (ending.isLeft) await killGroup(ending.leader);
     return stopped ?? answerOf(ending, usage);
   }
@@ -149,8 +154,8 @@ const SIGNALS: ReadonlyMap<number, string> = new Map([
   [143, 'SIGTERM'],
 ]);
 
-function answerOf(ending: Ending | undefined, usage: Usage): Result<TaskGain, StageFailure> {
-  if (ending === undefined) return err({reason: 'exited', code: null, signal: null});
+function answerOf(ending: Ending | ShellGone, usage: Usage): Result<TaskGain, StageFailure> {
+  if ('goneBy' in ending) return err({reason: 'exited', code: null, signal: ending.goneBy});
   if (ending.code === 0) return ok({metrics: {}, device: '', usage});
   const signal = SIGNALS.get(ending.code);
   return err({reason: 'exited', code: signal === undefined ? ending.code : null, signal: signal ?? null});

@@ -1,21 +1,42 @@
-// A Slurm cluster on this machine for one test: munged, slurmctld and two slurmd on ports of their own, without systemd
-// and without cgroups; `undefined` where Slurm is not installed.
+// A Slurm cluster on this machine: munged, slurmctld and two slurmd of different shapes on ports of their own, without
+// systemd, cgroups and accounting; `undefined` where Slurm is not installed. Jobs of an urgent partition preempt others.
 
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {availableParallelism, userInfo} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {findProgram, freePort} from './servers.ts';
 
 export interface SlurmCluster extends AsyncDisposable {
   /** What a client needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
-  squeue(...args: readonly string[]): string;
-  scancel(...args: readonly string[]): void;
+  /** Runs a client of Slurm, such as `squeue`; answers what it prints. Throws where it fails. */
+  ask(program: string, ...args: readonly string[]): string;
+  /** Ends every job, and waits until none is left. */
+  clear(): Promise<void>;
+  /** The controller dies at once, as in a power cut. */
+  killController(): Promise<void>;
+  startController(): Promise<void>;
 }
 
-const NODES = ['n1', 'n2'];
+/** The second has two made-up GPUs. */
+const NODES = [
+  {name: 'n1', cpus: Math.max(2, availableParallelism()), gpus: 0},
+  {name: 'n2', cpus: Math.max(2, availableParallelism()) + 1, gpus: 2},
+] as const;
+/** For things that take a second on an idle machine. Milliseconds. */
+const PATIENCE_MS = 90_000;
 
 export async function startSlurm(): Promise<SlurmCluster | undefined> {
   const programs = ['munged', 'slurmctld', 'slurmd', 'sbatch'].map(findProgram);
@@ -30,14 +51,109 @@ export async function startSlurm(): Promise<SlurmCluster | undefined> {
   }
   // Sockets have short names only.
   const folder = realpathSync(mkdtempSync('/tmp/pipe-slurm-'));
-  const ports = await Promise.all([freePort(), ...NODES.map(freePort)]);
-  const [control = 0, ...nodePorts] = ports;
-  for (const name of ['run', 'state', ...NODES.map(node => `spool/${node}`)]) {
+  const conf = await configure(folder);
+  const socket = join(folder, 'run/munge');
+  const env = {SLURM_CONF: conf, MUNGE_SOCKET: socket};
+  const children = new Set<ChildProcess>();
+  const start = (program: string, args: readonly string[]): ChildProcess => {
+    const child = spawn(program, args, {stdio: 'ignore', env: {...process.env, ...env}});
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    return child;
+  };
+  const ask = (program: string, ...args: readonly string[]): string =>
+    execFileSync(program, args, {
+      env: {...process.env, ...env},
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  const until = async (what: string, isSo: () => boolean): Promise<void> => {
+    for (const since = Date.now(); Date.now() - since < PATIENCE_MS; await sleep(50)) {
+      try {
+        if (isSo()) return;
+      } catch {
+        // Nobody answers yet.
+      }
+    }
+    throw new Error(`waited in vain for ${what}: ${folder}`);
+  };
+  let controller: ChildProcess | undefined;
+  const cluster: SlurmCluster = {
+    env,
+    ask,
+    async clear() {
+      await until('the end of all jobs', () => {
+        // KILL: what a test leaves running is not worth a warning. A job that is being launched wants it twice.
+        ask('scancel', '--quiet', '--full', '--signal=KILL', '--user', userInfo().username);
+        ask('scancel', '--quiet', '--user', userInfo().username);
+        return ask('squeue', '--noheader').trim() === '';
+      });
+    },
+    async killController() {
+      await end(controller);
+      controller = undefined;
+    },
+    async startController() {
+      controller = start(slurmctld, ['-D', '-f', conf]);
+      await until('the controller', () => ask('scontrol', 'ping').includes('is UP'));
+    },
+    async [Symbol.asyncDispose]() {
+      if (controller !== undefined) await cluster.clear().catch(() => undefined);
+      await Promise.all([...children].map(end));
+      rmSync(folder, {recursive: true, force: true, maxRetries: 20});
+    },
+  };
+  try {
+    start(munged, [
+      '--foreground',
+      '--force',
+      `--socket=${socket}`,
+      `--key-file=${folder}/munge.key`,
+      `--pid-file=${folder}/run/munged.pid`,
+      `--log-file=${folder}/munged.log`,
+      `--seed-file=${folder}/munged.seed`,
+    ]);
+    // Without it, the others end at once.
+    await until('munged', () => existsSync(socket));
+    await cluster.startController();
+    for (const {name} of NODES) start(slurmd, ['-D', '-N', name, '-f', conf]);
+    await until('the nodes', () => {
+      const idle = ask('sinfo', '--Node', '--noheader', '--partition=main', '--states=idle', '--format=%N');
+      return idle.trim().split('\n').length === NODES.length;
+    });
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+  return cluster;
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise(resolve => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+}
+
+/** Writes everything that the daemons read; answers the path of slurm.conf. */
+async function configure(folder: string): Promise<string> {
+  const [control, ...ports] = [await freePort(), ...(await Promise.all(NODES.map(freePort)))];
+  for (const name of ['run', 'state', 'dev', ...NODES.map(node => `spool/${node.name}`)]) {
     mkdirSync(join(folder, name), {recursive: true});
   }
+  chmodSync(folder, 0o755);
   writeFileSync(join(folder, 'munge.key'), randomBytes(1024), {mode: 0o600});
   const {username} = userInfo();
-  const socket = join(folder, 'run/munge');
+  const nodes = NODES.map(({name, cpus, gpus}, index) => {
+    const gres = gpus === 0 ? '' : `Gres=gpu:${gpus} `;
+    return `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports[index] ?? 0} CPUs=${cpus} RealMemory=4000 ${gres}State=UNKNOWN`;
+  });
+  const devices = NODES.filter(({gpus}) => gpus > 0).map(({name, gpus}) => {
+    // Slurm wants a device for each; a link to a harmless one will do.
+    for (let n = 0; n < gpus; n++) symlinkSync('/dev/null', join(folder, `dev/gpu${n}`));
+    return `NodeName=${name} Name=gpu File=${folder}/dev/gpu[0-${gpus - 1}]\n`;
+  });
+  writeFileSync(join(folder, 'gres.conf'), devices.join(''));
   const conf = join(folder, 'slurm.conf');
   writeFileSync(
     conf,
@@ -47,7 +163,7 @@ SlurmctldPort=${control}
 SlurmUser=${username}
 SlurmdUser=${username}
 AuthType=auth/munge
-AuthInfo=socket=${socket},cred_expire=5
+AuthInfo=socket=${join(folder, 'run/munge')},cred_expire=2
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 StateSaveLocation=${folder}/state
 SlurmdSpoolDir=${folder}/spool/%n
@@ -65,56 +181,16 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=30
 CompleteWait=0
+MinJobAge=300
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
-${NODES.map((node, index) => `NodeName=${node} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${nodePorts[index] ?? 0} CPUs=${Math.max(2, availableParallelism())} RealMemory=4000 State=UNKNOWN`).join('\n')}
-PartitionName=main Nodes=${NODES.join(',')} Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+GresTypes=gpu
+${nodes.join('\n')}
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=60
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 `,
   );
-  chmodSync(folder, 0o755);
-  const env = {SLURM_CONF: conf, MUNGE_SOCKET: socket};
-  const children: ChildProcess[] = [];
-  const start = (program: string, args: readonly string[]): void => {
-    const options = {stdio: 'ignore' as const, env: {...process.env, ...env}};
-    children.push(spawn(program, args, options));
-  };
-  start(munged, [
-    '--foreground',
-    '--force',
-    `--socket=${socket}`,
-    `--key-file=${folder}/munge.key`,
-    `--pid-file=${folder}/run/munged.pid`,
-    `--log-file=${folder}/munged.log`,
-    `--seed-file=${folder}/munged.seed`,
-  ]);
-  start(slurmctld, ['-D', '-i', '-f', conf]);
-  for (const node of NODES) start(slurmd, ['-D', '-N', node, '-f', conf]);
-  const ask = (program: string, args: readonly string[]): string =>
-    execFileSync(program, args, {
-      env: {...process.env, ...env},
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-  const cluster: SlurmCluster = {
-    env,
-    squeue: (...args) => ask('squeue', args),
-    scancel: (...args) => void ask('scancel', args),
-    async [Symbol.asyncDispose]() {
-      const gone = children.map(child => new Promise(resolve => child.once('exit', resolve)));
-      for (const child of children.reverse()) child.kill('SIGKILL');
-      await Promise.all(gone);
-      rmSync(folder, {recursive: true, force: true});
-    },
-  };
-  for (let tries = 0; tries < 100; tries++) {
-    try {
-      if (ask('sinfo', ['--noheader', '--states=idle', '--format=%D']).trim() === String(NODES.length))
-        return cluster;
-    } catch {
-      // Not up yet.
-    }
-    await new Promise(resolve => setTimeout(resolve, 100));
-  }
-  await cluster[Symbol.asyncDispose]();
-  throw new Error(`the cluster did not come up: ${folder}`);
+  return conf;
 }

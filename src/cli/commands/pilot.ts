@@ -7,7 +7,6 @@ import {join, resolve} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Executor} from '../../exec/executor.ts';
 import {Post, type PostedJob} from '../../exec/fleet/post.ts';
-import type {PilotMessage} from '../../exec/pilot.ts';
 import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {localExecutorOf} from '../executors.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
@@ -23,8 +22,6 @@ const SIGN_MS = 2_000;
 const GRACE_MS = 2_000;
 /** By how much the signals of one job may be apart. Milliseconds. */
 const SIGNAL_MS = 1_000;
-/** What a process that TERM ends exits with. */
-const TERM_CODE = 143;
 /** A task of which nobody says how long it takes is not begun in the last moments. Milliseconds. */
 const LAST_MS = 60_000;
 
@@ -125,8 +122,9 @@ async function runJob(
       message => post.tell(fingerprint, name, message),
       signal,
     );
-    // A scheduler signals every process of a job: the stage may be gone a moment before this one hears of it.
-    if (isEndedBySignal(last)) await sleep(SIGNAL_MS, undefined, {signal: leaving}).catch(() => undefined);
+    // A scheduler signals every process of a job: what the stage runs on may be gone a moment before this one hears of
+    // it, and a stage that lost a child of its own fails in whatever way it likes.
+    if (last.type === 'failed') await sleep(SIGNAL_MS, undefined, {signal: leaving}).catch(() => undefined);
     // The machine is taken away: whoever comes next goes on from the checkpoint.
     const isTakenAway = leaving.aborted && (last.type === 'cancelled' || last.type === 'failed');
     if (isTakenAway && !unwanted.signal.aborted) return post.giveBack(fingerprint, shape, name);
@@ -136,8 +134,3 @@ async function runJob(
     clearInterval(looks);
   }
 }
-
-const isEndedBySignal = (message: PilotMessage): boolean =>
-  message.type === 'failed' &&
-  message.failure.reason === 'exited' &&
-  (message.failure.signal !== null || message.failure.code === TERM_CODE);

@@ -116,11 +116,15 @@ export class Post {
     return undefined;
   }
 
-  /** Puts a job back that a pilot has taken and not begun, or was made to leave. */
+  /** Puts a job back that a pilot has taken and not begun, or was made to leave; unless the pilot counted as lost. */
   giveBack(fingerprint: Fingerprint, shape: Shape, pilot: string): void {
     mkdirSync(join(this.folder, 'todo', shape), {recursive: true});
     const from = join(this.folder, 'taken', `${fingerprint}.${pilot}.json`);
-    renameSync(from, join(this.folder, 'todo', shape, `${fingerprint}.json`));
+    try {
+      renameSync(from, join(this.folder, 'todo', shape, `${fingerprint}.json`));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
   }
 
   tell(fingerprint: Fingerprint, pilot: string, message: PilotMessage): void {

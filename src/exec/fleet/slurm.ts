@@ -42,6 +42,11 @@ const run = promisify(execFile);
 const SQUEUE_EVERY_MS = 10_000;
 /** After a failure to submit. Milliseconds. */
 const FAILED_EVERY_MS = 15_000;
+/** Stages become ready one after the other: so long they are gathered before pilots are asked for. Milliseconds. */
+const GATHER_MS = 500;
+/** Pilots of one shape are asked for so often at once, and once more after each pause. */
+const MOST_SUBMITS = 2;
+const SUBMIT_EVERY_MS = 30_000;
 /** After pilots that never came to life, so often in a row. Milliseconds. */
 const STILLBORN_EVERY_MS = 60_000;
 const MOST_STILLBORN = 2;
@@ -68,6 +73,9 @@ export class SlurmStarter implements PilotStarter {
   /** Times in a row that pilots were gone before one of them had shown a sign of life. */
   #stillborn = 0;
   #isAwaitingSign = false;
+  #waitingSince: number | undefined;
+  /** When pilots of a shape were asked for, as far as that still counts. */
+  readonly #submits = new Map<Shape, readonly number[]>();
 
   constructor(options: SlurmOptions) {
     this.#options = options;
@@ -83,8 +91,17 @@ export class SlurmStarter implements PilotStarter {
   }
 
   async supply(waiting: ReadonlyMap<Shape, number>, busy: ReadonlyMap<Shape, number>): Promise<void> {
-    const {now} = this.#options;
-    if (waiting.size === 0 || now() < this.#pausedUntil) return;
+    const {now, hasSigns} = this.#options;
+    if (this.#isAwaitingSign && hasSigns()) {
+      this.#stillborn = 0;
+      this.#isAwaitingSign = false;
+    }
+    if (waiting.size === 0) {
+      this.#waitingSince = undefined;
+      return;
+    }
+    this.#waitingSince ??= now();
+    if (now() - this.#waitingSince < GATHER_MS || now() < this.#pausedUntil) return;
     if (now() - this.#lookedAt >= SQUEUE_EVERY_MS) {
       // No answer says nothing about pilots: what was known of them holds.
       if (!(await this.#lookAtQueue())) return;
@@ -93,8 +110,16 @@ export class SlurmStarter implements PilotStarter {
       const idle = Math.max(0, (this.#known.get(shape) ?? 0) - (busy.get(shape) ?? 0));
       const all = [...this.#known.values()].reduce((sum, count) => sum + count, 0);
       const lacking = Math.min(jobs - idle, this.#options.pilots - all);
-      if (lacking > 0) await this.#submit(shape, lacking);
+      if (lacking > 0 && this.#maySubmit(shape)) await this.#submit(shape, lacking);
     }
+  }
+
+  #maySubmit(shape: Shape): boolean {
+    const {now} = this.#options;
+    const recent = (this.#submits.get(shape) ?? []).filter(at => now() - at < SUBMIT_EVERY_MS);
+    if (recent.length >= MOST_SUBMITS) return false;
+    this.#submits.set(shape, [...recent, now()]);
+    return true;
   }
 
   async leave(isIdle: boolean): Promise<void> {
@@ -108,18 +133,23 @@ export class SlurmStarter implements PilotStarter {
 
   async #lookAtQueue(): Promise<boolean> {
     try {
-      // %k is the comment, which holds the shape; one line a task of an array.
+      // %k is the comment, which holds the shape; %r why it waits; one line a task of an array.
       const {stdout} = await run('squeue', [
         '--noheader',
         '--array',
         `--name=${this.#jobName}`,
         '--states=PENDING,RUNNING,CONFIGURING,SUSPENDED,REQUEUED',
-        '--format=%k',
+        '--format=%i %k %r',
       ]);
       this.#known = new Map();
-      for (const shape of stdout.split('\n').map(line => line.trim())) {
-        if (shape !== '') this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
+      const stuck: string[] = [];
+      for (const line of stdout.split('\n')) {
+        const [id = '', shape = '', ...reason] = line.trim().split(' ');
+        // A controller that was restarted may start a job twice, and then holds it: it never runs.
+        if (reason.join(' ') === 'launch failed requeued held') stuck.push(id);
+        else if (shape !== '') this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
       }
+      if (stuck.length > 0) await run('scancel', ['--quiet', ...stuck]).catch(() => undefined);
       this.#lookedAt = this.#options.now();
       this.#countStillborn();
       return true;
@@ -131,11 +161,8 @@ export class SlurmStarter implements PilotStarter {
 
   /** Pilots that end before they have signed find no store, no `pipe` or no Node on their node: asking for more helps nobody. */
   #countStillborn(): void {
-    const {hasSigns, post, now} = this.#options;
-    if (hasSigns()) {
-      this.#stillborn = 0;
-      this.#isAwaitingSign = false;
-    } else if (this.#isAwaitingSign && this.#known.size === 0) {
+    const {post, now} = this.#options;
+    if (this.#isAwaitingSign && this.#known.size === 0) {
       this.#isAwaitingSign = false;
       this.#stillborn++;
     }
@@ -221,7 +248,9 @@ exit $code
     const text = textOf(error);
     if (text === this.#lastProblem) return;
     this.#lastProblem = text;
-    this.#notices.push(`${program} does not answer: ${text}; going on with the pilots that there are`);
+    const isDown = /contact|connect|timed out|not responding/i.test(text);
+    const what = isDown ? 'does not answer' : 'refuses';
+    this.#notices.push(`${program} ${what}: ${text}; going on with the pilots that there are`);
   }
 }
 
