@@ -25,6 +25,7 @@ const started = (id: InstanceId): Said => ({
   fingerprint,
   stale: {why: 'never-run'},
   attempt: 1,
+  executor: 'local',
 });
 const epoch = (id: InstanceId, done: number): Said => ({
   type: 'progress',

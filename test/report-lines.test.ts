@@ -40,6 +40,7 @@ const start = (id: InstanceId): Said => ({
   fingerprint,
   stale: {why: 'never-run'},
   attempt: 1,
+  executor: 'local',
 });
 
 /** A clock that stands still until the test moves it. */

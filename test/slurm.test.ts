@@ -18,7 +18,7 @@ class SlurmProject extends CliProject {
   constructor(cluster: SlurmCluster) {
     super();
     this.cluster = cluster;
-    this.write('pipe.config.yaml', 'executor: slurm\nslurm: {pilots: 2, idle: 2, minutes: 5}\n');
+    this.write('pipe.config.yaml', 'executor: {kind: slurm, pilots: 2, idle: 2, minutes: 5}\n');
   }
 
   run(...args: readonly string[]): Started {
@@ -126,7 +126,7 @@ slurmTest('a pilot that Slurm takes away costs no attempt', async (project, {ask
 slurmTest('pilots that cannot start are told, with the end of their log', async project => {
   await using held = await HeldStages.open();
   project.writeSlow(held);
-  project.write('pipe.config.yaml', 'executor: slurm\nslurm: {pilots: 1, command: [/nowhere/pipe]}\n');
+  project.write('pipe.config.yaml', 'executor: {kind: slurm, pilots: 1, command: [/nowhere/pipe]}\n');
   const running = project.run();
   await running.until(/pilots end before they take a job: .*\/nowhere\/pipe/);
   running.kill('SIGKILL');

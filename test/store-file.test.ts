@@ -194,7 +194,7 @@ test('the record of a run survives truncation at any byte; what had begun counts
   const run = '20260101-000000-0000';
   const [a = instanceId('', {}), b = instanceId('', {})] = ids;
   const recorder = new Ledger(rig.store).begin(header(run, 1));
-  recorder.started(a, fingerprintNamed('a'), shellAction('a'), 2);
+  recorder.started(a, fingerprintNamed('a'), shellAction('a'), 'local', 2);
   recorder.finished(
     a,
     {
@@ -207,7 +207,7 @@ test('the record of a run survives truncation at any byte; what had begun counts
     },
     3,
   );
-  recorder.started(b, fingerprintNamed('b'), shellAction('b'), 4);
+  recorder.started(b, fingerprintNamed('b'), shellAction('b'), 'local', 4);
   const path = join(rig.store, 'runs', `${run}.jsonl`);
   const ledger = new Ledger(rig.store);
   assert.equal(ledger.run(run)?.instances.get(b)?.status, 'unfinished');

@@ -7,8 +7,8 @@ import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {Span} from '../core/source.ts';
 import type {Node} from '../spec/tree.ts';
+import {type ExecutorSettings, NO_EXECUTORS, readExecutors} from './executor-config.ts';
 import {CONFIG, UserMistakes} from './exit.ts';
-import {defaultSlurm, readSlurm, type SlurmConfig} from './slurm-config.ts';
 import type {Surroundings} from './surroundings.ts';
 
 export interface Config {
@@ -21,9 +21,8 @@ export interface Config {
   /** Where downloads look first, relative to the project. */
   readonly mirror: string | null;
   readonly device: string | null;
-  /** What runs stages. */
-  readonly executor: ExecutorName;
-  readonly slurm: SlurmConfig;
+  /** What runs stages: `executor`, `executors` and `profiles`. */
+  readonly executors: ExecutorSettings;
   /** Bytes of declared files that an instance may bring into the store before it is said. */
   readonly largeCopy: number | null;
   /** The Python of Python stages: a path, or the name of a program; `null` for the one that is found. */
@@ -42,10 +41,6 @@ function nearDevice(value: unknown): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-export const EXECUTORS = ['local', 'slurm'] as const;
-export type ExecutorName = (typeof EXECUTORS)[number];
-const isExecutor = (text: string): text is ExecutorName => EXECUTORS.some(name => name === text);
-
 export const KEYS = [
   'cache',
   'store',
@@ -53,7 +48,8 @@ export const KEYS = [
   'mirror',
   'device',
   'executor',
-  'slurm',
+  'executors',
+  'profiles',
   'large_copy',
   'python',
   'python_path',
@@ -83,8 +79,7 @@ const NOTHING: Config = {
   jobs: null,
   mirror: null,
   device: null,
-  executor: 'local',
-  slurm: defaultSlurm,
+  executors: NO_EXECUTORS,
   largeCopy: null,
   python: null,
   pythonPath: [],
@@ -105,6 +100,7 @@ async function parse(text: string): Promise<Config> {
   }
   const mistakes: Diagnostic[] = [];
   const config: {-readonly [K in keyof Config]: Config[K]} = {...NOTHING};
+  const executorNodes: {executor?: Node; executors?: Node; profiles?: Node} = {};
   const wrong = (expected: string, got: string, span: Span, hint?: string): void =>
     void mistakes.push(mistake('wrong-type', `expected ${expected}, got ${got}`, span, {hint}));
   for (const {key, value} of root.entries) {
@@ -120,11 +116,8 @@ async function parse(text: string): Promise<Config> {
     } else if (name === 'device') {
       if (typeof scalar === 'string' && isDevice(scalar)) config.device = scalar;
       else wrong(`one of ${DEVICES.join(', ')}`, describe(value), value.span, nearDevice(scalar));
-    } else if (name === 'executor') {
-      if (typeof scalar === 'string' && isExecutor(scalar)) config.executor = scalar;
-      else wrong(`one of ${EXECUTORS.join(', ')}`, describe(value), value.span);
-    } else if (name === 'slurm') {
-      config.slurm = readSlurm(value, describe, mistakes);
+    } else if (name === 'executor' || name === 'executors' || name === 'profiles') {
+      executorNodes[name] = value;
     } else if (name === 'large_copy') {
       const bytes = typeof scalar === 'string' ? parseSize(scalar) : null;
       if (bytes !== null) config.largeCopy = bytes;
@@ -136,6 +129,7 @@ async function parse(text: string): Promise<Config> {
     } else if (typeof scalar === 'string') config[name] = scalar;
     else wrong('text', describe(value), value.span);
   }
+  config.executors = readExecutors(executorNodes, mistakes);
   if (mistakes.length > 0) throw new UserMistakes(mistakes);
   return config;
 }

@@ -1,10 +1,18 @@
 // Executors, put together from the workspace: the only place that knows which parts each of them needs.
 
 import {join} from 'node:path';
+import {assertNever} from '../core/result.ts';
+import type {Executor} from '../exec/executor.ts';
 import {LocalExecutor, type LocalMachine} from '../exec/local-executor.ts';
-import type {ProcessExecutor} from '../exec/process-executor.ts';
+import {ProcessExecutor} from '../exec/process-executor.ts';
+import {ExecutorRouter} from '../exec/router.ts';
 import {contentStoreOf} from '../run/content.ts';
 import {InputFiles} from '../store/blobs/input-files.ts';
+import type {Config} from './config.ts';
+import {LOCAL, type NamedExecutor, nearExecutor} from './executor-config.ts';
+import {refuse} from './exit.ts';
+import {slurmExecutorOf} from './fleet.ts';
+import type {Options, Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
 /** Cheap: processes are started when they are needed. `now`: milliseconds since the epoch. */
@@ -13,7 +21,7 @@ export function localExecutorOf(
   processes: ProcessExecutor,
   machine: LocalMachine,
   now: () => number,
-  name = 'local',
+  name = LOCAL,
 ): LocalExecutor {
   const {project, store, shelf, blobs, checkpoints, code} = workspace;
   return new LocalExecutor({
@@ -26,4 +34,60 @@ export function localExecutorOf(
     sandboxes: join(store, 'sandboxes'),
     now,
   });
+}
+
+/** The executors of the settings; each is opened when something goes to it. */
+export function openExecutors(
+  shell: Shell,
+  workspace: Workspace,
+  machine: LocalMachine,
+  options: Options,
+): ExecutorRouter {
+  const {config} = workspace;
+  const resolve = (name: string): NamedExecutor => namedExecutor(config, name);
+  return new ExecutorRouter({
+    local: LOCAL,
+    otherwise: chosenExecutor(config, options),
+    nameOf: pool => resolve(pool).name,
+    open: name => openExecutor(shell, workspace, machine, resolve(name)),
+  });
+}
+
+/** Where stages go that name no pool: what was asked for, else what the profile or the settings say. */
+export function chosenExecutor({executors}: Config, {executor, profile}: Options): string {
+  const ofProfile = profile === undefined ? undefined : executors.byProfile.get(profile);
+  return executor ?? ofProfile ?? executors.otherwise;
+}
+
+function namedExecutor({executors}: Config, name: string): NamedExecutor {
+  return (
+    executors.byName.get(name) ??
+    refuse(
+      'unknown-executor',
+      `expected the name of an executor, got '${name}'`,
+      nearExecutor(name, executors.byName.keys()),
+    )
+  );
+}
+
+/** What it has to tell is put between the lines of the display. */
+function openExecutor(
+  shell: Shell,
+  workspace: Workspace,
+  machine: LocalMachine,
+  {name, config}: NamedExecutor,
+): Executor {
+  const {outside} = shell;
+  const notice = (text: string): void => outside.stderr.screen.write(`! ${text}\n`);
+  switch (config.kind) {
+    case 'local': {
+      const processes = new ProcessExecutor({env: outside.env, cwd: workspace.project});
+      const cpus = name === LOCAL ? machine.cpus : (config.jobs ?? machine.cpus);
+      return localExecutorOf(workspace, processes, {...machine, cpus}, outside.clock.now, name);
+    }
+    case 'slurm':
+      return slurmExecutorOf(shell, workspace, {name, config}, notice);
+    default:
+      return assertNever(config);
+  }
 }

@@ -10,6 +10,7 @@ import {Post} from '../exec/fleet/post.ts';
 import {SlurmStarter} from '../exec/fleet/slurm.ts';
 import type {RemoteTier} from '../store/remote/tier.ts';
 import {describeStoreError} from '../store/store-error.ts';
+import type {NamedExecutor} from './executor-config.ts';
 import {refuse} from './exit.ts';
 import type {Shell} from './shell.ts';
 import type {SlurmConfig} from './slurm-config.ts';
@@ -20,18 +21,19 @@ const MOST_JOBS = 2_000;
 /** Pilots show a sign of life every two seconds; a shared folder may take its time to show it. Milliseconds. */
 const SILENT_MS = 45_000;
 
-/** Where a project's post office is. */
-const postOf = (workspace: Workspace, {share}: SlurmConfig): Post =>
-  new Post(join(resolve(workspace.project, share), 'post'));
+/** Where the post office of an executor is: pilots of one take no jobs of another. */
+const postOf = (workspace: Workspace, {name, config}: NamedExecutor<SlurmConfig>): Post =>
+  new Post(join(resolve(workspace.project, config.share), 'post', name));
 
 /** `notice`: what people should know while jobs are out. */
 export function slurmExecutorOf(
   shell: Shell,
   workspace: Workspace,
-  config: SlurmConfig,
+  named: NamedExecutor<SlurmConfig>,
   notice: (text: string) => void,
 ): FleetExecutor {
   const {outside, packageRoot} = shell;
+  const {name, config} = named;
   const {tier} = workspace;
   if (tier === null) {
     return refuse(
@@ -40,8 +42,9 @@ export function slurmExecutorOf(
       'say `store: FOLDER` in pipe.config.yaml',
     );
   }
-  const post = postOf(workspace, config);
+  const post = postOf(workspace, named);
   const starter = new SlurmStarter({
+    name,
     post: post.folder,
     command: config.command ?? [process.execPath, join(packageRoot, 'dist/cli.js')],
     store: tier.address,

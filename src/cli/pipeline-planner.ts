@@ -43,7 +43,7 @@ export async function openPlanner({
   folders,
   trees,
 }: PlannerOptions): Promise<Planner> {
-  const {file, profile, set} = question;
+  const {file, profile, set, pools} = question;
   const spec = await readPipeline({path: file, text}, {profile, set, trees});
   if (!spec.ok) throw new UserMistakes(spec.error);
   const declarations = new Declarations(workspace);
@@ -56,7 +56,7 @@ export async function openPlanner({
     spec: spec.value,
     async plan(files) {
       for (;;) {
-        const planned = planPipeline(spec.value, modules, project, files, siblings);
+        const planned = planPipeline(spec.value, modules, project, files, siblings, pools);
         // Parameters that only the module itself can judge: asked now, and the plan is made again with the answers.
         if (!(await declarations.settle())) return planned;
       }

@@ -5,26 +5,26 @@ import {closest} from '../core/closest.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {ok} from '../core/result.ts';
-import type {Capabilities, Executor} from '../exec/executor.ts';
-import {ProcessExecutor} from '../exec/process-executor.ts';
+import type {ExecutorRouter} from '../exec/router.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {matchSelector, selectInstances} from '../plan/selection.ts';
 import {DEFAULT_LARGE_COPY} from '../run/file-keeper.ts';
 import type {Machine, Replan, Surroundings} from '../run/request.ts';
 import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
-import {localExecutorOf} from './executors.ts';
+import type {Config} from './config.ts';
+import {localJobsOf} from './executor-config.ts';
+import {openExecutors} from './executors.ts';
 import {UserMistakes} from './exit.ts';
-import {slurmExecutorOf} from './fleet.ts';
 import type {Pipeline} from './pipeline.ts';
 import {listPipelines, shortPipelineName} from './project.ts';
 import type {Options, Shell} from './shell.ts';
-import {machineOf, type Workspace} from './workspace.ts';
+import {machineOf} from './workspace.ts';
 
 export interface OpenRunner {
   readonly runner: Runner;
   readonly machine: Machine;
-  readonly capabilities: Capabilities;
+  readonly executors: ExecutorRouter;
   /** Ends the workers and closes the store. */
   close(): Promise<void>;
 }
@@ -34,14 +34,14 @@ export function openRunner(shell: Shell, pipeline: Pipeline, options: Options): 
   const {workspace} = pipeline;
   const surroundings = surroundingsOf(shell, pipeline, options);
   const {machine} = surroundings;
-  const executor = executorOf(shell, workspace, machine);
-  const runner = new Runner({stores: storesOf(pipeline), executor, surroundings});
+  const executors = openExecutors(shell, workspace, machine, options);
+  const runner = new Runner({stores: storesOf(pipeline), executors, surroundings});
   return {
     runner,
     machine,
-    capabilities: executor.capabilities(),
+    executors,
     async close() {
-      await executor.close();
+      await executors.close();
       await workspace.results.close();
     },
   };
@@ -76,7 +76,7 @@ export function surroundingsOf(shell: Shell, {workspace}: Pipeline, options: Opt
   return {
     project: workspace.project,
     cache: workspace.store,
-    machine: machineOf(shell, options.jobs ?? workspace.config.jobs ?? undefined),
+    machine: machineOf(shell, options.jobs ?? jobsOf(workspace.config) ?? undefined),
     largeCopy: workspace.config.largeCopy ?? DEFAULT_LARGE_COPY,
     env: outside.env,
     now: outside.clock.now,
@@ -84,21 +84,7 @@ export function surroundingsOf(shell: Shell, {workspace}: Pipeline, options: Opt
   };
 }
 
-/** What the settings say, with what it has to tell put between the lines of the display. */
-function executorOf(shell: Shell, workspace: Workspace, machine: Machine): Executor {
-  const {outside} = shell;
-  const {config, project} = workspace;
-  switch (config.executor) {
-    case 'local': {
-      const processes = new ProcessExecutor({env: outside.env, cwd: project});
-      return localExecutorOf(workspace, processes, machine, outside.clock.now);
-    }
-    case 'slurm':
-      return slurmExecutorOf(shell, workspace, config.slurm, text =>
-        outside.stderr.screen.write(`! ${text}\n`),
-      );
-  }
-}
+const jobsOf = ({executors, jobs}: Config): number | null => localJobsOf(executors) ?? jobs;
 
 /** What a run is about. */
 export interface RunScope {

@@ -5,6 +5,7 @@ import {readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {Diagnostic} from '../core/diagnostic.ts';
+import {byCodeUnit} from '../core/json.ts';
 import {ok, type Result} from '../core/result.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import {readStoreFile} from '../host/store-file.ts';
@@ -40,7 +41,8 @@ export async function openPipeline(
   if (chosen.because !== null && !options.json) {
     shell.outside.stderr.screen.write(`${chosen.file}: ${chosen.because}\n`);
   }
-  const workspace = await openWorkspace(shell, chosen.project);
+  const {executor} = options;
+  const workspace = await openWorkspace(shell, chosen.project, executor === undefined ? {} : {executor});
   return planChosen(shell, workspace, chosen, options);
 }
 
@@ -56,6 +58,7 @@ export async function planChosen(
     file: chosen.file,
     profile: options.profile ?? null,
     set: options.set ?? [],
+    pools: [...workspace.config.executors.byName.keys()].sort(byCodeUnit),
   };
   const text = readFileSync(chosen.path, 'utf8');
   let planner: Promise<Planner> | undefined;

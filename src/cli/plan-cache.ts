@@ -23,6 +23,8 @@ export interface PlanQuestion {
   readonly file: string;
   readonly profile: string | null;
   readonly set: readonly string[];
+  /** Names of the executors that stages may name. */
+  readonly pools: readonly string[];
 }
 
 /** What a plan was made from. */
@@ -144,8 +146,9 @@ export class PlanCache {
   }
 
   /** One place per question and set of files, so that a file with other contents takes the place of the one before. */
-  #pathOf({file, profile, set}: PlanQuestion, files: PlanFiles): string {
-    return join(this.#folder, `${digestJson('plan', {file, profile, set, files: [...files.keys()]})}.json`);
+  #pathOf({file, profile, set, pools}: PlanQuestion, files: PlanFiles): string {
+    const asked = {file, profile, set: [...set], pools: [...pools], files: [...files.keys()]};
+    return join(this.#folder, `${digestJson('plan', asked)}.json`);
   }
 }
 

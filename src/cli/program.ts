@@ -60,6 +60,9 @@ const device = (): Option =>
     DEVICES,
   );
 
+const executor = (): Option =>
+  new Option('--executor <name>', 'where stages go that name no pool (docs/configuration.md)');
+
 const FILE = '[file]';
 
 const ARGUMENTS: Readonly<Record<string, string>> = {
@@ -146,6 +149,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('-n, --dry-run', 'say what would run and why, and run nothing')
     .option('--mirror <dir>', 'where downloads look before they use the network')
     .addOption(device())
+    .addOption(executor())
     .option('--json', 'write one JSON event per line (docs/events.schema.json)')
     .option('-w, --watch', 'run again whenever the pipeline, code or a tracked file changes')
     .option('--replay', 'print the logs of cached instances as well')
@@ -164,6 +168,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
   )
     .option('-f, --force', 'as if the targets, or without targets everything, were forced to run')
     .addOption(device())
+    .addOption(executor())
     .option('--all', 'list every instance, the cached ones too')
     .option('--json', 'write the answer as JSON');
 

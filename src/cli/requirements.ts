@@ -2,26 +2,35 @@
 // runs. What is cached requires nothing.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import type {Capabilities} from '../exec/executor.ts';
+import type {ExecutorRouter} from '../exec/router.ts';
 import type {Instance} from '../plan/plan.ts';
 import type {Forecast} from '../run/forecast.ts';
+import {wishOf} from '../run/resources.ts';
 import type {StageSpec} from '../spec/spec.ts';
 import {UserMistakes} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
 
 export interface Outside {
-  readonly capabilities: Capabilities;
+  readonly executors: ExecutorRouter;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const lacksGpus = ({resources}: Instance, {gpus, isElastic}: Capabilities): boolean =>
-  !isElastic && typeof resources.gpu === 'number' && resources.gpu > gpus;
+function lacksGpus(instance: Instance, {executors}: Outside): boolean {
+  const {gpu} = instance.resources;
+  if (typeof gpu !== 'number' || gpu === 0) return false;
+  const {isElastic, gpus} = executors.capabilitiesFor(wishOf(instance));
+  return !isElastic && gpu > gpus;
+}
+
+/** It works in the project's folder, and its pool is somewhere else. */
+const isAway = (instance: Instance, {executors}: Outside): boolean =>
+  instance.sandbox === 'project' && executors.capabilitiesFor(wishOf(instance)).isElastic;
 
 const unsetFor = ({env, optionalEnv}: Instance, {env: set}: Outside): readonly string[] =>
   env.filter(name => set[name] === undefined && !optionalEnv.includes(name));
 
 const lacks = (instance: Instance, outside: Outside): boolean =>
-  lacksGpus(instance, outside.capabilities) || unsetFor(instance, outside).length > 0;
+  lacksGpus(instance, outside) || isAway(instance, outside) || unsetFor(instance, outside).length > 0;
 
 /** Throws the mistakes of a run that is `foreseen` to need what is not there. Foresees only where something lacks. */
 export async function checkRequirements(
@@ -48,12 +57,18 @@ export async function checkRequirements(
 
 function mistakesOf(instance: Instance, stage: StageSpec, outside: Outside): Diagnostic[] {
   const mistakes: Diagnostic[] = [];
-  const {gpus} = outside.capabilities;
-  if (lacksGpus(instance, outside.capabilities)) {
+  if (lacksGpus(instance, outside)) {
+    const {gpus} = outside.executors.capabilitiesFor(wishOf(instance));
     const wanted = Number(instance.resources.gpu);
     const message = `expected ${wanted} ${wanted === 1 ? 'GPU' : 'GPUs'}, but this machine has ${gpus}`;
     const hint = 'say `gpu: optional` where the stage can do without';
     mistakes.push(mistake('no-gpu', message, stage.gpuSpan ?? stage.name.span, {hint}));
+  }
+  if (isAway(instance, outside)) {
+    const span = stage.resources.pool?.span ?? stage.name.span;
+    const message = `expected a pool on this machine for a stage with \`sandbox: project\`, got '${instance.resources.pool}'`;
+    const hint = 'declare what it reads (`files`, `code`) and leave `sandbox` out, or leave the pool out';
+    mistakes.push(mistake('no-project', message, span, {hint}));
   }
   for (const name of unsetFor(instance, outside)) {
     const span = stage.env.find(({value}) => value === name)?.span;

@@ -22,6 +22,7 @@ import {TieredActionCache} from '../store/remote/tiered-action-cache.ts';
 import type {ActionCache, BlobStore, FileStates} from '../store/store.ts';
 import {type Code, openCode} from './code.ts';
 import {type Config, readConfig} from './config.ts';
+import {NO_EXECUTORS} from './executor-config.ts';
 import {refuse} from './exit.ts';
 import type {Shell} from './shell.ts';
 
@@ -56,12 +57,14 @@ export interface Places {
   readonly remote?: string;
   /** Where checkpoints are kept, absolute. */
   readonly checkpoints?: string;
+  /** The executor that the command line asks for. */
+  readonly executor?: string;
 }
 
 export async function openWorkspace(
   {outside, packageRoot}: Shell,
   folder: string,
-  {scratch, remote, checkpoints}: Places = {},
+  {scratch, remote, checkpoints, executor}: Places = {},
 ): Promise<Workspace> {
   const {clock} = outside;
   const project = realpathSync(folder);
@@ -82,7 +85,7 @@ export async function openWorkspace(
   const ledger = new Ledger(store);
   const files = new FileStateCache(join(store, 'files.journal'), clock.now);
   const shelf = new BlobShelf(store);
-  const elsewhere = scratch === undefined ? sharedStoreOf(config) : (remote ?? null);
+  const elsewhere = scratch === undefined ? sharedStoreOf(config, executor) : (remote ?? null);
   const tier = elsewhere === null ? null : openTier(elsewhere);
   const blobs = new DiskBlobStore(shelf, files, tier);
   const cache = new KeyvActionCache(place, blobs, {
@@ -118,8 +121,15 @@ export async function openWorkspace(
 }
 
 /** Nodes of a cluster need a store that they share, where none is named. */
-const sharedStoreOf = ({store, executor, slurm}: Config): string | null =>
-  store ?? (executor === 'slurm' ? `${slurm.share}/shared` : null);
+function sharedStoreOf({store, executors}: Config, executor: string | undefined): string | null {
+  if (store !== null) return store;
+  const used = [executor, executors.otherwise, ...executors.byProfile.values()].flatMap(name =>
+    name === undefined ? [] : (executors.byName.get(name) ?? []),
+  );
+  const own = [...executors.byName.values()].filter(each => !NO_EXECUTORS.byName.has(each.name));
+  for (const {config} of [...used, ...own]) if (config.kind === 'slurm') return `${config.share}/shared`;
+  return null;
+}
 
 /** What this machine gives to a run. `jobs`: CPU slots where the user said how many. */
 export function machineOf({outside}: Shell, jobs: number | undefined): Machine {

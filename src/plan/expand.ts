@@ -96,7 +96,7 @@ const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string |
   outputs,
   env: spec.env.map(({value}) => value),
   optionalEnv: spec.env.flatMap(({value, isOptional}) => (isOptional ? [value] : [])),
-  resources: spec.resources,
+  resources: {...spec.resources, pool: spec.resources.pool?.value ?? null},
   timeoutMs: spec.timeoutMs,
   retries: spec.retries,
   checkpoint: spec.checkpoint || module?.declaration.checkpoint === true,

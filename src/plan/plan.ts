@@ -61,6 +61,8 @@ export interface Resources {
   /** Bytes, 0 where nothing is said. */
   readonly memory: number;
   readonly gpu: number | 'optional';
+  /** The executor that it goes to, by its name in the settings; `null` for that of the run. */
+  readonly pool: string | null;
 }
 
 export interface Instance {

@@ -1,6 +1,7 @@
 // PipelineSpec → Plan. Pure: everything that it needs is an argument, so it is called again with the files that stages
 // made, cells and chosen parameters, when they are there. All mistakes of the file and of the plan come back at once.
 
+import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {Span} from '../core/source.ts';
@@ -21,7 +22,8 @@ type Report = (diagnostic: Diagnostic) => void;
 
 /**
  * Expands every stage of a pipeline, with the `files` that are there already. `siblings` are the other pipelines of the
- * project, which publish as well. Diagnostics come in the order of the file, those of other places last.
+ * project, which publish as well; `pools` are the executors that there are. Diagnostics come in the order of the file,
+ * those of other places last.
  */
 export function planPipeline(
   spec: PipelineSpec,
@@ -29,6 +31,7 @@ export function planPipeline(
   project: ProjectFiles,
   files: PlanFiles = NO_FILES,
   siblings: readonly PipelineSpec[] = [],
+  pools: readonly string[] = [],
 ): Result<Plan, readonly Diagnostic[]> {
   const mistakes: Diagnostic[] = [...spec.mistakes, ...modules.mistakes];
   const unreadable = new Set(spec.mistakes.map(({span}) => placeKey(span)));
@@ -43,6 +46,7 @@ export function planPipeline(
   }
   checkFiles(spec.stages.values(), project, report);
   checkPublishing(spec, siblings, report);
+  checkPools(spec.stages.values(), pools, report);
 
   const order = orderByDependency(spec.stages.keys(), name => producersOf(spec, name));
   for (const loop of order.loops) report(cycle(loop, spec));
@@ -126,6 +130,19 @@ function checkFiles(stages: Iterable<StageSpec>, project: ProjectFiles, report: 
       const message = `expected files or folders of the project, got '${value}', ${lacks}`;
       report(mistake('missing-file', message, span, {hint}));
     }
+  }
+}
+
+function checkPools(stages: Iterable<StageSpec>, pools: readonly string[], report: Report): void {
+  for (const {resources} of stages) {
+    if (resources.pool === null || pools.includes(resources.pool.value)) continue;
+    const {value, span} = resources.pool;
+    const near = closest(value, pools);
+    const hint =
+      near === undefined
+        ? `known are ${pools.join(', ')}; add it to pipe.config.yaml: executors: {${value}: {kind: …}}`
+        : `did you mean ${near}?`;
+    report(mistake('unknown-pool', `expected the name of an executor, got '${value}'`, span, {hint}));
   }
 }
 

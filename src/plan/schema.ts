@@ -130,6 +130,7 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
         cpus: orReference({type: 'integer', minimum: 1}),
         memory: {type: 'string', description: 'Such as 512MB, 4GB or 2GiB.'},
         gpu: orReference({anyOf: [{type: 'integer', minimum: 0}, {const: 'optional'}]}),
+        pool: {type: 'string', description: 'The executor that it goes to, of pipe.config.yaml.'},
       },
     },
     timeout: {type: 'string', description: 'Such as 90s, 30m, 6h or 1h30m.'},

@@ -166,6 +166,7 @@ export const wireEvent = z.discriminatedUnion('type', [
     fingerprint: digest,
     stale,
     attempt: z.number().int(),
+    executor: z.string().describe('The name of the executor that it was given to'),
   }),
   z.object({
     type: z.literal('log'),

@@ -2,7 +2,8 @@
 // executor's slots are free again, `ended` when the result is recorded or the failure known.
 
 import type {ActionResult, GitState} from '../action/action.ts';
-import type {Assignment, Ending, ExecutionListener, Executor} from '../exec/executor.ts';
+import type {Assignment, Ending, ExecutionListener} from '../exec/executor.ts';
+import type {ExecutorRouter} from '../exec/router.ts';
 import type {TaskListener} from '../exec/task.ts';
 import type {Instance} from '../plan/plan.ts';
 import type {Recorded} from '../store/store.ts';
@@ -13,7 +14,7 @@ import type {Stores} from './stores.ts';
 
 export interface AttemptServices {
   readonly stores: Stores;
-  readonly executor: Executor;
+  readonly executors: ExecutorRouter;
   readonly surroundings: Surroundings;
   readonly request: RunRequest;
 }
@@ -34,6 +35,8 @@ export interface Trial {
   readonly instance: Instance;
   readonly due: Due;
   readonly demand: Demand;
+  /** The name of the executor that tries it. */
+  readonly executor: string;
   /** Whether the claim on the action is still ours. */
   readonly isHeld: () => boolean;
 }
@@ -63,7 +66,7 @@ async function tryOnce(
   listener: ExecutionListener,
   signal: AbortSignal,
 ): Promise<AttemptEnding> {
-  const {executor} = services;
+  const executor = services.executors.named(trial.executor);
   const assignment = assignmentOf(services, trial, await services.request.git());
   const ending =
     (await executor.attach(assignment, listener, signal)) ??

@@ -32,6 +32,8 @@ export type RunEvent = {readonly at: number} & (
       readonly fingerprint: Fingerprint;
       readonly stale: Staleness;
       readonly attempt: number;
+      /** The name of the executor that it was given to. */
+      readonly executor: string;
     }
   | {
       readonly type: 'log';

@@ -31,6 +31,8 @@ export interface Job {
   readonly id: InstanceId;
   readonly due: Due;
   readonly demand: Demand;
+  /** The name of the executor that it goes to. */
+  readonly executor: string;
   readonly attempt: number;
   /** How often the infrastructure has failed it, which counts as no attempt. */
   readonly losses: number;
@@ -43,6 +45,8 @@ export interface LauncherServices extends AttemptServices {
 /** What becomes of jobs. */
 export interface Jobs {
   readonly instance: (id: InstanceId) => Instance;
+  /** What is free at an executor. */
+  readonly poolOf: (executor: string) => ResourcePool;
   /** Its turn comes again. */
   readonly enqueue: (job: Job) => void;
   readonly finish: (job: Job, outcome: Outcome) => Promise<void>;
@@ -53,15 +57,13 @@ export interface Jobs {
 
 export class Launcher {
   readonly #services: LauncherServices;
-  readonly #pool: ResourcePool;
   readonly #stop: Stop;
   readonly #jobs: Jobs;
   /** What this run is making at the moment. */
   readonly #inFlight = new Map<Fingerprint, Promise<void>>();
 
-  constructor(services: LauncherServices, pool: ResourcePool, stop: Stop, jobs: Jobs) {
+  constructor(services: LauncherServices, stop: Stop, jobs: Jobs) {
     this.#services = services;
-    this.#pool = pool;
     this.#stop = stop;
     this.#jobs = jobs;
   }
@@ -69,14 +71,15 @@ export class Launcher {
   /** Runs inside the queue: ends when the slots are free again, whatever is left to be recorded. */
   async start(job: Job): Promise<void> {
     if (this.#stop.isStopping) return this.#jobs.close();
-    const {id, due, demand} = job;
+    const {id, due, demand, executor} = job;
+    const pool = this.#jobs.poolOf(executor);
     const {stores, news, request, surroundings} = this.#services;
     const other = this.#inFlight.get(due.fingerprint);
     if (other !== undefined) {
       void other.then(() => this.#takeFromElsewhere(job, false)).catch(error => this.#jobs.onBug(error));
       return;
     }
-    this.#pool.take(demand);
+    pool.take(demand);
     let land = this.#takeOff(due.fingerprint);
     try {
       const claim = await stores.claims.acquire(due.fingerprint);
@@ -115,12 +118,13 @@ export class Launcher {
         void this.#jobs.finish(job, {status: 'cached', fingerprint: due.fingerprint, result, shared: true});
         return;
       }
-      news.emit({type: 'started', id, fingerprint: due.fingerprint, stale: due.stale, attempt: job.attempt});
-      request.recorder.started(id, due.fingerprint, due.action, surroundings.now());
+      const {fingerprint, stale} = due;
+      news.emit({type: 'started', id, fingerprint, stale, attempt: job.attempt, executor});
+      request.recorder.started(id, fingerprint, due.action, executor, surroundings.now());
       await this.#try(job, claim.isHeld, land);
     } finally {
       // Before this function's promise resolves, which is when p-queue looks for what fits.
-      this.#pool.give(demand);
+      pool.give(demand);
     }
   }
 
@@ -143,14 +147,14 @@ export class Launcher {
 
   /** Resolves when its slots are free: the next stage may start while this one's outputs are admitted. */
   async #try(job: Job, isHeld: () => boolean, land: () => void): Promise<void> {
-    const {id, due, demand} = job;
+    const {id, due, demand, executor} = job;
     const {news} = this.#services;
     const listener: TaskListener = {
       onLog: (stream, text) => news.emit({type: 'log', id, stream, text}),
       onProgress: progress => news.emit({type: 'progress', id, progress}),
     };
     const instance = this.#jobs.instance(id);
-    const trial = {instance, due, demand, isHeld};
+    const trial = {instance, due, demand, executor, isHeld};
     const {free, ended} = startAttempt(this.#services, trial, listener, this.#stop.kill);
     ended.then(ending => this.#conclude(job, ending, land)).catch(error => this.#jobs.onBug(error));
     await free;
@@ -243,7 +247,7 @@ export class Launcher {
 
   /** Another run, or another instance of this one, was making the same result: take it, or make it after all. */
   async #takeFromElsewhere(job: Job, isOtherRun: boolean): Promise<void> {
-    const {stores, executor} = this.#services;
+    const {stores, executors} = this.#services;
     if (this.#stop.isStopping) return this.#jobs.close();
     const {fingerprint} = job.due;
     const lookup = this.#canReuse(job.due)
@@ -258,7 +262,7 @@ export class Launcher {
       });
     }
     // The other run may have died: what it had started here ends before its work is begun again.
-    if (isOtherRun) await executor.sweep();
+    if (isOtherRun) await executors.sweep();
     this.#jobs.enqueue(job);
   }
 }

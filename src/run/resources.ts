@@ -1,7 +1,8 @@
 // CPU slots, memory and GPUs: what an instance is granted out of what the machine has.
 
 import type {Capabilities} from '../exec/executor.ts';
-import type {Resources} from '../plan/plan.ts';
+import type {Wish} from '../exec/router.ts';
+import type {Instance, Resources} from '../plan/plan.ts';
 
 /** What an instance will be granted. */
 export interface Demand {
@@ -40,6 +41,12 @@ export function demandOf(wanted: Resources, capabilities: Capabilities): DemandA
   if (memory < wanted.memory) cuts.push(`${gibibytes(wanted.memory)} of memory, gets ${gibibytes(memory)}`);
   return {isMet: true, demand: {cpus, memory, gpus, notice: cuts.length === 0 ? undefined : cuts.join('; ')}};
 }
+
+/** Where an instance may run: what works in the project's folder runs where that is, unless it says otherwise. */
+export const wishOf = ({resources, sandbox}: Instance): Wish => ({
+  pool: resources.pool,
+  isBound: sandbox === 'project',
+});
 
 /** What is free at the moment. An elastic executor counts its jobs in flight as CPU slots, one each. */
 export class ResourcePool {

@@ -2,7 +2,7 @@
 // them.
 
 import type {Outcome} from '../action/outcome.ts';
-import type {Executor} from '../exec/executor.ts';
+import type {ExecutorRouter} from '../exec/router.ts';
 import {isSystemError} from '../host/system-error.ts';
 import {ActionBuilder} from './action-builder.ts';
 import type {OutcomeCounts, RunEvent} from './event.ts';
@@ -17,7 +17,7 @@ import type {Stores} from './stores.ts';
 
 export interface RunnerOptions {
   readonly stores: Stores;
-  readonly executor: Executor;
+  readonly executors: ExecutorRouter;
   readonly surroundings: Surroundings;
 }
 
@@ -30,7 +30,7 @@ export class Runner {
 
   /** Starts a run. Its promise rejects only for bugs; all that goes wrong with stages is in the summary. */
   run(request: RunRequest, onEvent: (event: RunEvent) => void): Run {
-    const {stores, executor, surroundings} = this.#options;
+    const {stores, executors, surroundings} = this.#options;
     const {project, cache, now} = surroundings;
     const actions = new ActionBuilder(stores, surroundings, request.device, request.plan.study);
     const publisher = new Publisher({
@@ -65,7 +65,7 @@ export class Runner {
     });
     const scheduler = new Scheduler({
       stores,
-      executor,
+      executors,
       surroundings,
       actions,
       rebuilder,
@@ -85,7 +85,7 @@ export class Runner {
     news: RunNews,
     publisher: Publisher,
   ): Promise<RunSummary> {
-    const {stores, executor, surroundings} = this.#options;
+    const {stores, executors, surroundings} = this.#options;
     const startedAt = surroundings.now();
     // `run` returns before the first event.
     await undefined;
@@ -94,11 +94,11 @@ export class Runner {
     // A sweep may take its time: whoever does not want to wait for it says so.
     const pass = await stores.gate.enterRun(scheduler.stopping);
     try {
-      if (pass !== undefined) await executor.sweep();
+      if (pass !== undefined) await executors.sweep();
       await scheduler.run();
       await takeAway(scheduler, publisher, news);
     } finally {
-      await executor.rest();
+      await executors.rest();
       saveStates(stores);
       pass?.leave();
     }

@@ -16,7 +16,7 @@ import {PlanReader} from './plan-reader.ts';
 import type {Due, Rebuilder} from './rebuilder.ts';
 import type {ReplanAnswer} from './request.ts';
 import {type ResourceOptions, ResourceQueue} from './resource-queue.ts';
-import {demandOf, ResourcePool} from './resources.ts';
+import {demandOf, ResourcePool, wishOf} from './resources.ts';
 import {Stop} from './stop.ts';
 
 /** How long an instance is taken to run that never has. Milliseconds. */
@@ -30,9 +30,16 @@ export interface SchedulerServices extends LauncherServices {
   readonly actions: ActionBuilder;
 }
 
+/** What waits for an executor, and what is free there. */
+interface Lane {
+  readonly queue: PQueue<ResourceQueue, ResourceOptions>;
+  readonly pool: ResourcePool;
+}
+
 export class Scheduler {
   readonly #services: SchedulerServices;
-  readonly #queue: PQueue<ResourceQueue, ResourceOptions>;
+  /** One queue for each executor that something goes to. */
+  readonly #lanes = new Map<string, Lane>();
   #graph: PlanGraph;
   #selected: ReadonlySet<InstanceId>;
   /** What this run looks at: the selection and all that it needs. */
@@ -63,22 +70,13 @@ export class Scheduler {
   #onBug: (error: unknown) => void = () => {};
 
   constructor(services: SchedulerServices) {
-    const {request, executor} = services;
+    const {request} = services;
     this.#services = services;
-    const capabilities = executor.capabilities();
-    const pool = new ResourcePool(capabilities);
-    this.#queue = new PQueue({
-      autoStart: false,
-      queueClass: class extends ResourceQueue {
-        constructor() {
-          super(pool, capabilities.cpus);
-        }
-      },
-    });
     this.#graph = new PlanGraph(request.plan);
     this.#reader = new PlanReader(services.stores.blobs, request.replan);
-    this.#launcher = new Launcher(services, pool, this.#stop, {
+    this.#launcher = new Launcher(services, this.#stop, {
       instance: id => this.#graph.instance(id),
+      poolOf: executor => this.#lane(executor).pool,
       enqueue: job => this.#enqueue(job),
       finish: (job, outcome) => this.#finish(job, outcome),
       close: () => this.#close(),
@@ -153,7 +151,7 @@ export class Scheduler {
     this.#walkOn().then(
       () => {
         this.#isWalking = false;
-        this.#queue.start();
+        for (const {queue} of this.#lanes.values()) queue.start();
         // Something may have become ready since the last look.
         if (this.#ready.length > 0 || this.#hasNews) this.#walk();
         else this.#checkDone();
@@ -225,8 +223,10 @@ export class Scheduler {
   };
 
   async #plan(id: InstanceId, due: Due): Promise<void> {
-    const capabilities = this.#services.executor.capabilities();
-    const answer = demandOf(this.#graph.instance(id).resources, capabilities);
+    const {executors} = this.#services;
+    const instance = this.#graph.instance(id);
+    const executor = executors.nameFor(wishOf(instance));
+    const answer = demandOf(instance.resources, executors.named(executor).capabilities());
     if (!answer.isMet) {
       const failure: StageFailure = {reason: 'mistake', message: answer.message, hint: answer.hint};
       return this.#settle(id, failedBefore(due.fingerprint, failure));
@@ -234,7 +234,7 @@ export class Scheduler {
     const {demand} = answer;
     if (demand.notice !== undefined) this.#services.news.notice(`${id} wants ${demand.notice}`, id);
     this.#open++;
-    this.#enqueue({id, due, demand, attempt: 1, losses: 0});
+    this.#enqueue({id, due, demand, executor, attempt: 1, losses: 0});
   }
 
   #enqueue(job: Job): void {
@@ -243,7 +243,26 @@ export class Scheduler {
       demand: job.demand,
       order: this.#graph.order(job.id),
     };
-    this.#queue.add(() => this.#launcher.start(job), options).catch(error => this.#onBug(error));
+    const {queue} = this.#lane(job.executor);
+    queue.add(() => this.#launcher.start(job), options).catch(error => this.#onBug(error));
+  }
+
+  #lane(executor: string): Lane {
+    const known = this.#lanes.get(executor);
+    if (known !== undefined) return known;
+    const capabilities = this.#services.executors.named(executor).capabilities();
+    const pool = new ResourcePool(capabilities);
+    const queue = new PQueue({
+      autoStart: false,
+      queueClass: class extends ResourceQueue {
+        constructor() {
+          super(pool, capabilities.cpus);
+        }
+      },
+    });
+    const lane = {queue, pool};
+    this.#lanes.set(executor, lane);
+    return lane;
   }
 
   #priorityOf(id: InstanceId): number {

@@ -77,7 +77,11 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     outputs: read('out', null, readOutputs),
     env: read('env', [], readEnvironment),
     after: read('after', [], readAfter),
-    resources: read<StageSpec['resources']>('resources', {cpus: 1, memory: 0, gpu: 0}, readResources),
+    resources: read<StageSpec['resources']>(
+      'resources',
+      {cpus: 1, memory: 0, gpu: 0, pool: null},
+      readResources,
+    ),
     timeoutMs: read('timeout', null, (node, to) => readDuration(node, to)),
     retries: read('retries', {times: 0, backoffMs: DEFAULT_BACKOFF_MS}, readRetries),
     checkpoint: read('checkpoint', false, asBoolean),
@@ -175,14 +179,15 @@ const gpuSpanIn = (node: Node | undefined): Span | null =>
   (node?.kind === 'map' && node.entries.find(({key}) => key.value === 'gpu')?.value.span) || null;
 
 function readResources(node: Node, report: Report): StageSpec['resources'] | null {
-  const map = asMap(node, 'a map with cpus, memory and gpu', report);
+  const map = asMap(node, 'a map with cpus, memory, gpu and pool', report);
   if (!map) return null;
-  const keys = knownEntries(map, ['cpus', 'memory', 'gpu'], '`resources`', report);
-  const [cpus, memory, gpu] = ['cpus', 'memory', 'gpu'].map(key => keys.get(key)?.value);
+  const keys = knownEntries(map, ['cpus', 'memory', 'gpu', 'pool'], '`resources`', report);
+  const [cpus, memory, gpu, pool] = ['cpus', 'memory', 'gpu', 'pool'].map(key => keys.get(key)?.value);
   return {
     cpus: (cpus && asInteger(cpus, 1, 'a whole number of CPUs, at least 1', report)) ?? 1,
     memory: (memory && readSize(memory, report)) ?? 0,
     gpu: (gpu && readGpu(gpu, report)) ?? 0,
+    pool: (pool && asText(pool, 'the name of an executor', report)) ?? null,
   };
 }
 

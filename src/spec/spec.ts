@@ -43,7 +43,13 @@ export interface StageSpec {
   readonly env: readonly EnvironmentSpec[];
   /** Stages that come first, and give it nothing. */
   readonly after: readonly Located<Reference>[];
-  readonly resources: {readonly cpus: number; readonly memory: number; readonly gpu: number | 'optional'};
+  readonly resources: {
+    readonly cpus: number;
+    readonly memory: number;
+    readonly gpu: number | 'optional';
+    /** The executor that it goes to; `null` for that of the run. */
+    readonly pool: Located<string> | null;
+  };
   /** Where `gpu` says how many. */
   readonly gpuSpan: Span | null;
   readonly timeoutMs: number | null;

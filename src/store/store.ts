@@ -183,8 +183,8 @@ export interface RunHeader {
 
 /** The record of one run, written as it happens. Writing never throws: a ledger that fails must not fail a run. */
 export interface RunRecorder {
-  /** An execution began: should this process die, the instance counts as unfinished. */
-  started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void;
+  /** `executor` was given an action: should this process die, the instance counts as unfinished. */
+  started(id: InstanceId, fingerprint: Fingerprint, action: Action, executor: string, at: number): void;
   finished(id: InstanceId, outcome: Outcome, at: number): void;
   /** The state of the sources. */
   git(state: GitState): void;

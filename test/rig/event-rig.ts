@@ -29,7 +29,7 @@ export function instance(
     files: [],
     outputs: {},
     env: [],
-    resources: {cpus: 1, memory: 0, gpu: 0},
+    resources: {cpus: 1, memory: 0, gpu: 0, pool: null},
     timeoutMs: null,
     retries: {times: 0, backoffMs: 0},
     checkpoint: false,

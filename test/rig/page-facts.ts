@@ -46,7 +46,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     files: [],
     outputs: Object.fromEntries(outputs.map(name => [name, {kind: 'file', path: name}])),
     env: Object.keys(made.env ?? {}),
-    resources: {cpus: 1, memory: 0, gpu: 0},
+    resources: {cpus: 1, memory: 0, gpu: 0, pool: null},
     timeoutMs: null,
     retries: {times: 0, backoffMs: 0},
     checkpoint: false,

@@ -13,6 +13,7 @@ import type {Shell} from '../../src/cli/shell.ts';
 import {surroundingsOf} from '../../src/cli/surroundings.ts';
 import {openWorkspace, type Workspace} from '../../src/cli/workspace.ts';
 import {ProcessExecutor} from '../../src/exec/process-executor.ts';
+import {ExecutorRouter} from '../../src/exec/router.ts';
 import {ownPlatform} from '../../src/host/platform.ts';
 import type {Plan} from '../../src/plan/plan.ts';
 import {NO_FILES} from '../../src/plan/plan-files.ts';
@@ -151,7 +152,12 @@ export class Session implements AsyncDisposable {
           }),
         lastStateOf: id => ledger.last(plan.pipeline, id),
       },
-      executor: localExecutorOf(workspace, processes, machine, Date.now),
+      executors: new ExecutorRouter({
+        local: 'local',
+        otherwise: 'local',
+        nameOf: pool => pool,
+        open: () => localExecutorOf(workspace, processes, machine, Date.now),
+      }),
       surroundings: {
         project,
         cache: store,
@@ -238,7 +244,7 @@ export class Session implements AsyncDisposable {
     try {
       const {plan: planWith} = await openPlanner({
         text,
-        question: {file, profile: null, set},
+        question: {file, profile: null, set, pools: ['local']},
         workspace: this.workspace,
         folders: {project: this.#rig.project, packageRoot},
         trees: {get: () => undefined, set: () => undefined},

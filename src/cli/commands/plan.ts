@@ -1,7 +1,7 @@
 // `pipe plan`: what a run would do and why, found without executing anything; and `pipe run --dry-run`.
 
 import type {Json} from '../../core/json.ts';
-import type {Capabilities} from '../../exec/executor.ts';
+import type {ExecutorRouter} from '../../exec/router.ts';
 import type {Plan} from '../../plan/plan.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {type Predictions, predictionLines, reasonOf} from '../../report/prediction-lines.ts';
@@ -24,9 +24,9 @@ export async function plan(shell: Shell, invocation: Invocation): Promise<ExitCo
 async function planOne(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const pipeline = await openPipeline(shell, args, options);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
-  const {capabilities, ...forecast} = await foresee(shell, pipeline, options);
+  const {executors, ...forecast} = await foresee(shell, pipeline, options);
   if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
-  await checkRequirements(pipeline, {capabilities, env: shell.outside.env}, async () => forecast);
+  await checkRequirements(pipeline, {executors, env: shell.outside.env}, async () => forecast);
   const {plan: whole, predictions} = forecast;
   const isWork = whole.pending.length > 0 || [...predictions.values()].some(({will}) => will !== 'reuse');
   show(shell, whole, predictions, options);
@@ -40,17 +40,17 @@ export async function dryRun(shell: Shell, invocation: Invocation): Promise<Exit
 }
 
 export interface Foreseen extends Forecast {
-  /** Of what would run it. */
-  readonly capabilities: Capabilities;
+  /** What would run it; closed, and good for questions. */
+  readonly executors: ExecutorRouter;
 }
 
 /** What a run would do, and the plan as far as results that are there unfold it. */
 export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Foreseen> {
-  const {runner, capabilities, close} = openRunner(shell, pipeline, options);
+  const {runner, executors, close} = openRunner(shell, pipeline, options);
   try {
     const device = await chooseDevice(shell, pipeline, options, 'to run');
     const scope = chooseInstances(pipeline, options);
-    return {...(await runner.forecast({plan: pipeline.plan, ...scope, device})), capabilities};
+    return {...(await runner.forecast({plan: pipeline.plan, ...scope, device})), executors};
   } finally {
     pipeline.workspace.files.save();
     await close();

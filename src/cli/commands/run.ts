@@ -3,7 +3,8 @@
 import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
 import type {GitState} from '../../action/action.ts';
-import type {InstanceId} from '../../plan/plan.ts';
+import type {ExecutorRouter} from '../../exec/router.ts';
+import type {InstanceId, Plan} from '../../plan/plan.ts';
 import type {RecordedDuration} from '../../report/estimate.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
@@ -11,6 +12,7 @@ import type {Reporter} from '../../report/reporter.ts';
 import {JsonLines} from '../../report/wire.ts';
 import {Publisher} from '../../run/publication.ts';
 import type {RunSummary} from '../../run/request.ts';
+import {wishOf} from '../../run/resources.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import {newRunId} from '../../store/ledger/run-id.ts';
@@ -82,7 +84,7 @@ export async function runOnce(
 export async function execute(
   shell: Shell,
   pipeline: Pipeline,
-  {runner, machine, capabilities}: OpenRunner,
+  {runner, machine, executors}: OpenRunner,
   options: Options,
   past: Ledger,
 ): Promise<RunSummary> {
@@ -91,7 +93,7 @@ export async function execute(
   const {selected, forced, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
   const device = await chooseDevice(shell, pipeline, options, 'to run');
-  await checkRequirements(pipeline, {capabilities, env: outside.env}, () =>
+  await checkRequirements(pipeline, {executors, env: outside.env}, () =>
     runner.forecast({plan, selected, forced: new Set(forced), replan, device}),
   );
   await checkPublications(pipeline, selected);
@@ -109,7 +111,7 @@ export async function execute(
   });
   const recorded = (instance: InstanceId): number | undefined =>
     past.last(plan.pipeline, instance)?.durationMs;
-  const reporter = await reporterOf(shell, recorded, machine.cpus, options);
+  const reporter = await reporterOf(shell, recorded, slotsOf(plan, executors), options);
   let git: Promise<GitState | null> | undefined;
   const running = runner.run(
     {
@@ -171,6 +173,12 @@ async function checkPublications(
     return lock.get(id)?.outputs;
   });
   if (mistakes.length > 0) throw new UserMistakes(mistakes);
+}
+
+/** How many instances may run at once, wherever. */
+function slotsOf({instances}: Plan, executors: ExecutorRouter): number {
+  const names = new Set(instances.map(instance => executors.nameFor(wishOf(instance))));
+  return [...names].reduce((sum, name) => sum + executors.named(name).capabilities().cpus, 0);
 }
 
 function exitCodeOf({counts, isStopped, diagnostics}: RunSummary): ExitCode {

@@ -12,6 +12,8 @@ import type {PilotStarter} from './fleet-executor.ts';
 import type {Shape} from './post.ts';
 
 export interface SlurmOptions {
+  /** The executor's name, by which pilots sign. */
+  readonly name: string;
   /** The folder of the post office, which all nodes see. */
   readonly post: string;
   /** Programs and arguments that start `pipe` on a node. */
@@ -61,7 +63,6 @@ interface Needs {
 }
 
 export class SlurmStarter implements PilotStarter {
-  readonly name = 'slurm';
   readonly #options: SlurmOptions;
   readonly #jobName: string;
   readonly #notices: string[] = [];
@@ -125,6 +126,10 @@ export class SlurmStarter implements PilotStarter {
   async leave(isIdle: boolean): Promise<void> {
     if (!isIdle || this.#known.size === 0) return;
     await run('scancel', ['--quiet', '--state=PENDING', `--name=${this.#jobName}`]).catch(() => undefined);
+  }
+
+  get name(): string {
+    return this.#options.name;
   }
 
   takeNotices(): readonly string[] {
@@ -212,7 +217,7 @@ export class SlurmStarter implements PilotStarter {
 
   /** Waits for its child in the background, since a shell handles no signal while it waits in the foreground. */
   #script(shape: Shape, {minutes}: Needs): string {
-    const {post, command, store, scratch, idle, env} = this.#options;
+    const {name, post, command, store, scratch, idle, env} = this.#options;
     const words = [
       ...command,
       'pilot',
@@ -220,7 +225,7 @@ export class SlurmStarter implements PilotStarter {
       '--shape',
       shape,
       '--executor',
-      'slurm',
+      name,
       '--idle',
       String(idle),
     ].map(quote);

@@ -10,7 +10,13 @@ import {isFingerprint} from './last-states.ts';
 
 export type RunEntry =
   /** It began; the run was stopped before it ended. */
-  | {readonly status: 'unfinished'; readonly fingerprint: Fingerprint; readonly startedAt: number}
+  | {
+      readonly status: 'unfinished';
+      readonly fingerprint: Fingerprint;
+      /** The name of the executor that it was given to. */
+      readonly executor: string;
+      readonly startedAt: number;
+    }
   | {
       readonly status: 'finished';
       readonly outcome: Outcome;
@@ -76,8 +82,9 @@ export function decodeRun(text: string): RunRecord | undefined {
 function readInstance(line: JsonObject, instances: Map<InstanceId, RunEntry>): void {
   if (typeof line.id !== 'string' || typeof line.at !== 'number') return;
   const id = line.id as InstanceId;
-  if (line.type === 'started' && isFingerprint(line.fingerprint)) {
-    instances.set(id, {status: 'unfinished', fingerprint: line.fingerprint, startedAt: line.at});
+  const {fingerprint, executor} = line;
+  if (line.type === 'started' && isFingerprint(fingerprint) && typeof executor === 'string') {
+    instances.set(id, {status: 'unfinished', fingerprint, executor, startedAt: line.at});
   } else if (line.type === 'finished' && isJsonObject(line.outcome)) {
     const before = instances.get(id);
     const startedAt = before?.status === 'unfinished' ? before.startedAt : undefined;

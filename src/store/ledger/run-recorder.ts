@@ -34,10 +34,10 @@ export class FileRunRecorder implements RunRecorder {
     this.#buffer = `${withSum(JSON.stringify({type: 'run', ...header}))}\n`;
   }
 
-  started(id: InstanceId, fingerprint: Fingerprint, action: Action, at: number): void {
+  started(id: InstanceId, fingerprint: Fingerprint, action: Action, executor: string, at: number): void {
     if (!this.#actions.has(fingerprint)) this.#line({type: 'action', fingerprint, action});
     this.#actions.add(fingerprint);
-    this.#line({type: 'started', id, fingerprint, at});
+    this.#line({type: 'started', id, fingerprint, executor, at});
     this.#keepEarlier(id, fingerprint, 'unfinished', at);
     this.#flush();
   }
