@@ -2,7 +2,7 @@
 // made it, so that what a killed run left behind is recognised and removed by the next. Folders of simple tasks are
 // emptied and used again: on some file systems removing a folder takes longer than everything else about a short stage.
 
-import {mkdirSync, readdirSync, unlinkSync} from 'node:fs';
+import {mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync} from 'node:fs';
 import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type {Action} from '../action/action.ts';
@@ -24,6 +24,9 @@ export interface Sandbox {
 }
 
 const OUTPUT_FOLDER = 'out';
+const LOG_FILE = 'log';
+/** Entries of a sandbox that is removed at once. */
+const REMOVED_AT_ONCE = 200;
 /** Folders that every sandbox has, and that are empty when it is used again. */
 const EMPTY_FOLDERS = [PROJECT_FOLDER, OUTPUT_FOLDER, 'home', 'tmp'] as const;
 
@@ -57,7 +60,7 @@ export class Sandboxes {
       outputFolder,
       homeFolder: join(root, 'home'),
       temporaryFolder: join(root, 'tmp'),
-      logFile: join(root, 'log'),
+      logFile: join(root, LOG_FILE),
       metricsFile: join(root, 'metrics.json'),
       shape,
     };
@@ -82,8 +85,12 @@ export class Sandboxes {
     await Promise.all(this.#removals);
   }
 
-  /** Beside the work: the runner has better things to do than to wait. What cannot be removed, the next run removes. */
+  /**
+   * A small one at once: asking for each removal in another thread costs more than removing. A large one beside the work:
+   * the runner has better things to do than to wait. What cannot be removed, the next run removes.
+   */
   #remove({root}: Sandbox): void {
+    if (removeSmallTree(root, {left: REMOVED_AT_ONCE})) return;
     const removal: Promise<void> = rm(root, {recursive: true, force: true})
       .catch(() => undefined)
       .finally(() => this.#removals.delete(removal));
@@ -114,12 +121,31 @@ function isEmptied({root}: Sandbox, shape: string): boolean {
     }
     const folders: readonly string[] = [...EMPTY_FOLDERS, INPUT_FOLDER];
     for (const entry of readdirSync(root, {withFileTypes: true})) {
-      if (entry.isFile()) unlinkSync(join(root, entry.name));
-      else if (!folders.includes(entry.name)) return false;
+      if (entry.isFile()) {
+        // An empty log is as good as a new one; making and removing files costs much on some file systems.
+        if (entry.name !== LOG_FILE || statSync(join(root, LOG_FILE)).size > 0)
+          unlinkSync(join(root, entry.name));
+      } else if (!folders.includes(entry.name)) return false;
     }
     return true;
   } catch {
     // Something that the stage did to its folders: not worth finding out.
+    return false;
+  }
+}
+
+/** Removes a folder with at most so many entries as are `left`; false when there are more, or one cannot be removed. */
+function removeSmallTree(folder: string, budget: {left: number}): boolean {
+  try {
+    for (const entry of readdirSync(folder, {withFileTypes: true})) {
+      if (budget.left-- <= 0) return false;
+      const path = join(folder, entry.name);
+      if (!entry.isDirectory()) unlinkSync(path);
+      else if (!removeSmallTree(path, budget)) return false;
+    }
+    rmdirSync(folder);
+    return true;
+  } catch {
     return false;
   }
 }

@@ -14,9 +14,13 @@ import {Stopper} from './stopper.ts';
 import type {Task, TaskAnswer, TaskGain} from './task.ts';
 
 // Answers `code leader left`: how the command ended, its process group, and whether anything of the group was left.
+// A shell reads commands from a pipe byte by byte, a system call each; so each command is announced with its length and
+// read at once. A shell before 4.4 does not know how, and reads the same text as it always did.
 const PROLOGUE =
   'set -m; __pipe_wait() { local code=0 left=0 leader=$!; wait "$leader" || code=$?; ' +
-  'if kill -KILL -- "-$leader" 2>/dev/null; then left=1; fi; echo "$code $leader $left"; }\n';
+  'if kill -KILL -- "-$leader" 2>/dev/null; then left=1; fi; echo "$code $leader $left"; }; ' +
+  '__pipe_next() { :; }; if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then ' +
+  '__pipe_next() { local text; LC_ALL=C IFS= read -r -N "$1" text && eval "$text"; }; fi\n';
 
 export interface ShellOptions {
   /** Absolute path of bash. */
@@ -81,7 +85,8 @@ export class ShellServer {
       this.#onEnding = resolve;
     });
     const meter = new CommandMeter(this.#child.pid ?? 0);
-    this.#child.stdin?.write(shellScript(task));
+    const script = shellScript(task);
+    this.#child.stdin?.write(`__pipe_next ${Buffer.byteLength(script)}\n${script}`);
     let isOver = false;
     const stopper = new Stopper(task.timeoutMs, signal, () => void this.#stopCommand(() => isOver));
     const ending = await ended;

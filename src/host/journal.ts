@@ -115,23 +115,30 @@ export class Journal {
 
 /** Appends whole lines; a line that a killed process left unfinished does not swallow them. Throws errors of the system. */
 export function appendLines(path: string, lines: string): void {
-  const file = openForAppend(path);
-  if (file === undefined) {
+  const open = openForAppend(path);
+  if (open === undefined) {
     writeAtomically(path, lines);
     return;
   }
   try {
-    writeFileSync(file, endsCleanly(file) ? lines : `\n${lines}`);
+    writeFileSync(open.file, endsCleanly(open) ? lines : `\n${lines}`);
   } finally {
-    closeSync(file);
+    closeSync(open.file);
   }
 }
 
-function openForAppend(path: string): number | undefined {
+interface OpenFile {
+  readonly file: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+function openForAppend(path: string): OpenFile | undefined {
   try {
     // Not to wait for the other end of a named pipe.
     const file = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_NONBLOCK);
-    if (fstatSync(file).isFile()) return file;
+    const state = fstatSync(file);
+    if (state.isFile()) return {file, size: state.size};
     closeSync(file);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
@@ -141,8 +148,7 @@ function openForAppend(path: string): number | undefined {
   return undefined;
 }
 
-function endsCleanly(file: number): boolean {
-  const {size} = fstatSync(file);
+function endsCleanly({file, size}: OpenFile): boolean {
   if (size === 0) return true;
   const last = Buffer.alloc(1);
   readSync(file, last, 0, 1, size - 1);

@@ -1,6 +1,5 @@
 // Writes the record of one run as it happens, and what is last known of its instances.
 
-import {mkdirSync} from 'node:fs';
 import {dirname} from 'node:path';
 import type {Action, ActionResult, Fingerprint, GitState} from '../../action/action.ts';
 import type {Outcome} from '../../action/outcome.ts';
@@ -104,7 +103,6 @@ export class FileRunRecorder implements RunRecorder {
   #flush(): void {
     try {
       withReserve(this.#store, () => {
-        mkdirSync(dirname(this.#path), {recursive: true});
         appendLines(this.#path, this.#buffer);
         this.#buffer = '';
       });
