@@ -128,7 +128,7 @@ test('a process left in the background does not outlive its command', async () =
 test('a command that kills its shell costs itself alone', async () => {
   await using rig = new ExecutorRig();
   const {answer} = await rig.run(rig.task(rig.shell('kill -KILL $$; sleep 100'), {env: {MARK: rig.folder}}));
-  assert.deepEqual(answer, exited(null));
+  assert.deepEqual(answer, exited(null, 'SIGKILL'));
   assert.deepEqual(processesWith('MARK', rig.folder), []);
   assert.deepEqual(gainOf((await rig.run(rig.task(rig.shell('true')))).answer), done());
   assert.deepEqual(
