@@ -66,6 +66,26 @@ def why_not_fork():
     return None
 
 
+# What a child needs beside the stage's module: imported before the first fork, since each child would pay for it again.
+NEEDED = ("atexit", "ctypes", "hashlib", "logging", "pipe_stage", "random", "resource", "tempfile", "time")
+
+
+def prepare(installed):
+    """Imports what children need, from the standard library even where the project has a module of that name."""
+    import importlib
+
+    path = sys.path[:]
+    sys.path[:] = installed
+    try:
+        for name in NEEDED:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+    finally:
+        sys.path[:] = path
+
+
 class Task:
     """One task inside the process that runs it."""
 
@@ -107,7 +127,8 @@ class Task:
 
         text = json.dumps(self.task["params"], sort_keys=True)
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-        random.seed(seed)
+        if hasattr(random, "seed"):
+            random.seed(seed)
         numpy = sys.modules.get("numpy")
         if numpy is not None and hasattr(numpy, "random"):
             numpy.random.seed(seed)
@@ -164,14 +185,25 @@ def in_child(number, task, function):
 
 
 def die_with_parent():
+    if LIBC is not None:
+        LIBC.prctl(1, signal.SIGKILL)
+        if os.getppid() == 1:
+            os._exit(1)
+
+
+def open_libc():
+    """The C library, for what Python has no function for; `None` where it cannot be had."""
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        libc = ctypes.CDLL(None)
+        libc.prctl
+        return libc
     except (ImportError, OSError, AttributeError):
-        return
-    if os.getppid() == 1:
-        os._exit(1)
+        return None
+
+
+LIBC = None
 
 
 def prefer_to_be_killed():
@@ -276,6 +308,7 @@ def main():
             return 0
         line += piece
     setup = json.loads(line)
+    installed = sys.path[:]
     try:
         function = load(setup)
     except BaseException as error:
@@ -289,6 +322,9 @@ def main():
         return serve_once(function)
     import gc
 
+    global LIBC
+    prepare(installed)
+    LIBC = open_libc()
     # What is there already stays shared between the processes.
     gc.collect()
     gc.freeze()

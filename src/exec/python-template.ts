@@ -114,7 +114,7 @@ export class PythonTemplate {
     this.#hold('ref');
     const stopper = new Stopper(task.timeoutMs, signal, () => void this.#stop(() => pid, ended));
     try {
-      const readiness = await Promise.race([this.#ready, this.#stoppedEarly(signal)]);
+      const readiness = await this.#readyOrStopped(signal);
       if (readiness === undefined) return stopper.finish() ?? err({reason: 'cancelled'});
       if (this.#said !== '') appendFileSync(task.logFile, this.#said);
       if (readiness.is === 'broken') return stopper.finish() ?? err(readiness.failure);
@@ -156,12 +156,17 @@ export class PythonTemplate {
     return `${this.#options.mark}.${number}`;
   }
 
-  /** Resolves when the task is to be stopped before its process was there: importing may take long. */
-  #stoppedEarly(signal: AbortSignal): Promise<undefined> {
-    return new Promise(resolve => {
-      if (signal.aborted) resolve(undefined);
-      else signal.addEventListener('abort', () => resolve(undefined), {once: true});
-    });
+  /** `undefined` when the task is to be stopped before its process was there: importing may take long. */
+  async #readyOrStopped(signal: AbortSignal): Promise<Readiness | undefined> {
+    if (signal.aborted) return undefined;
+    let onAbort = (): void => {};
+    const stopped = new Promise<undefined>(resolve => (onAbort = () => resolve(undefined)));
+    signal.addEventListener('abort', onAbort, {once: true});
+    try {
+      return await Promise.race([this.#ready, stopped]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   /** TERM to the task's group, after the grace period KILL. */

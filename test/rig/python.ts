@@ -15,3 +15,9 @@ export const noPython: string | false =
 
 export const noModule = (name: string): string | false =>
   noPython || answer(`import ${name}`) !== undefined ? noPython : `${name} is not installed for python3`;
+
+/** A Python that has these modules: the one of the tests, else the system's, whose packages come from Debian. */
+export const pythonWith = (...names: readonly string[]): string | undefined =>
+  ['python3', '/usr/bin/python3'].find(
+    program => spawnSync(program, ['-c', `import ${names.join(', ')}`], {stdio: 'ignore'}).status === 0,
+  );
