@@ -14,7 +14,7 @@ class Images:
     def __init__(self, path, device, kind):
         arrays, metadata = read_tensors(path / "dataset.safetensors" if path.is_dir() else path)
         if metadata.get("format") != "pipe-dataset-1":
-            raise StageError(f"{path}: expected a data set, got something else", "give the output of the stage preprocess")
+            raise StageError(f"{path}: expected a data set", "give the output of the stage preprocess")
         self.pixels = {split: arrays[f"{split}_images"] for split in ("train", "validation", "test")}
         self.labels = {split: arrays[f"{split}_labels"] for split in self.pixels}
         self.shape = self.pixels["train"].shape[1:]
@@ -33,7 +33,7 @@ class Images:
         return images.contiguous().to(self.device), labels.to(self.device)
 
     def score(self, network, split, size):
-        """Mean loss, accuracy, and class and loss of each sample, in evaluation; four times `None` for an empty split."""
+        """Mean loss, accuracy, and class and loss of each sample; four times `None` for an empty split."""
         count = len(self.labels[split])
         if count == 0:
             return None, None, None, None

@@ -14,7 +14,8 @@ from .images import Images
 from .models import SimpleNN, WideResNet, follow_statistics, load, saved
 from .tensors import read_tensors, write_tensors
 
-COLUMNS = ["epoch", "lr", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
+SPLITS = ["train", "validation", "test"]
+COLUMNS = ["epoch", "lr", *(f"{split}_{what}" for split in SPLITS for what in ("loss", "accuracy"))]
 
 
 @stage(
@@ -68,7 +69,8 @@ def train(
     arrays, _ = read_tensors(start)
     order = arrays["order"]
     if len(order) < epochs:
-        raise StageError(f"expected the order of {epochs} epochs in start, got {len(order)}", "give first-steps the same epochs")
+        message = f"expected the order of {epochs} epochs in start, got {len(order)}"
+        raise StageError(message, "give first-steps the same epochs")
     network = (
         SimpleNN(images.shape, images.classes, hidden)
         if model == "simple-nn"
