@@ -1,10 +1,19 @@
 // `pipe verify`: everything that the store holds, and what was made from what is damaged.
 
 import assert from 'node:assert/strict';
-import {chmodSync, readdirSync, utimesSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import {test} from 'node:test';
 import {digestBytes} from '../src/core/digest.ts';
-import {CliProject} from './rig/cli-project.ts';
+import {CliProject, packageRoot} from './rig/cli-project.ts';
 
 const TEXT = `pipeline: p
 stages:
@@ -65,4 +74,64 @@ test('lines of records and lock files are looked at; a damaged line of what is l
   const {code, stdout} = await project.start(['verify']).ended;
   assert.equal(code, 1);
   assert.match(stdout, /study\.lock\.json: Expected a whole lock file/);
+});
+
+test('verify finds what is damaged in any file of the store; a repair says what it did, and the next run ends in the same bytes', async () => {
+  using project = new CliProject(
+    `pipeline: p\nstages:\n  a: {uses: ./stages/a.ts}\n  b: {run: 'cat data.txt "$in_a" > "$out_y"', files: [data.txt], in: {a: a.x}, out: {y: y}, publish: results/b}\n`,
+  );
+  project.write('data.txt', 'data\n');
+  project.write(
+    'stages/a.ts',
+    `import {defineStage, z} from 'pipe-ml/stage';
+import {writeFileSync} from 'node:fs';
+export default defineStage({about: 'a', params: z.object({}), inputs: {}, outputs: {x: 'file'}, run({outputs}) { writeFileSync(outputs.x, 'a'); }});
+`,
+  );
+  mkdirSync(project.path('node_modules'));
+  symlinkSync(packageRoot, project.path('node_modules/pipe-ml'));
+  const longAgo = new Date('2020-01-01');
+  utimesSync(project.path('data.txt'), longAgo, longAgo);
+  await project.expect(0, 'run');
+  const bundles = readdirSync(project.path('cache/code')).filter(name => name.length === 64);
+  assert.equal(bundles.length, 1);
+  const findings = async (
+    ...args: string[]
+  ): Promise<{kind: string; path: string; done: string | null}[]> => {
+    const {stdout} = await project.pipe('verify', '--json', ...args);
+    return JSON.parse(stdout).findings;
+  };
+  assert.deepEqual(await findings(), []);
+  const [plan = ''] = readdirSync(project.path('cache/plans')).filter(name => name.endsWith('.json'));
+  for (const [path, kind] of [
+    ['cache/files.journal', 'journal'],
+    ['cache/code/modules.journal', 'journal'],
+    ['cache/last/p.journal', 'journal'],
+    [`cache/plans/${plan}`, 'plan'],
+    ['cache/published/pipelines%2Fstudy.yaml.json', 'publication'],
+    [`cache/code/${bundles[0]}/stage.js`, 'bundle'],
+    ['cache/blobs/README', 'stray'],
+  ] as const) {
+    if (kind === 'stray') project.write(path, 'hello');
+    else {
+      const {atime, mtime} = statSync(project.path(path));
+      const bytes = readFileSync(project.path(path));
+      const at = Math.floor(bytes.length / 2);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      chmodSync(project.path(path), 0o644);
+      writeFileSync(project.path(path), bytes);
+      utimesSync(project.path(path), atime, mtime);
+    }
+    const shown = kind === 'bundle' ? `cache/code/${bundles[0]}` : path;
+    assert.deepEqual(
+      (await findings()).map(each => [each.kind, each.path, each.done]),
+      [[kind, shown, null]],
+      path,
+    );
+    const [mended] = await findings('--repair');
+    assert.ok(mended?.done !== null && mended?.path === shown, path);
+    assert.deepEqual(await findings(), [], `${path} is mended`);
+    await project.expect(0, 'run');
+    assert.equal(project.read('results/b/y'), 'data\na');
+  }
 });

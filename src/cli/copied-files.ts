@@ -3,7 +3,7 @@
 
 import {lstatSync} from 'node:fs';
 import {join} from 'node:path';
-import {type Digest, isDigest} from '../core/digest.ts';
+import type {Digest} from '../core/digest.ts';
 import {Journal} from '../host/journal.ts';
 import type {ArtifactFile} from '../store/store.ts';
 import type {Workspace} from './workspace.ts';
@@ -13,7 +13,7 @@ export class CopiedFiles {
   readonly #files: Workspace['files'];
 
   constructor({store, files}: Pick<Workspace, 'store' | 'files'>) {
-    this.#journal = new Journal(join(store, 'copied.journal'), isDigest);
+    this.#journal = new Journal(join(store, 'copied.journal'));
     this.#files = files;
   }
 

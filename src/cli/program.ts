@@ -297,10 +297,12 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
 
   define(
     'verify',
-    'Read every blob of the store and compare it with its digest.',
-    ['pipe verify'],
+    'Check everything that the store holds: blobs, results, records, bundles, lock files. Exit code 1 if something is damaged, or left so by a repair.',
+    ['pipe verify', 'pipe verify --repair'],
     async () => (await import('./commands/verify.ts')).verify,
-  ).option('--json', 'write the answer as JSON');
+  )
+    .option('--repair', 'set aside, write again or drop what is damaged, and say what was done')
+    .option('--json', 'write the answer as JSON');
 
   define(
     'gc',

@@ -1,6 +1,5 @@
 // Python stages, put together from the workspace: their code, and how the executor runs it.
 
-import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {TrackedFiles} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
@@ -56,10 +55,15 @@ export function openPython({project, store, packageRoot, shelf, blobs, settings}
     },
     hasArtifact: artifact => shelf.hasArtifact(artifact),
     pathOf: digest => bytes.pathOf(digest),
-    readFolder(artifact) {
+    filesOf(artifact) {
       const files = blobs.filesOf(artifact);
       if (!files.ok) throw new Error(`the sources ${shortDigest(artifact.digest)} are not in this store`);
-      return new Map(files.value.map(({path, digest}) => [path, readFileSync(bytes.pathOf(digest))]));
+      return new Map(files.value.map(({path, digest}) => [path, digest]));
+    },
+    read(digest) {
+      const read = blobs.read(digest);
+      if (!read.ok) throw new Error(describeStoreError(read.error));
+      return read.value;
     },
   });
   const folder = join(packageRoot, 'python');

@@ -40,6 +40,8 @@ export interface Options {
   readonly code?: boolean;
   readonly watch?: boolean;
   readonly replay?: boolean;
+  readonly repair?: boolean;
+  readonly audit?: boolean;
   readonly explain?: boolean;
   readonly logs?: boolean;
   readonly output?: string;

@@ -1,23 +1,42 @@
-// Lines of JSON objects that carry a checksum as their last member: a line that is not what was written is no line.
+// Lines that carry a checksum: a line that is not what was written is no line. Those of JSON objects have it as their
+// last member, those of `key<TAB>value` as a third column.
 
 const SUM = /,"sum":"([0-9a-f]{8})"\}$/;
 const SUM_LENGTH = ',"sum":"01234567"}'.length;
 
-/** The text of a non-empty JSON object, with its checksum; `of` is what the line belongs to, such as its key. */
-export const withSum = (json: string, of = ''): string => `${json.slice(0, -1)},"sum":"${sumOf(json, of)}"}`;
+/** The text of a non-empty JSON object, with its checksum. */
+export const withSum = (json: string): string => `${json.slice(0, -1)},"sum":"${sumOf(json)}"}`;
 
 /** The object's text without its checksum; `undefined` where it is not the one that was written. */
-export function checkedLine(line: string, of = ''): string | undefined {
+export function checkedLine(line: string): string | undefined {
   const sum = SUM.exec(line.slice(-SUM_LENGTH))?.[1];
   if (sum === undefined) return undefined;
   const json = `${line.slice(0, -SUM_LENGTH)}}`;
-  return sumOf(json, of) === sum ? json : undefined;
+  return sumOf(json) === sum ? json : undefined;
+}
+
+const COLUMN_LENGTH = '\t01234567'.length;
+
+/** A value with the checksum of its key and itself: what stands behind the key of a line. */
+export const withColumn = (key: string, value: string): string => `${value}\t${sumOf(key, value)}`;
+
+/** True for what has a column of a checksum, right or wrong: a line that was cut short has none. */
+export const hasColumn = (stored: string): boolean =>
+  stored.length >= COLUMN_LENGTH && stored[stored.length - COLUMN_LENGTH] === '\t';
+
+/** The value without its checksum; `undefined` where it is not the one that was written under this key. */
+export function checkedValue(key: string, stored: string): string | undefined {
+  if (!hasColumn(stored)) return undefined;
+  const value = stored.slice(0, -COLUMN_LENGTH);
+  return sumOf(key, value) === stored.slice(-COLUMN_LENGTH + 1) ? value : undefined;
 }
 
 /** FNV-1a over UTF-16 code units, 32 bits: against damage, not against people, at a tenth of the cost of a digest. */
-function sumOf(json: string, of: string): string {
+function sumOf(...texts: readonly string[]): string {
   let sum = 0x811c9dc5;
-  for (const text of [of, '\t', json]) {
+  for (const text of texts) {
+    // So that a character which moves from one text to the next is seen.
+    sum = Math.imul(sum ^ 9, 0x01000193);
     for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
   }
   return (sum >>> 0).toString(16).padStart(8, '0');

@@ -1,7 +1,7 @@
 // What is kept of Python between runs, on disk, and sources put where Python can import them: a folder named by
 // everything that is in it, with the very files that were hashed.
 
-import {existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {Artifact, TrackedFiles} from '../action/action.ts';
 import type {CodeFile} from '../action/stage-code.ts';
@@ -19,8 +19,10 @@ export interface PythonContent {
   digestFile(path: string): Digest | undefined;
   putFolder(files: ReadonlyMap<string, Uint8Array>): Result<Artifact, Diagnostic>;
   hasArtifact(artifact: Artifact): boolean;
-  /** Files of an artifact with their bytes. Throws where they are not there. */
-  readFolder(artifact: Artifact): ReadonlyMap<string, Uint8Array>;
+  /** Digests of an artifact's files by path. Throws where it is not there. */
+  filesOf(artifact: Artifact): ReadonlyMap<string, Digest>;
+  /** The bytes of a digest, which they have. Throws where they are not there. */
+  read(digest: Digest): Uint8Array;
   /** Where the bytes of a digest are, absolute. */
   pathOf(digest: Digest): string;
 }
@@ -37,8 +39,7 @@ export class PythonShelf implements PythonStore {
   constructor(store: string, content: PythonContent) {
     this.#folder = join(store, 'python');
     this.#content = content;
-    const journal = (name: string): Journal =>
-      new Journal(join(this.#folder, `${name}.journal`), text => text.startsWith('{') && text.endsWith('}'));
+    const journal = (name: string): Journal => new Journal(join(this.#folder, `${name}.journal`));
     const [interpreter, facts, distributions, stage] = RECORDS.map(journal);
     if (!interpreter || !facts || !distributions || !stage) throw new Error('Internal error: four journals');
     this.#journals = {interpreter, facts, distributions, stage, manifest: journal('manifest')};
@@ -100,7 +101,8 @@ export class PythonShelf implements PythonStore {
 
   /**
    * The folder that holds the sources at their paths in the project, and beside them the declared files, which a module
-   * may look for from its own place. Made once. Throws errors of the system.
+   * may look for from its own place. What is there already is compared with what was hashed, and made anew where it is
+   * anything else. Throws errors of the system.
    */
   materialise({sources, code}: PythonCode, files: TrackedFiles): string {
     const declared = Object.fromEntries(Object.entries(files).map(([path, {digest}]) => [path, digest]));
@@ -109,24 +111,54 @@ export class PythonShelf implements PythonStore {
       'code',
       digestJson('python', [code, sources.digest, declared]).slice(0, 32),
     );
-    if (existsSync(folder)) return folder;
+    const written = this.#content.filesOf(sources);
+    if (this.#isReady(folder, written, declared)) return folder;
     const temporary = join(this.#folder, 'code', temporaryName());
     mkdirSync(temporary, {recursive: true});
     try {
-      const written = this.#content.readFolder(sources);
-      for (const [path, bytes] of written) writeBelow(temporary, path, to => writeFileSync(to, bytes));
+      for (const [path, digest] of written) {
+        const bytes = this.#content.read(digest);
+        writeBelow(temporary, path, to => writeFileSync(to, bytes));
+      }
       for (const [path, digest] of Object.entries(declared)) {
         if (!written.has(path)) {
           writeBelow(temporary, path, to => symlinkSync(this.#content.pathOf(digest), to));
         }
       }
-      renameSync(temporary, folder);
+      try {
+        renameSync(temporary, folder);
+      } catch (error) {
+        if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error;
+        // Another process was first, or what is there is not whole.
+        removeTree(folder);
+        renameSync(temporary, folder);
+      }
     } catch (error) {
       removeTree(temporary);
-      // Another process was first.
-      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+      throw error;
     }
     return folder;
+  }
+
+  #isReady(
+    folder: string,
+    written: ReadonlyMap<string, Digest>,
+    declared: Readonly<Record<string, Digest>>,
+  ): boolean {
+    return (
+      [...written].every(([path, digest]) => this.#content.digestFile(join(folder, path)) === digest) &&
+      Object.entries(declared).every(
+        ([path, digest]) => written.has(path) || leadsTo(join(folder, path), this.#content.pathOf(digest)),
+      )
+    );
+  }
+}
+
+function leadsTo(link: string, target: string): boolean {
+  try {
+    return readlinkSync(link) === target;
+  } catch {
+    return false;
   }
 }
 

@@ -1,94 +1,152 @@
-// What `pipe verify` calls: everything that the store holds against what it should be. Damaged blobs are set aside, and
-// what was made from them is voided: nobody can say any more what its stage had read. Records are looked at, not changed.
+// What `pipe verify` calls: everything that the store holds against what it should be. Damaged blobs and rows are set
+// aside wherever they are met, and what was made from a damaged blob is voided: nobody can say any more what its stage
+// had read. Beyond that nothing is changed, unless a repair is asked for.
 
-import {join} from 'node:path';
-import type {Artifact, Fingerprint} from '../action/action.ts';
-import {type Digest, isDigest} from '../core/digest.ts';
-import {isJsonObject, type Json} from '../core/json.ts';
-import {ok, type Result} from '../core/result.ts';
+import {relative} from 'node:path';
+import type {Action, Fingerprint} from '../action/action.ts';
+import {type ContentsOf, taintedBy} from '../action/taint.ts';
+import {err, ok, type Result} from '../core/result.ts';
+import {isSystemError} from '../host/system-error.ts';
+import type {CodeShelf} from './blobs/code-shelf.ts';
+import type {RunGate} from './claims/run-gate.ts';
 import type {KeyvActionCache} from './index/action-cache.ts';
+import {type Finding, type FindingKind, inspect} from './inspection.ts';
 import type {Ledger} from './ledger/ledger.ts';
-import {readLock} from './ledger/lock-file.ts';
-import type {BlobStore, Verification} from './store.ts';
-import type {StoreError} from './store-error.ts';
+import type {BlobStore, Holder} from './store.ts';
+import {ioError, type StoreError} from './store-error.ts';
 
 export interface VerifiedParts {
   /** The project's folder, absolute: where lock files are. */
   readonly project: string;
+  /** The store's folder, absolute. */
+  readonly store: string;
   readonly blobs: BlobStore;
   readonly cache: KeyvActionCache;
   readonly ledger: Ledger;
+  readonly code: CodeShelf;
+  readonly gate: RunGate;
+  /** True where bytes may be in a store elsewhere. */
+  readonly isTiered: boolean;
 }
 
-export interface StoreVerification extends Verification {
-  /** Rows of the action cache that were read; damaged ones have been made again by that. */
+export interface StoreVerification {
+  readonly blobs: number;
+  readonly bytes: number;
+  /** Rows of the action cache that were read. */
   readonly rows: number;
   /** Actions that had read a damaged blob: their results are voided, and made again by the next run. */
   readonly voided: readonly Fingerprint[];
-  /** Records with lines that are not what was written: path in the store → number of lines, which are passed over. */
-  readonly records: ReadonlyMap<string, number>;
-  /** Lock files that cannot be read, with what is wrong. */
-  readonly locks: ReadonlyMap<string, string>;
+  readonly findings: readonly Found[];
+}
+
+export interface Found {
+  readonly kind: FindingKind;
+  readonly path: string;
+  readonly wrong: string;
+  /** What was done about it; `null` for nothing. */
+  readonly done: string | null;
+}
+
+/** `busy`: a repair waits for nobody, and works beside nobody. */
+export type VerifyError = StoreError | {readonly reason: 'busy'; readonly by: Holder};
+
+export interface VerifyOptions {
+  readonly repairs: boolean;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export async function verifyStore(
-  {project, blobs, cache, ledger}: VerifiedParts,
-  onProgress?: (done: number, total: number) => void,
+  parts: VerifiedParts,
+  options: VerifyOptions,
+): Promise<Result<StoreVerification, VerifyError>> {
+  try {
+    if (!options.repairs) return await verifyAlone(parts, options);
+    const pass = await parts.gate.enterSweep();
+    if (!pass.ok) return err({reason: 'busy', by: pass.error});
+    try {
+      return await verifyAlone(parts, options);
+    } finally {
+      pass.value.leave();
+    }
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return err(ioError(error, parts.store));
+  }
+}
+
+async function verifyAlone(
+  parts: VerifiedParts,
+  {repairs, onProgress}: VerifyOptions,
 ): Promise<Result<StoreVerification, StoreError>> {
+  const {project, blobs, cache, ledger} = parts;
   const verified = await blobs.verify(onProgress);
   if (!verified.ok) return verified;
   const damaged = new Set(verified.value.damaged.map(({digest}) => digest));
+  const found: Found[] = verified.value.damaged.map(({digest, setAside}) => ({
+    kind: 'blob',
+    path: digest,
+    wrong: 'not the bytes of its name',
+    done: `moved to ${setAside}; what made it runs again`,
+  }));
   const rows = await cache.fingerprints();
   if (!rows.ok) return rows;
-  const voided: Fingerprint[] = [];
+  const actions: (readonly [Fingerprint, Action])[] = [];
   for (const fingerprint of rows.value) {
     const action = await cache.actionOf(fingerprint);
     if (!action.ok) return action;
-    if (damaged.size > 0 && hasRead(action.value as Json | undefined, damaged, blobs))
-      voided.push(fingerprint);
+    if (action.value !== undefined) actions.push([fingerprint, action.value]);
+  }
+  const voided = damaged.size === 0 ? [] : taintedBy(damaged, actions, contentsOf(blobs));
+  for (const aside of cache.setAside) {
+    const done = `moved to ${relative(project, aside)}; made again from the records of runs where they have it`;
+    found.push({kind: 'row', path: 'cache/index', wrong: 'a row that is not what was written', done});
   }
   if (voided.length > 0) {
     ledger.void(new Set(voided));
     const forgotten = await cache.forget(voided);
     if (!forgotten.ok) return forgotten;
   }
-  const records = ledger.damage();
-  return ok({
-    ...verified.value,
-    rows: rows.value.length,
-    voided,
-    records,
-    locks: unreadable(project, ledger),
-  });
-}
-
-/** Whether a damaged blob is named anywhere in an action, or lies in a folder that is. */
-function hasRead(value: Json | undefined, damaged: ReadonlySet<Digest>, blobs: BlobStore): boolean {
-  if (typeof value === 'string') return isDigest(value) && damaged.has(value);
-  if (typeof value !== 'object' || value === null) return false;
-  if (isFolder(value)) {
-    const files = blobs.filesOf(value);
-    // Its listing was damaged: whatever it held was read through that.
-    if (!files.ok || files.value.some(({digest}) => damaged.has(digest))) return true;
+  const findings: Finding[] = [];
+  for (const fingerprint of rows.value) findings.push(...(await lostResults(parts, fingerprint)));
+  findings.push(...inspect(parts));
+  for (const {kind, path, wrong, mend} of findings) {
+    found.push({kind, path, wrong, done: repairs && mend !== null ? await mend() : null});
   }
-  return Object.values(value).some(each => hasRead(each, damaged, blobs));
+  const {blobs: count, bytes} = verified.value;
+  return ok({blobs: count, bytes, rows: rows.value.length, voided, findings: found});
 }
 
-function isFolder(value: unknown): value is Artifact & {readonly kind: 'folder'} {
-  return (
-    isJsonObject(value) &&
-    value.kind === 'folder' &&
-    typeof value.size === 'number' &&
-    typeof value.digest === 'string' &&
-    isDigest(value.digest)
+/** A row all of whose results lack bytes: nothing believes it, and its instances run again when they are wanted. */
+async function lostResults(
+  {cache, blobs, isTiered}: VerifiedParts,
+  fingerprint: Fingerprint,
+): Promise<readonly Finding[]> {
+  if (isTiered) return [];
+  const results = await cache.resultsOf(fingerprint);
+  if (!results.ok || results.value.length === 0) return [];
+  const isLost = results.value.every(({outputs}) =>
+    Object.values(outputs).some(artifact => blobs.findLoss(artifact) !== undefined),
   );
+  if (!isLost) return [];
+  const mend = async (): Promise<string> => {
+    const forgotten = await cache.forget([fingerprint]);
+    return forgotten.ok ? 'dropped' : 'could not be dropped';
+  };
+  return [
+    {
+      kind: 'result',
+      path: fingerprint,
+      wrong: 'its bytes are gone; it is made again when it is wanted',
+      mend,
+    },
+  ];
 }
 
-function unreadable(project: string, ledger: Ledger): Map<string, string> {
-  const wrong = new Map<string, string>();
-  for (const path of ledger.lockPaths(project)) {
-    const read = readLock(join(project, path), path);
-    if (!read.ok) wrong.set(path, read.error.message);
-  }
-  return wrong;
-}
+/** What lies below an artifact; of a folder whose listing is gone, that listing. */
+const contentsOf =
+  (blobs: BlobStore): ContentsOf =>
+  artifact => {
+    const files = blobs.filesOf(artifact);
+    if (files.ok) return files.value.map(({digest}) => digest);
+    return 'digest' in files.error ? [files.error.digest] : [];
+  };

@@ -1,10 +1,11 @@
-// `pipe verify`: everything that the store holds against its digests and checksums.
+// `pipe verify`: everything that the store holds against its digests and checksums; `--repair` mends what can be mended.
 
+import {printable} from '../../core/printable.ts';
 import {formatBytes, plural} from '../../report/format.ts';
 import {bar} from '../../report/frame.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {describeStoreError} from '../../store/store-error.ts';
-import {verifyStore} from '../../store/verification.ts';
+import {type Found, type VerifyError, verifyStore} from '../../store/verification.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {findProject} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -27,43 +28,55 @@ export async function verify(shell: Shell, {options}: Invocation): Promise<ExitC
       `\r${bar(total === 0 ? 1 : done / total, 20, palette)} ${done}/${total} blobs\u001b[K`,
     );
   };
-  const answer = await verifyStore(workspace, stderr.isTerminal ? onProgress : undefined);
+  const {code, tier} = workspace;
+  const answer = await verifyStore(
+    {...workspace, code: code.shelf, isTiered: tier !== null},
+    {repairs: options.repair === true, onProgress: stderr.isTerminal ? onProgress : undefined},
+  );
   await workspace.cache.close();
   if (stderr.isTerminal) stderr.screen.write('\r\u001b[K');
-  if (!answer.ok) return refuse('cannot-verify', describeStoreError(answer.error));
-  const {blobs: count, bytes, damaged, rows, voided, records, locks} = answer.value;
-  const isWell = damaged.length + records.size + locks.size === 0;
+  if (!answer.ok) return cannot(answer.error);
+  const {blobs: count, bytes, rows, voided, findings} = answer.value;
+  const exit = exitOf(findings, options.repair === true);
   if (options.json) {
-    printJson(outside, {
-      blobs: count,
-      bytes,
-      damaged: damaged.map(({digest, setAside}) => ({digest, setAside})),
-      rows,
-      voided,
-      records: Object.fromEntries(records),
-      locks: Object.fromEntries(locks),
-    });
-    return isWell ? EXIT.ok : EXIT.failed;
+    printJson(outside, {blobs: count, bytes, rows, voided, findings: findings.map(each => ({...each}))});
+    return exit;
   }
   const paint = paletteOf(stdout.colors);
-  const all = `${plural(count, 'blob')}, ${formatBytes(bytes)}`;
-  if (isWell) {
-    print(outside, [`${paint.done('✓')} ${all}, ${plural(rows, 'result')}: all as their digests say`]);
-    return EXIT.ok;
-  }
+  const all = `${plural(count, 'blob')}, ${formatBytes(bytes)}, ${plural(rows, 'result')}`;
+  const damaged = findings.filter(({kind}) => kind !== 'result');
   const bad = paint.failed('✗');
   print(outside, [
-    ...damaged.map(({digest, setAside}) => `${bad} ${digest} ${paint.dim(`moved to ${setAside}`)}`),
-    ...[...records].map(
-      ([path, lines]) => `${bad} cache/${path}: ${plural(lines, 'damaged line')}, passed over`,
-    ),
-    ...[...locks].map(([path, message]) => `${bad} ${path}: ${message}`),
+    ...findings.map(({kind, path, wrong, done}) => {
+      const mark = kind === 'result' ? paint.dim('○') : done === null ? bad : paint.done('✓');
+      const what = kind === 'result' ? `result ${path.slice(0, 10)}` : path;
+      return `${mark} ${printable(what)}: ${printable(wrong)}${done === null ? '' : paint.dim(` (${done})`)}`;
+    }),
     ...(voided.length === 0
       ? []
       : [
-          `${bad} ${plural(voided.length, 'result')} made from damaged blobs voided: what they had read is unknown`,
+          `${bad} ${plural(voided.length, 'result')} made from damaged blobs voided: what they had read is unknown; they run again`,
         ]),
-    `${bad} ${all}: ${damaged.length} damaged; what made them runs again with the next \`pipe run\``,
+    damaged.length === 0
+      ? `${paint.done('✓')} ${all}: all as their digests say`
+      : `${exit === EXIT.ok ? paint.done('✓') : bad} ${all}: ${damaged.length} damaged${
+          findings.some(({done}) => done === null) && options.repair !== true
+            ? '; `pipe verify --repair` mends what can be mended'
+            : ''
+        }`,
   ]);
-  return EXIT.failed;
+  return exit;
+}
+
+/** A repair has failed where something is left; without one, whatever was found counts. */
+function exitOf(findings: readonly Found[], isRepair: boolean): ExitCode {
+  const counts = findings.filter(({kind, done}) => kind !== 'result' && (!isRepair || done === null));
+  return counts.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function cannot(error: VerifyError): never {
+  if (error.reason !== 'busy') return refuse('cannot-verify', describeStoreError(error));
+  const {pid, where} = error.by;
+  const who = `process ${pid}${where === 'here' ? '' : ' of another container or machine'}`;
+  return refuse('busy', `expected a store at rest, but ${who} is using it`, 'try again when it has ended');
 }

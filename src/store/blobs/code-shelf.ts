@@ -2,7 +2,7 @@
 // bytes that were hashed, source maps beside them, and a `node_modules` that leads to the packages, so that Node's
 // resolver does the rest.
 
-import {mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
 import {ownPlaces, type PackagePlaces} from '../../action/package-places.ts';
@@ -13,9 +13,10 @@ import {isJsonObject, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {removeTree, temporaryName} from '../../host/atomic-file.ts';
 import {Journal} from '../../host/journal.ts';
-import {hasCode} from '../../host/system-error.ts';
+import {hasCode, isSystemError} from '../../host/system-error.ts';
 import type {ArtifactFile, BlobStore, FileStates} from '../store.ts';
 import {describeStoreError, ioError, type StoreError} from '../store-error.ts';
+import {hashFile} from './file-hash.ts';
 import {encodeFolder, type FolderFile} from './folder-blob.ts';
 
 /** The file of a bundle that has the stage module's exports. */
@@ -41,10 +42,10 @@ export class CodeShelf implements CodeStore {
     this.#folder = store;
     this.#blobs = blobs;
     this.#states = states;
-    this.#modules = new Journal(join(store, 'code', 'modules.journal'), isWholeObject);
-    this.#manifests = new Journal(join(store, 'code', 'manifests.journal'), isWholeObject);
-    this.#maps = new Journal(join(store, 'code', 'maps.journal'), isWholeObject);
-    this.#declarations = new Journal(join(store, 'code', 'declarations.journal'), isWholeObject);
+    this.#modules = new Journal(join(store, 'code', 'modules.journal'));
+    this.#manifests = new Journal(join(store, 'code', 'manifests.journal'));
+    this.#maps = new Journal(join(store, 'code', 'maps.journal'));
+    this.#declarations = new Journal(join(store, 'code', 'declarations.journal'));
   }
 
   digestFile(path: string): Digest | undefined {
@@ -154,6 +155,21 @@ export class CodeShelf implements CodeStore {
     );
   }
 
+  /** Folders of bundles of known modules that are not what was hashed, whatever their times say. Reads them all. */
+  *damagedBundles(): Generator<string, void> {
+    for (const code of this.modules()) {
+      const folder = this.folderOf(code);
+      const listed = [code.bundle, code.maps].map(artifact => this.#blobs.filesOf(artifact));
+      const files = listed.flatMap(each => (each.ok ? each.value : []));
+      if (
+        existsSync(folder) &&
+        !files.every(({path, digest}) => hashIfThere(join(folder, path)) === digest)
+      ) {
+        yield folder;
+      }
+    }
+  }
+
   #build(folder: string, files: ReadonlyArray<readonly [string, Buffer]>, places: PackagePlaces): void {
     const temporary = join(this.#folder, 'tmp', temporaryName());
     mkdirSync(temporary, {recursive: true});
@@ -182,6 +198,15 @@ export class CodeShelf implements CodeStore {
   }
 }
 
+function hashIfThere(path: string): Digest | undefined {
+  try {
+    return hashFile(path);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return undefined;
+  }
+}
+
 function leadsTo(link: string, target: string): boolean {
   try {
     return resolve(dirname(link), readlinkSync(link)) === target;
@@ -198,8 +223,6 @@ function save(...journals: readonly Journal[]): void {
     if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS', 'EMFILE', 'ENFILE')) throw error;
   }
 }
-
-const isWholeObject = (text: string): boolean => text.startsWith('{') && text.endsWith('}');
 
 /** Our own line: whole if it parses and has its parts. */
 function decode(text: string | undefined): StageCode | undefined {

@@ -4,7 +4,7 @@
 
 import {type BigIntStats, closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
 import type {TrackedFile, TrackedFiles} from '../../action/action.ts';
-import {type Digest, isDigest} from '../../core/digest.ts';
+import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {Journal} from '../../host/journal.ts';
 import type {FileProblem, FileStates} from '../store.ts';
@@ -30,7 +30,7 @@ export class FileStateCache implements FileStates {
 
   /** `path`: the journal; `now`: milliseconds since the epoch; `kept`: states kept however old. */
   constructor(path: string, now: () => number, kept = 200_000) {
-    this.#journal = new Journal(path, isDigest);
+    this.#journal = new Journal(path);
     this.#now = now;
     this.#kept = kept;
   }

@@ -41,12 +41,19 @@ export class KeyvActionCache implements ActionCache {
   #index: Promise<Result<Keyv, StoreError>> | undefined;
   /** Parts that were set aside and not yet made again. */
   #damages = 0;
+  readonly #setAside: string[] = [];
 
   constructor(place: IndexPlace, blobs: BlobStore, mending: Mending = NO_MENDING) {
     this.#place = place;
     this.#blobs = blobs;
     this.#mending = mending;
-    this.#files = place.kind === 'local' ? new FileIndex(place.folder, () => this.#damages++) : undefined;
+    this.#files =
+      place.kind === 'local' ? new FileIndex(place.folder, aside => this.#note(aside)) : undefined;
+  }
+
+  /** Where parts of a local index are now that proved to be damaged, absolute. */
+  get setAside(): readonly string[] {
+    return this.#setAside;
   }
 
   async lookup(fingerprint: Fingerprint, recalled?: ActionResult): Promise<Result<Lookup, StoreError>> {
@@ -117,6 +124,11 @@ export class KeyvActionCache implements ActionCache {
     this.#index = undefined;
     // A server that is gone cannot be taken leave of.
     if (index?.ok) await index.value.disconnect().catch(() => undefined);
+  }
+
+  #note(aside: string): void {
+    this.#damages++;
+    this.#setAside.push(aside);
   }
 
   #findLoss(result: ActionResult): {readonly output: string; readonly error: StoreError} | undefined {

@@ -3,7 +3,6 @@
 import type {ActionResult, Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
-import {checkedLine, withSum} from '../../host/checked-line.ts';
 import {Journal} from '../../host/journal.ts';
 import type {InstanceId} from '../../plan/plan.ts';
 import {isResult, isSameResult} from '../index/action-row.ts';
@@ -14,30 +13,28 @@ export class LastStates {
   readonly #decoded = new Map<InstanceId, LastState>();
 
   constructor(path: string) {
-    this.#journal = new Journal(path, text => text.startsWith('{') && text.endsWith('}'));
+    this.#journal = new Journal(path);
   }
 
   /** The same object every time, until it is set anew. */
   get(id: InstanceId): LastState | undefined {
     const known = this.#decoded.get(id);
     if (known !== undefined) return known;
-    const key = JSON.stringify(id);
-    const state = decode(checkedLine(this.#journal.get(key) ?? '', key));
+    const state = decode(this.#journal.get(JSON.stringify(id)));
     if (state !== undefined) this.#decoded.set(id, state);
     return state;
   }
 
   set(id: InstanceId, state: LastState): void {
     this.#decoded.set(id, state);
-    const key = JSON.stringify(id);
-    this.#journal.set(key, withSum(JSON.stringify(state), key));
+    this.#journal.set(JSON.stringify(id), JSON.stringify(state));
   }
 
   /** Forgets results of these actions, so that nothing recalls them; answers how many there were. */
   void(fingerprints: ReadonlySet<Fingerprint>): number {
     let voided = 0;
     for (const [key, line] of [...this.#journal.entries()]) {
-      const state = decode(checkedLine(line, key));
+      const state = decode(line);
       if (state?.result === undefined || state.resultOf === undefined || !fingerprints.has(state.resultOf))
         continue;
       const id: unknown = parseJson(key);
@@ -45,13 +42,6 @@ export class LastStates {
       voided++;
     }
     return voided;
-  }
-
-  /** How many lines are not what was written. */
-  countDamaged(): number {
-    let damaged = 0;
-    for (const [key, line] of this.#journal.entries()) if (checkedLine(line, key) === undefined) damaged++;
-    return damaged;
   }
 
   /** True when this very result of this very action is what is known already. */

@@ -14,7 +14,7 @@ import {isResult, isSameResult} from '../index/action-row.ts';
 import type {LastState, RunHeader, RunRecorder} from '../store.ts';
 import {LastStates} from './last-states.ts';
 import {isRunId} from './run-id.ts';
-import {actionsIn, countDamagedLines, decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
+import {actionsIn, decodeRun, type RunEntry, type RunRecord} from './run-record.ts';
 import {FileRunRecorder} from './run-recorder.ts';
 
 export interface HistoryEntry {
@@ -73,20 +73,6 @@ export class Ledger {
         .filter(name => name.endsWith('.lock.json'))
         .map(name => join(folder, name)),
     );
-  }
-
-  /** What in the records, and in what is last known of instances, is not what was written: path and number of lines. */
-  damage(): ReadonlyMap<string, number> {
-    const found = new Map<string, number>();
-    for (const id of this.runIds()) {
-      const lines = countDamagedLines(this.#read(id) ?? '');
-      if (lines > 0) found.set(`runs/${id}.jsonl`, lines);
-    }
-    for (const [name, states] of this.#allLast()) {
-      const lines = states.countDamaged();
-      if (lines > 0) found.set(`last/${name}`, lines);
-    }
-    return found;
   }
 
   /** No instance recalls a result of these actions from now on; answers how many did. Throws errors of the system. */

@@ -50,10 +50,17 @@ export function* actionsIn(text: string): Generator<readonly [Fingerprint, unkno
 
 /** How many lines of a record are not what was written; one that a kill cut short at the end is none. */
 export const countDamagedLines = (text: string): number =>
-  text.split('\n').filter((line, index, all) => {
-    const isLast = index === all.length - 1;
-    return !isLast && line !== '' && checkedLine(line) === undefined;
-  }).length;
+  text
+    .split('\n')
+    .slice(0, -1)
+    .filter(line => line !== '' && checkedLine(line) === undefined).length;
+
+/** A record without those lines; `undefined` where the first is one, without which it is no record. */
+export function withoutDamagedLines(text: string): string | undefined {
+  const [first = '', ...lines] = text.split('\n').slice(0, -1);
+  if (checkedLine(first) === undefined) return undefined;
+  return [first, ...lines.filter(line => checkedLine(line) !== undefined)].map(line => `${line}\n`).join('');
+}
 
 /** `undefined` if not even the first line is whole. */
 export function decodeRun(text: string): RunRecord | undefined {
