@@ -252,3 +252,12 @@ test('what native code and children print is in the log as well', async () => {
   assert.ok(answer.ok);
   assert.equal(log, 'from a child\n');
 });
+
+test('progress that is none fails the stage at its place, and not the runner', async () => {
+  await using rig = new ExecutorRig();
+  const work = rig.module(`context.progress(1, 2, {detail: 'x'});`);
+  const {answer, progress} = await rig.run(rig.task(work, {}));
+  assert.ok(!answer.ok && answer.error.reason === 'threw');
+  assert.match(answer.error.message, /expected progress as \{done, total, unit, detail\}/);
+  assert.deepEqual(progress, []);
+});

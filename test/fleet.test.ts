@@ -1,7 +1,7 @@
 // Executors whose pilots are elsewhere keep the contract of all executors; pilots and coordinators that die lose nothing.
 
 import assert from 'node:assert/strict';
-import {mkdtempSync, rmSync} from 'node:fs';
+import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, test} from 'node:test';
@@ -27,12 +27,17 @@ interface Fleet {
 }
 
 /** `silentMs`: after which a pilot counts as lost. */
-function fleetOf(workspace: Workspace, share = join(base, `share-${shares++}`), silentMs = 60_000): Fleet {
+function fleetOf(
+  workspace: Workspace,
+  share = join(base, `share-${shares++}`),
+  silentMs = 60_000,
+  pilotEnv: Readonly<Record<string, string>> = {},
+): Fleet {
   const address = parseRemote(join(share, 'store'), {project: workspace.project, packageRoot, token: null});
   assert.ok(address.ok);
   const tier = new RemoteTier({address: address.value, shelf: workspace.shelf});
   const post = new Post(join(share, 'post'));
-  const pilots = new HandPilots(post.folder, join(share, 'store'));
+  const pilots = new HandPilots(post.folder, join(share, 'store'), pilotEnv);
   const store = fleetStoreOf(workspace, tier);
   const executor = new FleetExecutor({
     post,
@@ -55,6 +60,29 @@ function fleetOf(workspace: Workspace, share = join(base, `share-${shares++}`), 
   });
   return {executor, pilots, post};
 }
+
+test('a secret does not go through the post: a pilot has its own, or says that it lacks it', async () => {
+  const SECRET = 'swordfish-of-the-pilot';
+  const share = join(base, `share-${shares++}`);
+  await using rig = await ContractRig.open(
+    workspace => fleetOf(workspace, share, undefined, {HAD: SECRET}).executor,
+  );
+  const command = 'echo "of $HAD"; echo "${#HAD}" > "$out_x"';
+  const had = rig.assignment(rig.action(command, {env: {HAD: 'secret'}}), {
+    env: {HAD: 'swordfish-of-the-sender'},
+  });
+  const {result} = await rig.done(had);
+  assert.equal(rig.outputOf(result), `${SECRET.length}\n`);
+  assert.equal(rig.read(result.log), 'of ***\n');
+  const lacked = rig.action(command, {env: {HAD: null, LACKED: 'secret'}});
+  const ending = await rig.execute(rig.assignment(lacked, {env: {LACKED: 'swordfish-of-the-sender'}}));
+  assert.match(JSON.stringify(ending), /expected the secret LACKED in its environment, got none/);
+  for (const entry of readdirSync(share, {withFileTypes: true, recursive: true})) {
+    if (!entry.isFile()) continue;
+    const bytes = readFileSync(join(entry.parentPath, entry.name));
+    assert.ok(!bytes.includes('swordfish'), entry.name);
+  }
+});
 
 executorContract('a fleet', workspace => fleetOf(workspace).executor);
 

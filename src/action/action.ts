@@ -72,6 +72,9 @@ export const isSamePlatform = (a: Platform | null, b: Platform | null): boolean 
 export const platformText = ({os, arch, vector}: Platform): string =>
   [os, arch, vector].filter(part => part !== null).join(' ');
 
+/** What an action says of a declared variable: a digest of its value, `null` where it is unset, nothing of a secret. */
+export type VariableContent = Digest | 'secret' | null;
+
 export interface Action {
   readonly format: 2;
   readonly work: ActionWork;
@@ -80,8 +83,7 @@ export interface Action {
   /** Declared files of the project. Their bytes are in the blob store before the action is run. */
   readonly files: TrackedFiles;
   readonly outputs: Readonly<Record<string, OutputPlan>>;
-  /** Declared environment: digests of the values, as an action is no place for secrets; `null` where unset. */
-  readonly env: Readonly<Record<string, Digest | null>>;
+  readonly env: Readonly<Record<string, VariableContent>>;
   /** The device where it can change bits, else `null`. What is really there, and never `auto`. */
   readonly device: DeviceKind | null;
   /** The machine where it can change bits, else `null`: libraries lay out their graphs by what the processor can do. */
@@ -94,6 +96,18 @@ export interface Action {
 
 /** The digest that stands for the value of a declared variable. */
 export const digestOfVariable = (value: string): Digest => digestJson('variable', value);
+
+/** The declared variables of an action whose values are written nowhere, with those values of `env`. */
+export const secretsIn = (
+  action: Action,
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(action.env).flatMap(([name, content]): [string, string][] => {
+      const value = env[name];
+      return content === 'secret' && value !== undefined ? [[name, value]] : [];
+    }),
+  );
 
 /** Every file of the project that an action names, code included. */
 export const trackedFilesOf = ({work, files}: Action): TrackedFiles =>

@@ -47,7 +47,7 @@ export async function pilotAction(
       message: `the action is for ${platformText(action.platform)}, this machine is ${here}`,
     };
   }
-  const env = variablesOf(action, variables);
+  const env = variablesOf(action, orders, variables);
   if (!env.ok) return env.error;
   const ending = await executor.execute(
     {...orders, action, fingerprint, env: env.value},
@@ -86,22 +86,34 @@ async function conclude(
 /** The declared variables, as the action names them. */
 function variablesOf(
   {env}: Action,
+  {secrets}: Orders,
   own: Readonly<Record<string, string | undefined>>,
 ): Result<Record<string, string>, PilotMessage> {
   const values: Record<string, string> = {};
   for (const [name, digest] of Object.entries(env)) {
     const value = own[name];
+    if (digest === 'secret') {
+      if (value !== undefined) values[name] = value;
+      else if (secrets.includes(name))
+        return err(missingVariable(`the secret ${name} in its environment`, value));
+      continue;
+    }
     if ((value === undefined ? null : digestOfVariable(value)) !== digest) {
-      const message = `expected the variable ${name} as the action names it, got ${value === undefined ? 'none' : 'another value'}`;
-      return err({
-        type: 'failed',
-        failure: {reason: 'mistake', message, hint: 'the executor has to hand it on to where the stage runs'},
-        logTail: [],
-        log: null,
-        advice: null,
-      });
+      return err(missingVariable(`the variable ${name} as the action names it`, value));
     }
     if (value !== undefined) values[name] = value;
   }
   return ok(values);
+}
+
+function missingVariable(what: string, value: string | undefined): PilotMessage {
+  const message = `expected ${what}, got ${value === undefined ? 'none' : 'another value'}`;
+  const hint = 'it has to be set on the machine where the stage runs';
+  return {
+    type: 'failed',
+    failure: {reason: 'mistake', message, hint},
+    logTail: [],
+    log: null,
+    advice: null,
+  };
 }

@@ -2,8 +2,9 @@
 // runs. What is cached requires nothing.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import {SHORTEST_SECRET} from '../exec/redaction.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
-import type {Instance} from '../plan/plan.ts';
+import type {Instance, Variable} from '../plan/plan.ts';
 import type {Forecast} from '../run/forecast.ts';
 import {wishOf} from '../run/resources.ts';
 import type {StageSpec} from '../spec/spec.ts';
@@ -26,8 +27,13 @@ function lacksGpus(instance: Instance, {executors}: Outside): boolean {
 const isAway = (instance: Instance, {executors}: Outside): boolean =>
   instance.sandbox === 'project' && executors.capabilitiesFor(wishOf(instance)).isElastic;
 
-const unsetFor = ({env, optionalEnv}: Instance, {env: set}: Outside): readonly string[] =>
-  env.filter(name => set[name] === undefined && !optionalEnv.includes(name));
+/** Declared variables that are unset, or secrets that could not be kept out of what is written. */
+const unsetFor = ({env}: Instance, {env: set}: Outside): readonly Variable[] =>
+  env.filter(({name, isOptional, isSecret}) => {
+    const value = set[name];
+    if (value === undefined || (isSecret && value === '')) return !isOptional;
+    return isSecret && value.trim().length < SHORTEST_SECRET;
+  });
 
 const lacks = (instance: Instance, outside: Outside): boolean =>
   lacksGpus(instance, outside) || isAway(instance, outside) || unsetFor(instance, outside).length > 0;
@@ -70,12 +76,15 @@ function mistakesOf(instance: Instance, stage: StageSpec, outside: Outside): Dia
     const hint = 'declare what it reads (`files`, `code`) and leave `sandbox` out, or leave the pool out';
     mistakes.push(mistake('no-project', message, span, {hint}));
   }
-  for (const name of unsetFor(instance, outside)) {
+  for (const {name, isSecret} of unsetFor(instance, outside)) {
     const span = stage.env.find(({value}) => value === name)?.span;
-    const hint = `set it, or say that it may be unset: "${name}?"`;
-    mistakes.push(
-      mistake('unset-environment', `expected the environment to set ${name}, got nothing`, span, {hint}),
-    );
+    const isShort = (outside.env[name] ?? '') !== '';
+    const what = isSecret ? `the secret ${name}` : name;
+    const message = isShort
+      ? `expected ${what} to have at least ${SHORTEST_SECRET} characters: a shorter one cannot be told from other text, and so not be kept out of logs`
+      : `expected the environment to set ${what}, got nothing`;
+    const hint = isShort ? undefined : `set it, or say that it may be unset: "${name}?"`;
+    mistakes.push(mistake('unset-environment', message, span, {hint}));
   }
   return mistakes;
 }

@@ -3,7 +3,7 @@
 
 import {mkdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
-import {type Action, type ActionResult, type Provenance, platformText} from '../action/action.ts';
+import {type Action, type ActionResult, type Provenance, platformText, secretsIn} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
@@ -12,9 +12,10 @@ import {inputsBelow, layInputs, type Placing} from './input-layout.ts';
 import {readTail} from './log-tail.ts';
 import {admitOutputs, findStrays} from './outputs.ts';
 import type {ProcessExecutor} from './process-executor.ts';
+import {Redaction} from './redaction.ts';
 import {type Sandbox, Sandboxes, sweepSandboxes} from './sandbox.ts';
 import {Stragglers} from './stragglers.ts';
-import type {Task, TaskGain, TaskWork} from './task.ts';
+import type {Task, TaskAnswer, TaskGain, TaskWork} from './task.ts';
 import {adviceOn} from './undeclared.ts';
 
 /** What this machine is and has. */
@@ -52,6 +53,7 @@ interface Try {
   readonly assignment: Assignment;
   readonly sandbox: Sandbox;
   readonly placement: Placement;
+  readonly redaction: Redaction;
   readonly queuedMs: number;
   readonly startedAt: number;
 }
@@ -86,16 +88,19 @@ export class LocalExecutor implements Executor {
     const placement = content.placement();
     try {
       const startedAt = now();
-      const trial = {assignment, sandbox, placement, queuedMs: startedAt - askedAt, startedAt};
+      const redaction = new Redaction(secretsIn(assignment.action, assignment.env));
+      const queuedMs = startedAt - askedAt;
+      const trial = {assignment, sandbox, placement, redaction, queuedMs, startedAt};
       const stragglers = new Stragglers(sandbox.root);
       const gain = await this.#run(trial, listener, signal);
       await stragglers.end();
       listener.onFree();
+      await redaction.file(sandbox.logFile);
       // Also after a failure: a blob that was damaged must not stay for others.
       const touched = placement.findTouched();
       const result = gain.ok ? await this.#conclude(trial, gain.value, touched) : gain;
       if (result.ok) return {status: 'done', ...result.value};
-      return await this.#failed(trial, result.error);
+      return await this.#failed(trial, redaction.json(result.error));
     } finally {
       placement.release();
       this.#sandboxes.close(sandbox);
@@ -127,7 +132,7 @@ export class LocalExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<Result<TaskGain, Failing>> {
     const {content, processes} = this.#options;
-    const {assignment, sandbox, placement} = trial;
+    const {assignment, sandbox, placement, redaction} = trial;
     const inputs = await placeInputs(placement, assignment.action, sandbox.root);
     if (!inputs.ok) return inputs;
     const work = await this.#workOf(assignment);
@@ -137,7 +142,7 @@ export class LocalExecutor implements Executor {
     const gpus = this.#gpus.splice(0, assignment.limits.gpus);
     try {
       const task = this.#task(trial, work.value, inputs.value, checkpoint.value, gpus);
-      return await processes.execute(task, listener, signal);
+      return await redacted(redaction, listener, each => processes.execute(task, each, signal));
     } finally {
       this.#gpus.push(...gpus);
       this.#gpus.sort((a, b) => a - b);
@@ -201,7 +206,7 @@ export class LocalExecutor implements Executor {
 
   /** Takes in what a task gave that ended well. */
   async #conclude(
-    {assignment, sandbox, queuedMs, startedAt}: Try,
+    {assignment, sandbox, redaction, queuedMs, startedAt}: Try,
     gain: TaskGain,
     touched: Placed | undefined,
   ): Promise<Result<{readonly result: ActionResult; readonly notices: readonly string[]}, StageFailure>> {
@@ -213,9 +218,9 @@ export class LocalExecutor implements Executor {
       const message = `expected it to compute on ${action.device}, as its key says, got ${gain.device}`;
       return err({reason: 'mistake', message, hint: 'say --device'});
     }
-    const outputs = await admitOutputs(content, action, sandbox.outputFolder);
+    const outputs = await admitOutputs(content, action, sandbox.outputFolder, redaction);
     if (!outputs.ok) return outputs;
-    const notices = findStrays(action, sandbox.outputFolder);
+    const notices = findStrays(action, sandbox.outputFolder).map(stray => redaction.text(stray));
     const log = hasContent(sandbox.logFile)
       ? await content.admit(sandbox.logFile, 'file')
       : content.putText('');
@@ -234,7 +239,7 @@ export class LocalExecutor implements Executor {
       ...gain.usage,
     };
     return ok({
-      result: {outputs: outputs.value, metrics: gain.metrics, log: log.value.digest, made},
+      result: {outputs: outputs.value, metrics: redaction.json(gain.metrics), log: log.value.digest, made},
       notices,
     });
   }
@@ -250,6 +255,26 @@ export class LocalExecutor implements Executor {
     const log = hasContent(sandbox.logFile) ? await content.admit(sandbox.logFile, 'file') : undefined;
     return {status: 'failed', failure, logTail, log: log?.ok ? log.value.digest : null, advice};
   }
+}
+
+/** Runs something whose log, progress and answer may tell secrets. */
+async function redacted(
+  redaction: Redaction,
+  listener: ExecutionListener,
+  run: (listener: ExecutionListener) => Promise<TaskAnswer>,
+): Promise<TaskAnswer> {
+  if (!redaction.isNeeded) return run(listener);
+  const log = redaction.stream(text => listener.onLog('stdout', text));
+  const answer = await run({
+    ...listener,
+    onLog: (_stream, text) => log.push(text),
+    onProgress: progress =>
+      listener.onProgress(
+        progress.detail === undefined ? progress : {...progress, detail: redaction.text(progress.detail)},
+      ),
+  });
+  log.end();
+  return answer;
 }
 
 const hasContent = (path: string): boolean => (statSync(path, {throwIfNoEntry: false})?.size ?? 0) > 0;

@@ -60,7 +60,15 @@ function readNews(followed: Followed): void {
   }
   followed.offset += skipped + count;
   const text = followed.decoder.write(bytes.subarray(0, count));
-  if (text !== '') followed.onText(skipped > 0 ? `[… ${skipped} bytes]\n${text}` : text);
+  if (skipped > 0) followed.onText(excerptOf(text, skipped));
+  else if (text !== '') followed.onText(text);
+}
+
+/** It begins with a whole line: half of one could be half of a secret, which nobody would know for one. */
+function excerptOf(text: string, skipped: number): string {
+  const start = text.indexOf('\n') + 1;
+  const rest = start === 0 ? '' : text.slice(start);
+  return `[… ${skipped + Buffer.byteLength(text) - Buffer.byteLength(rest)} bytes]\n${rest}`;
 }
 
 /** The last lines of a log, however long it is. */

@@ -6,12 +6,14 @@ import type {StageFailure} from '../action/outcome.ts';
 import {byCodeUnit} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {ContentStore} from './content-store.ts';
+import type {Redaction} from './redaction.ts';
 
 /** Takes in every declared output; nothing is taken in before all of them are there. */
 export async function admitOutputs(
   content: ContentStore,
   {outputs}: Action,
   folder: string,
+  redaction: Redaction,
 ): Promise<Result<Record<string, Artifact>, StageFailure>> {
   const pathOf = (path: string): string => (path === '.' ? folder : `${folder}/${path}`);
   for (const [output, {kind, path}] of Object.entries(outputs)) {
@@ -21,6 +23,13 @@ export async function admitOutputs(
     if (got !== kind) {
       return err({reason: 'wrong-output', output, message: `expected a ${kind} at ${path}, got a ${got}`});
     }
+  }
+  for (const [output, {path}] of Object.entries(outputs)) {
+    const found = await redaction.find(pathOf(path));
+    if (found === undefined) continue;
+    const where = redaction.text(found.path.slice(folder.length + 1));
+    const message = `expected no secret in what is kept, got the value of ${found.name} in ${where === '' ? output : where}`;
+    return err({reason: 'wrong-output', output, message});
   }
   const artifacts: Record<string, Artifact> = {};
   for (const [output, {kind, path}] of Object.entries(outputs)) {

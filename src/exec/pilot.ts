@@ -3,7 +3,7 @@
 // it is recorded, never because a pilot says so.
 
 import {z} from 'zod';
-import type {GitState} from '../action/action.ts';
+import {type GitState, secretsIn} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Progress} from '../stage/define.ts';
@@ -15,6 +15,8 @@ export interface Orders {
   readonly label: string;
   readonly run: string;
   readonly limits: Limits;
+  /** Secrets that whoever sent it has. They never travel: the pilot has to have them in its own environment. */
+  readonly secrets: readonly string[];
   readonly keepsCheckpoint: boolean;
   readonly mirror: string | null;
   readonly git: GitState | null;
@@ -22,10 +24,21 @@ export interface Orders {
 }
 
 /** Values of declared variables do not travel in orders, which others may read: the pilot has them in its environment. */
-export const ordersOf = ({label, run, limits, keepsCheckpoint, mirror, git, card}: Assignment): Orders => ({
+export const ordersOf = ({
+  action,
+  env,
   label,
   run,
   limits,
+  keepsCheckpoint,
+  mirror,
+  git,
+  card,
+}: Assignment): Orders => ({
+  label,
+  run,
+  limits,
+  secrets: Object.keys(secretsIn(action, env)),
   keepsCheckpoint,
   mirror,
   git,
@@ -61,6 +74,7 @@ const orders = z.object({
     gpus: z.number().int().nonnegative(),
     timeoutMs: z.number().positive().nullable(),
   }),
+  secrets: z.array(text),
   keepsCheckpoint: z.boolean(),
   mirror: text.nullable(),
   git: z.object({commit: text, isClean: z.boolean()}).nullable(),

@@ -83,7 +83,7 @@ export class StageCall {
         choice: task.device,
         gpus: task.gpus,
         computed: device => {
-          this.#device = device;
+          this.#device = String(device);
         },
       },
       platform: task.platform,
@@ -104,9 +104,22 @@ export class StageCall {
   }
 
   #progress(progress: Progress): void {
+    if (!isProgress(progress)) {
+      throw new TypeError(
+        'expected progress as {done, total, unit, detail}: two numbers, a text, and a text if any',
+      );
+    }
     const now = performance.now();
     if (this.#isOver || (progress.done < progress.total && now - this.#toldAt < PROGRESS_EVERY_MS)) return;
     this.#toldAt = now;
     this.#listener.progress(progress);
   }
+}
+
+function isProgress(value: unknown): value is Progress {
+  if (typeof value !== 'object' || value === null) return false;
+  const {done, total, unit, detail}: {done?: unknown; total?: unknown; unit?: unknown; detail?: unknown} =
+    value;
+  const isCounted = typeof done === 'number' && typeof total === 'number' && typeof unit === 'string';
+  return isCounted && (detail === undefined || typeof detail === 'string');
 }

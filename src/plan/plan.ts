@@ -25,6 +25,14 @@ export type InputEdge =
   /** A gather or a list, in the producers' order. */
   | {readonly kind: 'each'; readonly from: readonly Producer[]};
 
+export interface Variable {
+  readonly name: string;
+  /** It may be unset. */
+  readonly isOptional: boolean;
+  /** Its value is no part of the key, and is written nowhere; else a digest of it is in the key. */
+  readonly isSecret: boolean;
+}
+
 /** A file whose JSON object gives parameters: `with: {from: …}`. */
 export interface Chooser {
   readonly from: Producer;
@@ -81,10 +89,8 @@ export interface Instance {
   /** Files, folders and globs of the project that the stage reads, relative to the project. */
   readonly files: readonly string[];
   readonly outputs: Readonly<Record<string, OutputPlan>>;
-  /** Environment variables that the stage may see, by name; their values enter the key. */
-  readonly env: readonly string[];
-  /** Those of them that may be unset. */
-  readonly optionalEnv: readonly string[];
+  /** Environment variables that the stage may see. */
+  readonly env: readonly Variable[];
   /** What comes first, and gives it nothing. */
   readonly after: readonly InstanceId[];
   readonly resources: Resources;

@@ -121,7 +121,11 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
       description: 'Outputs of a command: name and path in $out; a trailing slash means a folder.',
       anyOf: [TEXTS, {type: 'object', additionalProperties: {type: 'string'}}],
     },
-    env: {...TEXTS, description: 'Environment variables that the stage may see; they enter the key.'},
+    env: {
+      description:
+        'Environment variables that the stage may see; digests of their values enter the key, but for secrets.',
+      anyOf: [TEXTS, {type: 'object', additionalProperties: {enum: ['secret', 'value']}}],
+    },
     after: {...TEXTS, description: 'Stages that come first, and give this one nothing.'},
     resources: {
       type: 'object',

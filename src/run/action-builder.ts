@@ -120,7 +120,9 @@ export class ActionBuilder {
 
   #environmentOf(instance: Instance): Action['env'] {
     return Object.fromEntries(
-      instance.env.map(name => {
+      instance.env.map(({name, isSecret}) => {
+        // A secret opens doors and changes no result: its value is no part of a key.
+        if (isSecret) return [name, 'secret'];
         const value = this.#surroundings.env[name];
         return [name, value === undefined ? null : digestOfVariable(value)];
       }),

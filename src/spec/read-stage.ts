@@ -7,7 +7,6 @@ import {
   asInteger,
   asMap,
   asText,
-  asTexts,
   expected,
   isMeant,
   knownEntries,
@@ -15,13 +14,13 @@ import {
   quoteHint,
   type Report,
 } from './fields.ts';
-import {isVariable} from './name.ts';
 import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quantity.ts';
+import {readEnvironment} from './read-environment.ts';
 import {readInputs, readReference} from './read-inputs.ts';
 import {readMatrix} from './read-matrix.ts';
 import {readOutputs, readProjectPaths, readPublish} from './read-outputs.ts';
 import {NO_VALUES, readValues} from './read-values.ts';
-import type {EnvironmentSpec, Reference, StageSpec, WorkSpec} from './spec.ts';
+import type {Reference, StageSpec, WorkSpec} from './spec.ts';
 import type {Entry, MapNode, Node} from './tree.ts';
 
 /** Every key of a stage, in the order of the manual. */
@@ -145,18 +144,6 @@ function readWork(
   }
   const module = asText(uses.value, 'the name or path of a stage module', report);
   return module && {kind: 'module', uses: module};
-}
-
-function readEnvironment(node: Node, report: Report): EnvironmentSpec[] {
-  return asTexts(node, 'the name of an environment variable, or a list of names', report).flatMap(written => {
-    const isOptional = written.value.endsWith('?');
-    const name = isOptional ? written.value.slice(0, -1) : written.value;
-    if (isVariable(name)) return [{value: name, span: written.span, isOptional}];
-    const hint = name.includes('=') ? 'list the name only; the value comes from the environment' : undefined;
-    const message = `expected the name of an environment variable, got '${written.value}'`;
-    report(mistake('bad-name', message, written.span, {hint}));
-    return [];
-  });
 }
 
 function readAfter(node: Node, report: Report): Located<Reference>[] {

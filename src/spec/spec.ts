@@ -69,6 +69,8 @@ export interface StageSpec {
 /** A variable of the environment; one that is written `NAME?` may be unset. */
 export interface EnvironmentSpec extends Located<string> {
   readonly isOptional: boolean;
+  /** Its value is written nowhere. */
+  readonly isSecret: boolean;
 }
 
 export type WorkSpec =

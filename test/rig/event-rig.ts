@@ -37,7 +37,6 @@ export function instance(
     publish: null,
     isVolatile: false,
     isFrozen: false,
-    optionalEnv: [],
     after: [],
     salt: null,
     ...more,

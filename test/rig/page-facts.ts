@@ -45,7 +45,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     inputs,
     files: [],
     outputs: Object.fromEntries(outputs.map(name => [name, {kind: 'file', path: name}])),
-    env: Object.keys(made.env ?? {}),
+    env: Object.keys(made.env ?? {}).map(name => ({name, isOptional: false, isSecret: false})),
     resources: {cpus: 1, memory: 0, gpu: 0, pool: null},
     timeoutMs: null,
     retries: {times: 0, backoffMs: 0},
@@ -54,7 +54,6 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     publish,
     isVolatile: false,
     isFrozen: false,
-    optionalEnv: [],
     after: [],
     salt: null,
   };

@@ -7,6 +7,7 @@ import {join, resolve} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Executor} from '../../exec/executor.ts';
 import {Post, type PostedJob} from '../../exec/fleet/post.ts';
+import type {Orders} from '../../exec/pilot.ts';
 import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {localExecutorOf} from '../executors.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
@@ -61,7 +62,7 @@ export async function pilot(shell: Shell, {args, options}: Invocation): Promise<
   sign();
   const signs = setInterval(sign, SIGN_MS);
   try {
-    const pilotWork = {post, workspace, executor, name, shape};
+    const pilotWork = {post, workspace, executor, name, shape, own: outside.env};
     await work(shell, pilotWork, {idleMs: (options.idle ?? 30) * 1000, until: options.ends}, leaving.signal);
     return EXIT.ok;
   } finally {
@@ -79,7 +80,12 @@ interface PilotWork {
   readonly executor: Executor;
   readonly name: string;
   readonly shape: string;
+  /** The environment of this pilot: where secrets are, which do not travel. */
+  readonly own: Shell['outside']['env'];
 }
+
+const secretsFrom = (own: PilotWork['own'], {secrets}: Orders): PilotWork['own'] =>
+  Object.fromEntries(secrets.map(name => [name, own[name]]));
 
 async function work(
   shell: Shell,
@@ -103,7 +109,7 @@ async function work(
 }
 
 async function runJob(
-  {post, workspace, executor, name, shape}: PilotWork,
+  {post, workspace, executor, name, shape, own}: PilotWork,
   {fingerprint, orders, env}: PostedJob,
   leaving: AbortSignal,
 ): Promise<void> {
@@ -118,7 +124,7 @@ async function runJob(
       executor,
       fingerprint,
       orders,
-      env,
+      {...secretsFrom(own, orders), ...env},
       message => post.tell(fingerprint, name, message),
       signal,
     );

@@ -97,7 +97,7 @@ export function describeContent(input: ActionInput): string {
 export const environmentRows = (action: Action | undefined, palette: Palette): Painted[] =>
   Object.entries(action?.env ?? {}).map(([name, value]) => [
     name,
-    value === null ? palette.dim('not set') : `digest ${shortDigest(value)}`,
+    value === null ? palette.dim('not set') : value === 'secret' ? value : `digest ${shortDigest(value)}`,
   ]);
 
 const describeArtifact = ({kind, digest, size}: Artifact, palette: Palette): string =>

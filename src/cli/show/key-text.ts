@@ -39,7 +39,11 @@ export function drawKey({code: shelf}: Workspace, action: Action, palette: Palet
   }
   for (const [path, {digest}] of Object.entries(files)) add('file', path, shortDigest(digest));
   for (const [name, value] of Object.entries(env))
-    add('environment', name, value === null ? 'not set' : shortDigest(value));
+    add(
+      'environment',
+      name,
+      value === null ? 'not set' : value === 'secret' ? 'secret, not its value' : shortDigest(value),
+    );
   if (device !== null) add('device', device, '');
   if (salt !== null) add('salt', salt, '');
   return renderTable(COLUMNS, rows);

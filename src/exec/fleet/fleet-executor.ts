@@ -85,7 +85,10 @@ export class FleetExecutor implements Executor {
     const {store, post, starter, now} = this.#options;
     const sent = await store.send(assignment);
     if (!sent.ok) return {status: 'lost', message: sent.error};
-    const {fingerprint, env} = assignment;
+    const {action, fingerprint} = assignment;
+    // A post office is a folder: secrets do not go through it.
+    const open = Object.entries(assignment.env).filter(([name]) => action.env[name] !== 'secret');
+    const env = Object.fromEntries(open);
     const shape = starter.shapeOf(assignment);
     post.forget(fingerprint);
     post.put({fingerprint, shape, orders: ordersOf(assignment), env, postedAt: now()});

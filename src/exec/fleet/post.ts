@@ -36,7 +36,7 @@ export interface PostedJob {
   readonly fingerprint: Fingerprint;
   readonly shape: Shape;
   readonly orders: Orders;
-  /** Values of the declared variables. The post office is readable by its owner alone. */
+  /** Values of the declared variables, secrets excepted. The post office is readable by its owner alone. */
   readonly env: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch, by the clock of whoever posted it. */
   readonly postedAt: number;

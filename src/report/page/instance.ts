@@ -163,7 +163,11 @@ function declaredRows({files, env, device, salt}: Action): (readonly [Inlay, Inl
       ([name, value]) =>
         [
           html`<code>$${name}</code>`,
-          value === null ? 'not set' : html`digest <code>${shortDigest(value)}</code>`,
+          value === null
+            ? 'not set'
+            : value === 'secret'
+              ? value
+              : html`digest <code>${shortDigest(value)}</code>`,
         ] as const,
     ),
     ...(device === null ? [] : [['device in the key', device] as const]),

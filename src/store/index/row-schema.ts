@@ -86,7 +86,7 @@ const action = z.strictObject({
   ),
   files,
   outputs: z.record(outputName, z.strictObject({kind, path})),
-  env: z.record(words, digest.nullable()),
+  env: z.record(words, z.union([digest, z.literal('secret')]).nullable()),
   device: z.enum(['cpu', 'webgpu', 'cuda', 'tfjs']).nullable(),
   platform: z.strictObject({os: words, arch: words, vector: words.nullable()}).nullable(),
   sandbox: z.enum(['closed', 'project']),
