@@ -27,7 +27,11 @@ async function plan(name: string, text: string): Promise<{code: number; said: st
   writeFileSync(join(project, 'pipelines', `${name}.yaml`), text);
   const args = [join(root, 'dist/cli.js'), 'plan', `pipelines/${name}.yaml`, '--json'];
   try {
-    const {stdout} = await execute(process.execPath, args, {cwd: project});
+    const {stdout} = await execute(process.execPath, args, {
+      cwd: project,
+      // What an example declares has to be set.
+      env: {...process.env, API_TOKEN: 'of-an-example', LEVEL: '1'},
+    });
     return {code: 0, said: stdout};
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && typeof error.code === 'number')) throw error;
