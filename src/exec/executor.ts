@@ -26,7 +26,10 @@ export interface Assignment {
   /** The run's id, for the provenance. */
   readonly run: string;
   readonly limits: Limits;
-  /** Values of the declared variables; the action has their digests. */
+  /**
+   * Values of the declared variables; the action has their digests. Those that the action calls secret go into no file
+   * and no store: what is sent elsewhere is `openVariables`.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** True for a stage that keeps a folder from one try to the next. */
   readonly keepsCheckpoint: boolean;
@@ -99,3 +102,7 @@ export interface Executor {
   /** Ends what is kept warm. */
   close(): Promise<void>;
 }
+
+/** The declared variables of an assignment that are no secrets. */
+export const openVariables = ({action, env}: Assignment): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => action.env[name] !== 'secret'));

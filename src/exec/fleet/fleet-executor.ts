@@ -7,7 +7,14 @@ import type {ActionResult, Fingerprint} from '../../action/action.ts';
 import type {Digest} from '../../core/digest.ts';
 import type {Result} from '../../core/result.ts';
 import {assertNever} from '../../core/result.ts';
-import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from '../executor.ts';
+import {
+  type Assignment,
+  type Capabilities,
+  type Ending,
+  type ExecutionListener,
+  type Executor,
+  openVariables,
+} from '../executor.ts';
 import {ordersOf, type PilotMessage} from '../pilot.ts';
 import type {Post, Shape} from './post.ts';
 
@@ -85,10 +92,8 @@ export class FleetExecutor implements Executor {
     const {store, post, starter, now} = this.#options;
     const sent = await store.send(assignment);
     if (!sent.ok) return {status: 'lost', message: sent.error};
-    const {action, fingerprint} = assignment;
-    // A post office is a folder: secrets do not go through it.
-    const open = Object.entries(assignment.env).filter(([name]) => action.env[name] !== 'secret');
-    const env = Object.fromEntries(open);
+    const {fingerprint} = assignment;
+    const env = openVariables(assignment);
     const shape = starter.shapeOf(assignment);
     post.forget(fingerprint);
     post.put({fingerprint, shape, orders: ordersOf(assignment), env, postedAt: now()});
