@@ -68,3 +68,19 @@ test('a file in another encoding is a mistake, and no byte of it reaches the ter
     assert.ok(!stderr.includes('\x1b'));
   }
 });
+
+test('an axis whose name is nearly that of a required parameter is told, and nothing that follows from it', async () => {
+  using project = new CliProject(
+    'pipeline: study\nstages:\n' +
+      '  throw: {uses: ./stages/throw.ts, matrix: {dart: [1, 2]}}\n' +
+      '  all: {run: "true", in: {runs: {each: throw}}}\n',
+  );
+  project.write(
+    'stages/throw.ts',
+    declared("about: '', params: z.object({darts: z.number()}), inputs: {}, outputs: {}, run() {}"),
+  );
+  const {code, stderr} = await project.pipe('plan', 'study');
+  assert.equal(code, 2);
+  assert.match(stderr, /study\.yaml:3:45[\s\S]*did you mean darts\?/);
+  assert.equal(stderr.match(/^error/gm)?.length, 1, stderr);
+});

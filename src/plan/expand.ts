@@ -11,7 +11,7 @@ import {type AxisValues, type Producers, StageInstances, unitedAxes, unitedValue
 import {axesOf} from './matrix.ts';
 import {type Chooser, type InputEdge, type Instance, type InstanceId, instanceId} from './plan.ts';
 import {publishFolder, publishPath} from './publish.ts';
-import {type BoundCell, once} from './stage-parameters.ts';
+import {axisNames, type BoundCell, once} from './stage-parameters.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 
@@ -35,7 +35,9 @@ export function expandStage(
   const joined = joinSingles(singles, producers, report);
   if (!joined) return null;
   const ownAxes = axesOf(cells.map(({cell}) => cell));
-  checkAxisUse(bound, ownAxes, producers, report);
+  // As they are written: a cell that lacks a parameter because its axis has a wrong name is not among the cells.
+  const written = new Set([...ownAxes, ...axisNames(spec).map(({value}) => value)]);
+  checkAxisUse(bound, [...written], producers, report);
   const candidates = joinCells(spec, joined, cells, ownAxes, report);
   const axes = unitedAxes(joined.axes, ownAxes);
   const instances: Instance[] = [];
