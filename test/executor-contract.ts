@@ -99,6 +99,7 @@ export class ContractRig implements AsyncDisposable {
       run: '20260101-000000-0000',
       limits: {cpus: 1, memory: 0, gpus: 0, timeoutMs: null},
       env: {},
+      isFresh: false,
       keepsCheckpoint: false,
       git: null,
       mirror: null,

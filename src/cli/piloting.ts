@@ -50,7 +50,8 @@ export async function pilotAction(
   const env = variablesOf(action, orders, variables);
   if (!env.ok) return env.error;
   const ending = await executor.execute(
-    {...orders, action, fingerprint, env: env.value},
+    // Whoever sent it has looked whether it is known.
+    {...orders, action, fingerprint, env: env.value, isFresh: true},
     {
       onLog: (stream, text) => tell({type: 'log', stream, text}),
       onProgress: progress => tell({type: 'progress', progress}),

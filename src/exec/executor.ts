@@ -31,6 +31,8 @@ export interface Assignment {
    * and no store: what is sent elsewhere is `openVariables`.
    */
   readonly env: Readonly<Record<string, string>>;
+  /** True where it has to run although its result is known: it was forced, or it is another try after a failure. */
+  readonly isFresh: boolean;
   /** True for a stage that keeps a folder from one try to the next. */
   readonly keepsCheckpoint: boolean;
   /** Where `download` looks before the network. */

@@ -79,13 +79,18 @@ export function readTail(path: string): string[] {
       const {size} = fstatSync(file);
       const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
       readSync(file, bytes, 0, bytes.length, size - bytes.length);
-      const lines = bytes.toString('utf8').trimEnd().split('\n');
-      if (size > bytes.length) lines.shift();
-      return lines.length === 1 && lines[0] === '' ? [] : lines.slice(-TAIL_LINES);
+      return tailOf(bytes, size > bytes.length);
     } finally {
       closeSync(file);
     }
   } catch {
     return [];
   }
+}
+
+/** The last lines of a log. `isCut`: its bytes begin in the middle of a line. */
+export function tailOf(bytes: Buffer, isCut = false): string[] {
+  const lines = bytes.toString('utf8').trimEnd().split('\n');
+  if (isCut) lines.shift();
+  return lines.length === 1 && lines[0] === '' ? [] : lines.slice(-TAIL_LINES);
 }

@@ -13,8 +13,10 @@ const HINT = 'write one JSON object to "$metrics", such as {"accuracy": 0.94}';
 const WORDS = /"(?:[^"\\]|\\.)*"|(?<![\w.])(?:NaN|-?Infinity)(?![\w.])/g;
 
 export function readShellMetrics(path: string): Result<Metrics, StageFailure> {
-  if (!existsSync(path)) return ok({});
-  const text = readFileSync(path, 'utf8');
+  return existsSync(path) ? parseShellMetrics(readFileSync(path, 'utf8')) : ok({});
+}
+
+export function parseShellMetrics(text: string): Result<Metrics, StageFailure> {
   const value = parseJson(text.replace(WORDS, word => (word.startsWith('"') ? word : `"${word}"`)));
   if (value === undefined) return mistaken('expected JSON in the metrics file');
   if (!isJsonObject(value)) return mistaken('expected an object in the metrics file');

@@ -21,7 +21,7 @@ export const variableName = (name: string): string =>
 
 /** The environment of a shell task: declared variables, parameters, then what `pipe` itself says. */
 export function shellVariables(task: Task): Map<string, string> {
-  const variables = new Map(Object.entries({...lineBuffering(), ...task.env}));
+  const variables = new Map(Object.entries(task.env));
   for (const [name, value] of Object.entries(task.params)) {
     const safe = variableName(name);
     const isReserved = RESERVED.has(safe) || /^(in|out)_/.test(safe) || safe.startsWith('BASH_');
@@ -46,7 +46,8 @@ export function shellVariables(task: Task): Map<string, string> {
 /** One command for a shell server: runs the task in a subshell, which is a process group of its own. */
 export function shellScript(task: Task): string {
   if (task.work.kind !== 'shell') throw new Error('Internal error: expected a shell command');
-  const assignments = [...shellVariables(task)].map(([name, value]) => `${name}=${quote(value)}`);
+  const variables = [...Object.entries(lineBuffering()), ...shellVariables(task)];
+  const assignments = variables.map(([name, value]) => `${name}=${quote(value)}`);
   return (
     `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; set -e -u -o pipefail; ` +
     `eval ${quote(task.work.command)} ) </dev/null >>${quote(task.logFile)} 2>&1 & __pipe_wait\n`

@@ -8,6 +8,7 @@ import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {CommandMeter} from './command-usage.ts';
 import {WORKER_VARIABLE} from './environment.ts';
+import {failureOfCode} from './exit-code.ts';
 import {childrenOf, killGroup, killMarked, signalProcess} from './process-group.ts';
 import {shellScript} from './shell-script.ts';
 import {Stopper} from './stopper.ts';
@@ -144,24 +145,8 @@ export class ShellServer {
   }
 }
 
-/** A shell says 128 + n of a command that signal n ended. */
-const SIGNALS: ReadonlyMap<number, string> = new Map([
-  [129, 'SIGHUP'],
-  [130, 'SIGINT'],
-  [131, 'SIGQUIT'],
-  [132, 'SIGILL'],
-  [134, 'SIGABRT'],
-  [135, 'SIGBUS'],
-  [136, 'SIGFPE'],
-  [137, 'SIGKILL'],
-  [139, 'SIGSEGV'],
-  [141, 'SIGPIPE'],
-  [143, 'SIGTERM'],
-]);
-
 function answerOf(ending: Ending | ShellGone, usage: Usage): Result<TaskGain, StageFailure> {
   if ('goneBy' in ending) return err({reason: 'exited', code: null, signal: ending.goneBy});
   if (ending.code === 0) return ok({metrics: {}, device: '', usage});
-  const signal = SIGNALS.get(ending.code);
-  return err({reason: 'exited', code: signal === undefined ? ending.code : null, signal: signal ?? null});
+  return err(failureOfCode(ending.code));
 }

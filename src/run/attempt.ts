@@ -37,6 +37,8 @@ export interface Trial {
   readonly demand: Demand;
   /** The name of the executor that tries it. */
   readonly executor: string;
+  /** How many failed before it, and this one. */
+  readonly attempt: number;
   /** Whether the claim on the action is still ours. */
   readonly isHeld: () => boolean;
 }
@@ -91,7 +93,7 @@ async function record(
 
 function assignmentOf(
   {surroundings, request, stores}: AttemptServices,
-  {instance, due: {action, fingerprint}, demand}: Trial,
+  {instance, due: {action, fingerprint, stale}, demand, attempt}: Trial,
   git: GitState | null,
 ): Assignment {
   const env = Object.keys(action.env).flatMap((name): [string, string][] => {
@@ -110,6 +112,7 @@ function assignmentOf(
       timeoutMs: instance.timeoutMs,
     },
     env: Object.fromEntries(env),
+    isFresh: attempt > 1 || stale.why === 'forced' || stale.why === 'volatile',
     keepsCheckpoint: instance.checkpoint,
     mirror: request.mirror,
     git,

@@ -154,7 +154,7 @@ export class Launcher {
       onProgress: progress => news.emit({type: 'progress', id, progress}),
     };
     const instance = this.#jobs.instance(id);
-    const trial = {instance, due, demand, executor, isHeld};
+    const trial = {instance, due, demand, executor, attempt: job.attempt, isHeld};
     const {free, ended} = startAttempt(this.#services, trial, listener, this.#stop.kill);
     ended.then(ending => this.#conclude(job, ending, land)).catch(error => this.#jobs.onBug(error));
     await free;

@@ -36,11 +36,35 @@ export interface ByteStreams {
   write(): {readonly stream: ClientWritableStream<object>; readonly answered: Promise<unknown>};
 }
 
+/** Calls whose answer is a stream of operations: an execution as it goes on. */
+export interface Executions {
+  execute(request: object): ClientReadableStream<WireOperation>;
+  wait(request: object): ClientReadableStream<WireOperation>;
+}
+
+export interface WireOperation {
+  readonly name?: string;
+  readonly metadata?: {readonly value?: Buffer};
+  readonly done?: boolean;
+  readonly error?: {readonly code?: number; readonly message?: string};
+  readonly response?: {readonly value?: Buffer};
+}
+
+/** Messages by themselves, as bytes: equal messages are equal bytes, as fields have an order and none is left to chance. */
+export interface MessageCodec {
+  encode(message: 'Directory' | 'Command' | 'Action', value: object): Buffer;
+  decode<Message>(message: 'Tree' | 'ExecuteResponse', bytes: Buffer): Message;
+}
+
+/** Each is opened when it is first asked for. */
 export interface Services {
   readonly instance: string;
   readonly storage: Service;
   readonly actions: Service;
   readonly bytes: ByteStreams;
+  readonly executions: Executions;
+  readonly operations: Service;
+  readonly codec: MessageCodec;
 }
 
 /** A method of a generated client. */
@@ -78,12 +102,10 @@ export class ReapiChannel {
   async #open(): Promise<Services> {
     const [grpc, loader] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
     const {address, isSecure, instance, token, protocol} = this.#options;
-    const definition = await loader.load(['remote_execution.proto', 'bytestream.proto'], {
-      keepCase: true,
-      longs: String,
-      defaults: false,
-      includeDirs: [protocol],
-    });
+    const definition = await loader.load(
+      ['remote_execution.proto', 'bytestream.proto', 'longrunning.proto', 'messages.proto'],
+      {keepCase: true, longs: String, defaults: false, includeDirs: [protocol]},
+    );
     const credentials = isSecure ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
     const metadata = new grpc.Metadata();
     if (token !== null) metadata.set('authorization', `Bearer ${token}`);
@@ -94,17 +116,36 @@ export class ReapiChannel {
       const client = new found(address, credentials, {
         'grpc.max_receive_message_length': 16 * 1024 * 1024,
         'grpc.initial_reconnect_backoff_ms': 200,
+        'grpc.max_reconnect_backoff_ms': 5_000,
       });
       this.#clients.push(client);
       return client;
     };
     const service = (name: string): Service => serviceOf(open(name), metadata);
     const api = 'build.bazel.remote.execution.v2';
+    const opened = new Map<string, unknown>();
+    const once = <T>(name: string, make: () => T): T => {
+      if (!opened.has(name)) opened.set(name, make());
+      return opened.get(name) as T;
+    };
     return {
       instance,
-      storage: service(`${api}.ContentAddressableStorage`),
-      actions: service(`${api}.ActionCache`),
-      bytes: byteStreamsOf(open('google.bytestream.ByteStream'), metadata),
+      get storage() {
+        return once('storage', () => service(`${api}.ContentAddressableStorage`));
+      },
+      get actions() {
+        return once('actions', () => service(`${api}.ActionCache`));
+      },
+      get bytes() {
+        return once('bytes', () => byteStreamsOf(open('google.bytestream.ByteStream'), metadata));
+      },
+      get executions() {
+        return once('executions', () => executionsOf(open(`${api}.Execution`), metadata));
+      },
+      get operations() {
+        return once('operations', () => service('google.longrunning.Operations'));
+      },
+      codec: codecOf(definition['pipe.Messages']),
     };
   }
 }
@@ -136,6 +177,29 @@ function byteStreamsOf(client: Client, metadata: Metadata): ByteStreams {
       ) as ClientDuplexStream<object, unknown>;
       return {stream, answered};
     },
+  };
+}
+
+function executionsOf(client: Client, metadata: Metadata): Executions {
+  const streamOf = (method: string, request: object): ClientReadableStream<WireOperation> =>
+    methodOf(client, method)(request, metadata) as ClientReadableStream<WireOperation>;
+  return {
+    execute: request => streamOf('Execute', request),
+    wait: request => streamOf('WaitExecution', request),
+  };
+}
+
+function codecOf(messages: unknown): MessageCodec {
+  const methodOf = (message: string): {readonly encode: Method; readonly decode: Method} => {
+    const method = partOf(messages, message);
+    const [encode, decode] = [partOf(method, 'requestSerialize'), partOf(method, 'requestDeserialize')];
+    if (typeof encode !== 'function' || typeof decode !== 'function')
+      throw new Error(`Internal error: no message ${message}`);
+    return {encode: encode as Method, decode: decode as Method};
+  };
+  return {
+    encode: (message, value) => methodOf(message).encode(value) as Buffer,
+    decode: <Message>(message: string, bytes: Buffer) => methodOf(message).decode(bytes) as Message,
   };
 }
 

@@ -127,6 +127,33 @@ export class RemoteTier {
     void this.#sending.then(queue => queue.add(() => this.#send(action, result)));
   }
 
+  /**
+   * Makes a result known that was made beside the store elsewhere: its row is written, and its blobs are brought when
+   * they are asked for. `blobs`: those that are there; what else the result names is here, and is sent.
+   */
+  async adopt(
+    action: Action,
+    result: ActionResult,
+    blobs: readonly BlobName[],
+  ): Promise<Result<void, RemoteError>> {
+    // It has just answered somebody.
+    this.#failure = undefined;
+    for (const {digest, size} of blobs) this.#sizes.set(digest, size);
+    const own = Object.values(result.outputs).flatMap(artifact => this.namesOf(artifact));
+    const names = [...new Map([...own, ...blobs].map(name => [name.digest, name])).values()];
+    const sent = await this.#sendBlobs(names.filter(({digest}) => !this.#isNotHere(digest)));
+    if (!sent.ok) return sent;
+    for (const {digest, size} of names) this.#sizes.set(digest, size);
+    const fingerprint = fingerprintOf(action);
+    const text = encode(action, result, names);
+    await this.#ask(remote => remote.actions.put(rowNameOf(action, fingerprint), text, names, 'replace'));
+    return this.#failure === undefined ? ok(undefined) : err(this.#failure);
+  }
+
+  #isNotHere(digest: Digest): boolean {
+    return this.#options.shelf.findLoss(digest, undefined) !== undefined;
+  }
+
   /** Every blob of an artifact that is here. */
   namesOf({kind, digest, size}: Artifact): readonly BlobName[] {
     if (kind === 'file') return [size < 0 ? this.#nameOf(digest) : {digest, size}];
@@ -144,7 +171,7 @@ export class RemoteTier {
 
   #nameOf(digest: Digest): BlobName {
     const state = statSync(this.#options.shelf.pathOf(digest), {throwIfNoEntry: false});
-    return {digest, size: state?.size ?? 0};
+    return {digest, size: state?.size ?? this.#sizes.get(digest) ?? 0};
   }
 
   /** Sends artifacts that somebody else will need to run an action; those that are not here are there already. */
