@@ -5,6 +5,7 @@
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {describe, type MapNode, type Node} from '../spec/tree.ts';
+import {type RemoteConfig, readRemote} from './remote-config.ts';
 import {SettingsReader} from './settings-reader.ts';
 import {defaultSlurm, readSlurm, type SlurmConfig} from './slurm-config.ts';
 
@@ -15,13 +16,17 @@ export interface LocalConfig {
   readonly jobs: number | null;
 }
 
-export type ExecutorConfig = LocalConfig | SlurmConfig;
+export type ExecutorConfig = LocalConfig | RemoteConfig | SlurmConfig;
 
 /** How the settings of each kind are read. */
 const KINDS: {
-  readonly [K in ExecutorConfig['kind']]: (settings: SettingsReader) => Extract<ExecutorConfig, {kind: K}>;
+  readonly [K in ExecutorConfig['kind']]: (
+    settings: SettingsReader,
+    mistakes: Diagnostic[],
+  ) => Extract<ExecutorConfig, {kind: K}>;
 } = {
   local: settings => ({kind: 'local', jobs: settings.count('jobs') ?? null}),
+  remote: readRemote,
   slurm: readSlurm,
 };
 const kindNames = Object.keys(KINDS);
@@ -147,7 +152,7 @@ function readOne(node: MapNode, mistakes: Diagnostic[]): ExecutorConfig | undefi
   }
   const settings = new SettingsReader(`an executor of kind ${kind.value}`, node, mistakes);
   settings.node('kind');
-  const config = KINDS[kind.value](settings);
+  const config = KINDS[kind.value](settings, mistakes);
   settings.end();
   return config;
 }

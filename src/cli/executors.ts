@@ -12,6 +12,7 @@ import type {Config} from './config.ts';
 import {LOCAL, type NamedExecutor, nearExecutor} from './executor-config.ts';
 import {refuse} from './exit.ts';
 import {slurmExecutorOf} from './fleet.ts';
+import {remoteExecutorOf} from './remote.ts';
 import type {Options, Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
@@ -85,6 +86,8 @@ function openExecutor(
       const cpus = name === LOCAL ? machine.cpus : (config.jobs ?? machine.cpus);
       return localExecutorOf(workspace, processes, {...machine, cpus}, outside.clock.now, name);
     }
+    case 'remote':
+      return remoteExecutorOf(shell, workspace, {name, config});
     case 'slurm':
       return slurmExecutorOf(shell, workspace, {name, config}, notice);
     default:

@@ -382,6 +382,14 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     });
 
   program
+    .command('carry', {hidden: true})
+    .description('Run the action that a server has laid out in this folder.')
+    .action(async () => {
+      const {carry} = await import('./commands/carry.ts');
+      onExit(await carry(shell));
+    });
+
+  program
     .command('pilot <post>', {hidden: true})
     .description('Run jobs of a post office, one after the other.')
     .option('--store <folder>', 'where this machine keeps its copies')

@@ -127,7 +127,10 @@ function sharedStoreOf({store, executors}: Config, executor: string | undefined)
     name === undefined ? [] : (executors.byName.get(name) ?? []),
   );
   const own = [...executors.byName.values()].filter(each => !NO_EXECUTORS.byName.has(each.name));
-  for (const {config} of [...used, ...own]) if (config.kind === 'slurm') return `${config.share}/shared`;
+  for (const {config} of [...used, ...own]) {
+    if (config.kind === 'slurm') return `${config.share}/shared`;
+    if (config.kind === 'remote' && config.address !== '') return config.address;
+  }
   return null;
 }
 

@@ -123,26 +123,52 @@ export async function startS3(): Promise<(TestServer & {readonly env: Record<str
   };
 }
 
-/** A server of the Remote Execution API: buildbox-casd. */
-export async function startRemoteExecution(): Promise<TestServer | undefined> {
+export interface BuildFarm extends TestServer {
+  /** The server dies at once, with everything that runs on it; what it keeps on disk stays. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/**
+ * A server of the Remote Execution API: buildbox-casd. Commands run in a sandbox that holds their input root, the system's
+ * programs, and `folders` to read.
+ */
+export async function startRemoteExecution(folders: readonly string[] = []): Promise<BuildFarm | undefined> {
   const program = findProgram('buildbox-casd');
   const runner = findProgram('buildbox-run');
-  if (program === undefined || runner === undefined) return undefined;
+  if (program === undefined || runner === undefined || findProgram('bwrap') === undefined) return undefined;
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'pipe-casd-'));
-  const binds = ['/usr', '/bin', '/lib', '/lib64', '/etc/passwd', '/etc/group', '/etc/ssl']
+  const binds = ['/usr', '/bin', '/lib', '/lib64', '/etc/passwd', '/etc/group', '/etc/ssl', ...folders]
     .filter(existsSync)
     .map(path => `--runner-arg=--ro-bind-mount=${realpathSync(path)}:${path}`);
-  const args = [`--bind=127.0.0.1:${port}`, `--buildbox-run=${runner}`, ...binds, '--jobs=2'];
-  const child = spawn(
-    program,
-    [...args, '--cache-failures=false', '--log-level=error', join(folder, 'cache')],
-    {
-      stdio: 'ignore',
+  const args = [`--bind=127.0.0.1:${port}`, `--buildbox-run=${runner}`, ...binds, '--jobs=4'];
+  let child: ChildProcess | undefined;
+  const farm: BuildFarm = {
+    url: `grpc://127.0.0.1:${port}`,
+    async kill() {
+      if (child === undefined) return;
+      const gone = new Promise(resolve => child?.once('exit', resolve));
+      // Its runners are of its group.
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      await gone;
+      child = undefined;
     },
-  );
-  await untilListening(child, port);
-  return {url: `grpc://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(child, folder)};
+    async start() {
+      child = spawn(
+        program,
+        [...args, '--cache-failures=false', '--log-level=error', join(folder, 'cache')],
+        {stdio: 'ignore', detached: true},
+      );
+      await untilListening(child, port);
+    },
+    async [Symbol.asyncDispose]() {
+      await farm.kill();
+      rmSync(folder, {recursive: true, force: true, maxRetries: 20});
+    },
+  };
+  await farm.start();
+  return farm;
 }
 
 /** Asks until the port answers, or the server has ended. */

@@ -2,13 +2,13 @@
 // in the input root, and beside it what runs it. A pure function of the assignment, so that the server's own cache
 // recognises it. Commands need a shell on the worker; stage modules need Node and this package.
 
-import type {Artifact} from '../../action/action.ts';
+import {type Artifact, actionText} from '../../action/action.ts';
 import type {StageFailure} from '../../action/outcome.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import type {Assignment} from '../executor.ts';
 import {layInputs, type Placing} from '../input-layout.ts';
 import {ordersOf} from '../pilot.ts';
-import type {BuildContent, BuildJob, BlobRef} from './build-server.ts';
+import type {BlobRef, BuildContent, BuildJob} from './build-server.ts';
 import {filesIn, RootBuilder} from './root-folder.ts';
 import {carryScript, shellScript, WHERE_FILE} from './worker-script.ts';
 
@@ -88,7 +88,9 @@ async function putWork(
     return script.ok ? ok(METRICS_FILE) : script;
   }
   if (action.work.kind === 'python') {
-    return err(mistaken('expected a command or a stage module, got a Python stage, whose packages stay here'));
+    return err(
+      mistaken('expected a command or a stage module, got a Python stage, whose packages stay here'),
+    );
   }
   if (card === null) return err({reason: 'store', message: 'nobody says how to make its bundle ready'});
   for (const artifact of [card.bundle, card.maps]) {
@@ -98,7 +100,7 @@ async function putWork(
   }
   // Its label and its run are no part of the job: equal actions are equal jobs.
   const orders = {...ordersOf({...assignment, label: '', run: ''}), mirror: null, git: null};
-  const told = put(ASSIGNMENT_FILE, JSON.stringify({action, orders}));
+  const told = put(ASSIGNMENT_FILE, JSON.stringify({action: actionText(action), orders}));
   if (!told.ok) return told;
   const script = put(SCRIPT_FILE, carryScript(assignment, needs));
   return script.ok ? ok(ENDING_FILE) : script;
@@ -135,6 +137,8 @@ async function placeArtifact(
   content: BuildContent,
 ): Promise<Result<void, StageFailure>> {
   if (artifact.kind === 'file') {
+    const brought = await content.bring(artifact);
+    if (!brought.ok) return brought;
     root.file(to, {digest: artifact.digest, size: artifact.size, isExecutable: false});
     return ok(undefined);
   }

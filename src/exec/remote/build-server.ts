@@ -82,6 +82,8 @@ export interface BuildServer {
 
 /** What is between the server's bytes and ours. */
 export interface BuildContent {
+  /** Makes sure that an artifact is here, or on the server. */
+  bring(artifact: Artifact): Promise<Result<void, StageFailure>>;
   /** What is below a folder of ours; its lists are brought here, its files are not. */
   folderOf(artifact: Artifact): Promise<Result<RootFolder, StageFailure>>;
   /** A blob that is here. */

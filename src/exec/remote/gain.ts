@@ -8,8 +8,8 @@ import type {Digest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import type {Metrics} from '../../core/metric.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {failureOfCode} from '../exit-code.ts';
 import type {Assignment, Ending, ExecutionListener} from '../executor.ts';
+import {failureOfCode} from '../exit-code.ts';
 import {tailOf} from '../log-tail.ts';
 import {parseShellMetrics} from '../shell-metrics.ts';
 import {adviceOn} from '../undeclared.ts';
@@ -20,6 +20,7 @@ import {filesIn, type RootFolder} from './root-folder.ts';
 import {UNFIT_CODE, WHERE_FILE} from './worker-script.ts';
 
 export interface GainServices {
+  readonly name: string;
   readonly server: BuildServer;
   readonly content: BuildContent;
   readonly project: string;
@@ -78,14 +79,15 @@ export async function concludeGain(
   }
   const tree = gain.folders.get(OUTPUT_FOLDER);
   const below = tree === undefined ? ok(NOTHING) : await server.folderOf(tree);
-  if (!below.ok) return failed({reason: 'wrong-output', output: '', message: below.error}, logTail, logDigest);
+  if (!below.ok)
+    return failed({reason: 'wrong-output', output: '', message: below.error}, logTail, logDigest);
   const outputs = outputsOf(assignment, below.value, content);
   if (!outputs.ok) return failed(outputs.error, logTail, logDigest);
   const result: ActionResult = {
     outputs: outputs.value,
     metrics: told.value.metrics,
     log: log.value.digest,
-    made: madeBy(assignment, gain, where.value, told.value),
+    made: madeBy(services.name, assignment, where.value, told.value),
   };
   const blobs: BlobRef[] = [log.value, ...filesIn(below.value)];
   const adopted = await content.adopt(assignment.action, result, blobs);
@@ -182,8 +184,8 @@ function straysIn({action}: Assignment, root: RootFolder): string[] {
 }
 
 const madeBy = (
+  executor: string,
   {run, limits, action, git}: Assignment,
-  gain: BuildGain,
   {host, platform, startedAt, endedAt}: Where,
   {device, usage}: Told,
 ): Provenance => ({
@@ -191,7 +193,7 @@ const madeBy = (
   startedAt,
   durationMs: Math.max(0, endedAt - startedAt),
   queuedMs: 0,
-  executor: gain.isCached ? 'remote, from its cache' : 'remote',
+  executor,
   host,
   platform,
   device: device !== '' ? device : (action.device ?? ''),

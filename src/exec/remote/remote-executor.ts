@@ -12,6 +12,8 @@ import {concludeGain} from './gain.ts';
 import type {Operations} from './operations.ts';
 
 export interface RemoteOptions {
+  /** As events and records call it. */
+  readonly name: string;
   readonly server: BuildServer;
   readonly content: BuildContent;
   readonly operations: Operations;
@@ -38,7 +40,7 @@ export class RemoteExecutor implements Executor {
   }
 
   capabilities(): Capabilities {
-    return {name: 'remote', cpus: this.#options.most, memory: 0, gpus: 0, isElastic: true};
+    return {name: this.#options.name, cpus: this.#options.most, memory: 0, gpus: 0, isElastic: true};
   }
 
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
@@ -89,11 +91,7 @@ export class RemoteExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<Ending> {
     const {server} = this.#options;
-    const end = await this.#listen(
-      assignment,
-      onName => server.execute(prepared, isFresh, onName),
-      signal,
-    );
+    const end = await this.#listen(assignment, onName => server.execute(prepared, isFresh, onName), signal);
     const ending = await this.#conclude(assignment, end, listener);
     if (ending !== 'again') return ending;
     return this.#run(assignment, prepared, true, listener, signal);

@@ -3,7 +3,7 @@
 
 import {dirname} from 'node:path';
 import {platformText} from '../../action/action.ts';
-import {threadEnvironment, baseEnvironment} from '../environment.ts';
+import {baseEnvironment, threadEnvironment} from '../environment.ts';
 import type {Assignment} from '../executor.ts';
 import {inputsBelow, layInputs} from '../input-layout.ts';
 import {quote, shellVariables} from '../shell-script.ts';
