@@ -14,8 +14,11 @@ import {RemoteExecutor} from '../src/exec/remote/remote-executor.ts';
 import {parseRemote} from '../src/store/remote/open-remote.ts';
 import {RemoteTier} from '../src/store/remote/tier.ts';
 import {executorContract} from './executor-contract.ts';
+import {CliProject} from './rig/cli-project.ts';
+import {HeldStages} from './rig/held-stages.ts';
 import {packageRoot} from './rig/project-rig.ts';
 import {startRemoteExecution} from './rig/servers.ts';
+import {writeSmallStudy} from './rig/small-study.ts';
 
 const farm = await startRemoteExecution([packageRoot, process.execPath]);
 after(() => farm?.[Symbol.asyncDispose]());
@@ -72,11 +75,135 @@ function executorOf(workspace: Workspace, address: string): Executor {
 }
 
 if (farm === undefined) {
-  test('the contract of executors', {skip: 'buildbox-casd is not installed'}, () => {});
+  test('stages on a build farm', {skip: 'buildbox-casd is not installed'}, () => {});
 } else {
   const {url} = farm;
-  executorContract('a build farm', workspace => executorOf(workspace, url), {
-    host: 'buildbox',
-    keepsCheckpoints: false,
+  executorContract('a build farm', workspace => executorOf(workspace, url), {keepsCheckpoints: false});
+
+  // For a machine that is ten times slower than an idle one.
+  const patience = {timeout: 300_000};
+
+  test(
+    'a study on a build farm gives the bytes of a local run, and fetches what is read',
+    patience,
+    async () => {
+      using here = new CliProject();
+      writeSmallStudy(here);
+      await here.expect(0, 'run', 'study');
+      using there = new FarmProject(url);
+      writeSmallStudy(there);
+      const ran = await there.pipe('run', 'study');
+      assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+      assert.equal(there.read('pipelines/study.lock.json'), here.read('pipelines/study.lock.json'));
+      assert.equal(there.read('results/study/table.md'), here.read('results/study/table.md'));
+      const shown = await there.expect(0, 'show', 'study', 'table', '--json');
+      assert.match(shown, /"executor": "farm"/);
+      // A second clone: everything is known, and nothing is made.
+      using clone = new FarmProject(url);
+      writeSmallStudy(clone);
+      assert.match(await clone.expect(0, 'run', 'study'), /nothing to do: 13 cached/);
+      assert.equal(clone.read('results/study/table.md'), here.read('results/study/table.md'));
+    },
+  );
+
+  test('folders come back as they were made, and go to the next stage', patience, async () => {
+    using there = new FarmProject(url);
+    there.write(
+      'pipelines/study.yaml',
+      `
+pipeline: study
+stages:
+  tree:
+    run: mkdir -p "$out_tree/a/b"; echo one > "$out_tree/a/one"; echo '#!/bin/sh' > "$out_tree/a/b/go"; chmod +x "$out_tree/a/b/go"
+    out: {tree: tree/}
+  count:
+    run: cat "$in_tree"/a/one > "$out_n"; test -x "$in_tree/a/b/go"; echo '{"n":3}' > "$metrics"
+    in: {tree: tree.tree}
+    out: {n: n.txt}
+    publish: results/study
+`,
+    );
+    const ran = await there.pipe('run', 'study');
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    const remote = there.read('pipelines/study.lock.json');
+    there.write('pipe.config.yaml', '');
+    await there.expect(0, 'run', 'study', '--force');
+    assert.equal(there.read('pipelines/study.lock.json'), remote, 'the same digests as here');
   });
+
+  test('a coordinator that is killed: the next one listens to what goes on', patience, async () => {
+    await using held = await HeldStages.open();
+    using there = new FarmProject(url);
+    there.writeSlow(held);
+    const first = there.start(['run', 'study']);
+    const stage = await held.next('slow');
+    first.kill('SIGKILL');
+    await first.ended;
+    const second = there.start(['run', 'study', '--explain']);
+    // Not before it has been taken up again: what ended in between would be found by its record alone.
+    await second.until(/slow/);
+    stage.release();
+    const {code, stdout, stderr} = await second.ended;
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal(there.read('results/study/n.txt'), 'made\n');
+    assert.deepEqual(held.history, ['slow'], 'it was made once');
+  });
+
+  test('a run that is cancelled ends what runs on the server', patience, async () => {
+    await using held = await HeldStages.open();
+    using there = new FarmProject(url);
+    there.writeSlow(held);
+    const running = there.start(['run', 'study']);
+    const stage = await held.next('slow');
+    running.interrupt();
+    await running.until(/again/);
+    running.interrupt();
+    await stage.gone;
+    assert.equal((await running.ended).code, 130);
+  });
+
+  // The last: whatever is on the server dies with it.
+  test('a server that is killed and comes back costs no attempt', patience, async () => {
+    await using held = await HeldStages.open();
+    using there = new FarmProject(url);
+    there.writeSlow(held);
+    const running = there.start(['run', 'study']);
+    const stage = await held.next('slow');
+    await farm.kill();
+    await stage.gone;
+    await farm.start();
+    (await held.next('slow')).release();
+    const {code, stdout, stderr} = await running.ended;
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /was lost and is tried again/);
+    assert.equal(there.read('results/study/n.txt'), 'made\n');
+  });
+}
+
+/** A project whose stages run on the farm. */
+class FarmProject extends CliProject {
+  constructor(address: string) {
+    super();
+    this.write(
+      'pipe.config.yaml',
+      `executor: farm
+executors:
+  farm: {kind: remote, address: "${address}", properties: {network: "on"}}
+`,
+    );
+  }
+
+  writeSlow(held: HeldStages): void {
+    this.write(
+      'pipelines/study.yaml',
+      `
+pipeline: study
+stages:
+  slow:
+    run: ${JSON.stringify(`${held.shell('slow')}; echo made >> "$out_n"`)}
+    out: {n: n.txt}
+    publish: results/study
+`,
+    );
+  }
 }

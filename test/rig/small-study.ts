@@ -5,7 +5,7 @@ import type {CliRig} from './cli-rig.ts';
 
 export const STUDY_FILE = 'pipelines/study.yaml';
 
-export function writeSmallStudy(rig: CliRig): void {
+export function writeSmallStudy(rig: Pick<CliRig, 'write'>): void {
   rig.write(STUDY_FILE, PIPELINE);
   for (const [name, text] of Object.entries(STAGES)) rig.write(`stages/${name}.ts`, text);
 }
