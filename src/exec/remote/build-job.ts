@@ -10,19 +10,7 @@ import {layInputs, type Placing} from '../input-layout.ts';
 import {ordersOf} from '../pilot.ts';
 import type {BlobRef, BuildContent, BuildJob} from './build-server.ts';
 import {filesIn, RootBuilder} from './root-folder.ts';
-import {carryScript, shellScript, WHERE_FILE} from './worker-script.ts';
-
-/** What a worker has to be and have. */
-export interface WorkerNeeds {
-  readonly properties: Readonly<Record<string, string>>;
-  /** Programs and arguments that start `pipe` on a worker. */
-  readonly command: readonly string[];
-  /** Lines that a shell runs first, such as `module load`. */
-  readonly setup: string;
-  /** PATH on a worker. */
-  readonly path: string;
-  readonly bash: string;
-}
+import {carryScript, shellScript, WHERE_FILE, type WorkerNeeds} from './worker-script.ts';
 
 /** Where `pipe carry` finds what it is to do, and says what came of it. */
 export const ASSIGNMENT_FILE = 'assignment.json';

@@ -6,10 +6,11 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {platformText} from '../../action/action.ts';
 import {assertNever} from '../../core/result.ts';
 import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from '../executor.ts';
-import {buildJobOf, type WorkerNeeds} from './build-job.ts';
+import {buildJobOf} from './build-job.ts';
 import type {BuildContent, BuildEnd, BuildServer, PreparedJob} from './build-server.ts';
 import {concludeGain} from './gain.ts';
 import type {Operations} from './operations.ts';
+import type {WorkerNeeds} from './worker-script.ts';
 
 export interface RemoteOptions {
   /** As events and records call it. */

@@ -8,7 +8,18 @@ import type {Assignment} from '../executor.ts';
 import {inputsBelow, layInputs} from '../input-layout.ts';
 import {quote, shellVariables} from '../shell-script.ts';
 import type {Task} from '../task.ts';
-import type {WorkerNeeds} from './build-job.ts';
+
+/** What a worker has to be and have. */
+export interface WorkerNeeds {
+  readonly properties: Readonly<Record<string, string>>;
+  /** Programs and arguments that start `pipe` on a worker. */
+  readonly command: readonly string[];
+  /** Lines that a shell runs first, such as `module load`. */
+  readonly setup: string;
+  /** PATH on a worker. */
+  readonly path: string;
+  readonly bash: string;
+}
 
 /** Host, platform, and when it began and ended: one line each. */
 export const WHERE_FILE = 'where';
