@@ -33,6 +33,7 @@ export default defineStage({
     model: 'ONNX: images as float32 [batch, height, width, channels], normalised, to logits [batch, classes]',
   },
   usesDevice: true,
+  continues: {parameter: 'epochs', from: 'state', when: {schedule: 'constant'}},
   async run({params, inputs, outputs, device, platform, cpus, checkpoint, metric, progress, log, signal}) {
     const {runTraining} = await import('./learn/training-run.ts');
     const {data, augmentation} = inputs;

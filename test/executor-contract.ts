@@ -101,6 +101,7 @@ export class ContractRig implements AsyncDisposable {
       env: {},
       isFresh: false,
       keepsCheckpoint: false,
+      prefix: null,
       git: null,
       mirror: null,
       card: null,
@@ -293,6 +294,40 @@ export default defineStage({
     assert.deepEqual(await first, {status: 'cancelled'});
     if (keepsCheckpoints) assert.equal(rig.outputOf((await rig.done(assignment)).result), '7\n');
   });
+
+  contract(
+    'the state of a shorter result is handed over as the checkpoint, and signed as such',
+    async rig => {
+      if (!keepsCheckpoints) return;
+      rig.write('state/at', '7\n');
+      const admitted = await rig.workspace.blobs.admit(
+        dirname(rig.write('state/at', '7\n')),
+        'folder',
+        'copy',
+      );
+      assert.ok(admitted.ok);
+      const action = rig.action(`cat "$checkpoint/at" > "$out_x"; echo 8 > "$checkpoint/at"`);
+      const prefix = {
+        fingerprint: fingerprintOf(rig.action('shorter')),
+        parameter: 'n',
+        value: 7,
+        state: admitted.value,
+      };
+      const {result} = await rig.done(rig.assignment(action, {prefix}));
+      assert.equal(rig.outputOf(result), '7\n');
+      assert.deepEqual(result.made.continued, prefix);
+      const files = rig.workspace.blobs.filesOf(admitted.value);
+      assert.ok(files.ok && files.value[0] !== undefined);
+      assert.equal(rig.read(files.value[0].digest), '7\n', 'the stage writes into a copy');
+      const salted = rig.action('cat "$checkpoint/at" > "$out_x"', {salt: 'again'});
+      const gone = {...prefix, state: {...admitted.value, digest: digestOfVariable('never stored')}};
+      const without = await rig.execute(rig.assignment(salted, {prefix: gone}));
+      assert.ok(
+        without.status === 'failed' && without.failure.reason === 'exited',
+        'nothing was handed over',
+      );
+    },
+  );
 
   contract('declared variables arrive, others do not, and what is fixed is fixed', async rig => {
     const action = rig.action('echo "$TOKEN [${USER-}${LOGNAME-}] $TZ $LC_ALL" > "$out_x"', {

@@ -24,6 +24,7 @@ const started = (id: InstanceId): Said => ({
   id,
   fingerprint,
   stale: {why: 'never-run'},
+  prefix: null,
   attempt: 1,
   executor: 'local',
 });

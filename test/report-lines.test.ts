@@ -39,6 +39,7 @@ const start = (id: InstanceId): Said => ({
   id,
   fingerprint,
   stale: {why: 'never-run'},
+  prefix: null,
   attempt: 1,
   executor: 'local',
 });

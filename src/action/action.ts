@@ -140,6 +140,15 @@ export const NO_USAGE: Usage = {cpuMs: null, peakBytes: null};
 /** The commit that was checked out, and whether the work tree was as it says. A type, as it is plain JSON. */
 export type GitState = {readonly commit: string; readonly isClean: boolean};
 
+/** A result of the same action with a smaller value of one parameter, which a longer result can go on from. */
+export type Prefix = {
+  readonly fingerprint: Fingerprint;
+  readonly parameter: string;
+  readonly value: number;
+  /** What a checkpoint would hold at that point. */
+  readonly state: Artifact;
+};
+
 /** The occasion on which a result was made; never part of a key. */
 export interface Provenance extends Usage {
   readonly run: string;
@@ -158,4 +167,6 @@ export interface Provenance extends Usage {
   readonly cpus: number;
   /** The project's, where the run was started; `null` where git knows nothing of it. */
   readonly git: GitState | null;
+  /** What it went on from; `null` where it was made from the start. */
+  readonly continued: Prefix | null;
 }

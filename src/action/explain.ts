@@ -10,6 +10,7 @@ import {
   type Artifact,
   isSamePlatform,
   type Platform,
+  type Prefix,
   type ProducerContent,
   platformText,
 } from './action.ts';
@@ -108,6 +109,9 @@ export function explainStaleness(stale: Staleness, most = 3): string {
       return assertNever(stale);
   }
 }
+
+/** What it goes on from, as a clause: `goes on from epochs=100`. */
+export const describePrefix = ({parameter, value}: Prefix): string => `goes on from ${parameter}=${value}`;
 
 function workChanges({work: before}: Action, {work: after}: Action, {manifestOf}: ExplainSources): Change[] {
   if (before.kind === 'shell' && after.kind === 'shell') {

@@ -88,13 +88,14 @@ export function fleetStoreOf({blobs}: Workspace, tier: RemoteTier): FleetStore {
 }
 
 /** Everything that whoever runs an action will ask for. */
-function artifactsOf({action, card}: Assignment): Artifact[] {
+function artifactsOf({action, card, prefix}: Assignment): Artifact[] {
   const inputs = Object.values(action.inputs).flatMap(input =>
     input.kind === 'one' ? [input.content] : input.contents,
   );
   return [
     ...inputs.flatMap(({outputs}) => Object.values(outputs).map(({artifact}) => artifact)),
     ...filesOf(action),
+    ...(prefix === null ? [] : [prefix.state]),
     ...(card === null ? [] : [card.bundle, card.maps]),
   ];
 }

@@ -1,7 +1,7 @@
 // What an executor needs of the content store: bytes brought to a folder, looked at again, and taken in. Failures are
 // those of a stage already, since nothing else can become of them.
 
-import type {ActionWork, Artifact, Fingerprint, TrackedFile, TrackedFiles} from '../action/action.ts';
+import type {ActionWork, Artifact, Fingerprint, Prefix, TrackedFile, TrackedFiles} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {CodePackage} from '../action/stage-code.ts';
 import type {Result} from '../core/result.ts';
@@ -31,8 +31,14 @@ export interface ContentStore {
   /** Takes a finished file or folder in; the source may be gone afterwards. */
   admit(path: string, kind: OutputKind): Promise<Result<Artifact, StageFailure>>;
   putText(text: string): Result<Artifact, StageFailure>;
-  /** The folder that survives from one try of an action to the next. */
-  openCheckpoint(fingerprint: Fingerprint): Result<string, StageFailure>;
+  /**
+   * The folder that survives from one try of an action to the next. Where no try has left anything, it is filled with
+   * the state of the prefix; `isContinued` says whether that is what the first of these tries began with.
+   */
+  openCheckpoint(
+    fingerprint: Fingerprint,
+    prefix: Prefix | null,
+  ): Promise<Result<{readonly folder: string; readonly isContinued: boolean}, StageFailure>>;
 }
 
 /** Brings the code of stage modules to this disk. */

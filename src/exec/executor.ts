@@ -2,7 +2,7 @@
 // admission of outputs and the log are the executor's own; it gets at bytes through a content store and knows nothing
 // of plans, caches or runs. What it is given and what it answers is plain data.
 
-import type {Action, ActionResult, Fingerprint, GitState} from '../action/action.ts';
+import type {Action, ActionResult, Fingerprint, GitState, Prefix} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {CodeCard} from './content-store.ts';
@@ -35,6 +35,8 @@ export interface Assignment {
   readonly isFresh: boolean;
   /** True for a stage that keeps a folder from one try to the next. */
   readonly keepsCheckpoint: boolean;
+  /** A shorter result whose state is handed over as the checkpoint, where no earlier try has left one. */
+  readonly prefix: Prefix | null;
   /** Where `download` looks before the network. */
   readonly mirror: string | null;
   /** The state of the project's sources, for the provenance. */

@@ -3,7 +3,14 @@
 
 import {mkdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
-import {type Action, type ActionResult, type Provenance, platformText, secretsIn} from '../action/action.ts';
+import {
+  type Action,
+  type ActionResult,
+  type Prefix,
+  type Provenance,
+  platformText,
+  secretsIn,
+} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
@@ -56,6 +63,8 @@ interface Try {
   readonly redaction: Redaction;
   readonly queuedMs: number;
   readonly startedAt: number;
+  /** What it goes on from, as soon as that is known. */
+  continued: Prefix | null;
 }
 
 export class LocalExecutor implements Executor {
@@ -90,7 +99,7 @@ export class LocalExecutor implements Executor {
       const startedAt = now();
       const redaction = new Redaction(secretsIn(assignment.action, assignment.env));
       const queuedMs = startedAt - askedAt;
-      const trial = {assignment, sandbox, placement, redaction, queuedMs, startedAt};
+      const trial = {assignment, sandbox, placement, redaction, queuedMs, startedAt, continued: null};
       const stragglers = new Stragglers(sandbox.root);
       const gain = await this.#run(trial, listener, signal);
       await stragglers.end();
@@ -137,11 +146,14 @@ export class LocalExecutor implements Executor {
     if (!inputs.ok) return inputs;
     const work = await this.#workOf(assignment);
     if (!work.ok) return work;
-    const checkpoint = assignment.keepsCheckpoint ? content.openCheckpoint(assignment.fingerprint) : ok(null);
-    if (!checkpoint.ok) return checkpoint;
+    const {keepsCheckpoint, prefix, fingerprint} = assignment;
+    const opened =
+      keepsCheckpoint || prefix !== null ? await content.openCheckpoint(fingerprint, prefix) : ok(null);
+    if (!opened.ok) return opened;
+    if (opened.value?.isContinued) trial.continued = prefix;
     const gpus = this.#gpus.splice(0, assignment.limits.gpus);
     try {
-      const task = this.#task(trial, work.value, inputs.value, checkpoint.value, gpus);
+      const task = this.#task(trial, work.value, inputs.value, opened.value?.folder ?? null, gpus);
       return await redacted(redaction, listener, each => processes.execute(task, each, signal));
     } finally {
       this.#gpus.push(...gpus);
@@ -206,7 +218,7 @@ export class LocalExecutor implements Executor {
 
   /** Takes in what a task gave that ended well. */
   async #conclude(
-    {assignment, sandbox, redaction, queuedMs, startedAt}: Try,
+    {assignment, sandbox, redaction, queuedMs, startedAt, continued}: Try,
     gain: TaskGain,
     touched: Placed | undefined,
   ): Promise<Result<{readonly result: ActionResult; readonly notices: readonly string[]}, StageFailure>> {
@@ -236,6 +248,7 @@ export class LocalExecutor implements Executor {
       device: gain.device !== '' ? gain.device : (action.device ?? ''),
       cpus: limits.cpus,
       git,
+      continued,
       ...gain.usage,
     };
     return ok({

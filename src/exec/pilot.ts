@@ -3,7 +3,7 @@
 // it is recorded, never because a pilot says so.
 
 import {z} from 'zod';
-import {type GitState, secretsIn} from '../action/action.ts';
+import {type GitState, type Prefix, secretsIn} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Progress} from '../stage/define.ts';
@@ -18,6 +18,7 @@ export interface Orders {
   /** Secrets that whoever sent it has. They never travel: the pilot has to have them in its own environment. */
   readonly secrets: readonly string[];
   readonly keepsCheckpoint: boolean;
+  readonly prefix: Prefix | null;
   readonly mirror: string | null;
   readonly git: GitState | null;
   readonly card: CodeCard | null;
@@ -31,6 +32,7 @@ export const ordersOf = ({
   run,
   limits,
   keepsCheckpoint,
+  prefix,
   mirror,
   git,
   card,
@@ -40,6 +42,7 @@ export const ordersOf = ({
   limits,
   secrets: Object.keys(secretsIn(action, env)),
   keepsCheckpoint,
+  prefix,
   mirror,
   git,
   card,
@@ -76,6 +79,7 @@ const orders = z.object({
   }),
   secrets: z.array(text),
   keepsCheckpoint: z.boolean(),
+  prefix: z.object({fingerprint: text, parameter: text, value: z.number(), state: artifact}).nullable(),
   mirror: text.nullable(),
   git: z.object({commit: text, isClean: z.boolean()}).nullable(),
   card: z

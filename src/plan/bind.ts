@@ -53,8 +53,8 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
   checkInputs(spec, module, report);
   const cells = placed && bindCells(spec, module, placed, report);
   const outputs = outputsOf(moduleOutputs(module.declaration, uses, report));
-  const {usesDevice = false, traces = false} = module.declaration;
-  const work: Work = {kind: 'module', uses: uses.value, path: module.path, usesDevice, traces};
+  const {usesDevice = false, traces = false, continues = null} = module.declaration;
+  const work: Work = {kind: 'module', uses: uses.value, path: module.path, usesDevice, traces, continues};
   return isSound ? {spec, work, module, outputs, cells} : null;
 }
 

@@ -2,7 +2,7 @@
 // A plan is a value. It holds no spans, no templates and no pending defaults, and it can be written as JSON.
 
 import type {JsonObject} from '../core/json.ts';
-import type {Cell, OutputKind, Study} from '../stage/define.ts';
+import type {Cell, Continues, OutputKind, Study} from '../stage/define.ts';
 
 /** `train[optimizer=sam,seed=1]`; for people and as a key within one plan, never parsed. */
 export type InstanceId = string & {readonly __instance: never};
@@ -55,6 +55,8 @@ export type Work =
       readonly path: string;
       readonly usesDevice: boolean;
       readonly traces: boolean;
+      /** `null` for a stage whose results do not go on from one another. */
+      readonly continues: Continues | null;
     }
   | {
       readonly kind: 'shell';

@@ -19,6 +19,13 @@ const artifact = z.object({
   size: z.number().int().nonnegative().describe('Bytes; for a folder the sum of its files'),
 });
 
+const prefix = z.object({
+  fingerprint: digest,
+  parameter: z.string(),
+  value: z.number(),
+  state: artifact,
+});
+
 const metric = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
 
 const result = z.object({
@@ -39,6 +46,7 @@ const result = z.object({
       .object({commit: z.string(), isClean: z.boolean()})
       .nullable()
       .describe("The project's commit, and whether the work tree was as it says"),
+    continued: prefix.nullable().describe('The shorter result that it went on from'),
   }),
 });
 
@@ -165,6 +173,7 @@ export const wireEvent = z.discriminatedUnion('type', [
     id: instanceId,
     fingerprint: digest,
     stale,
+    prefix: prefix.nullable().describe('A shorter result of the same action that it goes on from'),
     attempt: z.number().int(),
     executor: z.string().describe('The name of the executor that it was given to'),
   }),

@@ -2,7 +2,7 @@
 // display and where there is no terminal. Cached instances are folded into one line per stage.
 
 import {explainStaleness} from '../action/explain.ts';
-import type {Outcome, Staleness} from '../action/outcome.ts';
+import type {Outcome} from '../action/outcome.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import type {Metrics} from '../core/metric.ts';
 import {assertNever} from '../core/result.ts';
@@ -11,6 +11,7 @@ import type {RunEvent} from '../run/event.ts';
 import {describeFailure} from './failure.ts';
 import {formatDuration, formatNumber, plural} from './format.ts';
 import type {Palette} from './palette.ts';
+import {withPrefix} from './prediction-lines.ts';
 import {type RunState, settledCount} from './run-state.ts';
 
 export interface LineOptions {
@@ -54,7 +55,7 @@ export class LineComposer {
     switch (event.type) {
       case 'started': {
         if (!this.#options.announcesStarts) return [];
-        const why = explainStaleness(event.stale);
+        const why = withPrefix(explainStaleness(event.stale), event.prefix);
         return [`${palette.running('▸')} ${palette.name(event.id)}${reasonOf(why, palette)}`];
       }
       case 'finished':
@@ -100,7 +101,7 @@ export class LineComposer {
     const {palette} = this.#options;
     switch (outcome.status) {
       case 'executed': {
-        const why = this.#options.announcesStarts ? '' : this.#news(id, outcome.stale);
+        const why = this.#options.announcesStarts ? '' : this.#news(id, outcome);
         const same = outcome.sameBytes ? palette.cached('  = unchanged output') : '';
         const tries = outcome.attempts > 1 ? palette.dim(`  attempt ${outcome.attempts}`) : '';
         const took = palette.dim(formatDuration(outcome.result.made.durationMs));
@@ -133,9 +134,9 @@ export class LineComposer {
   }
 
   /** Why an instance ran, shortly; empty where the one before it of the same stage ran for the same reason. */
-  #news(id: InstanceId, stale: Staleness): string {
+  #news(id: InstanceId, {stale, result}: Extract<Outcome, {status: 'executed'}>): string {
     const stage = this.#state.instance(id)?.stage ?? id;
-    const why = explainStaleness(stale, REASONS_SHOWN);
+    const why = withPrefix(explainStaleness(stale, REASONS_SHOWN), result.made.continued);
     if (this.#reasons.get(stage) === why) return '';
     this.#reasons.set(stage, why);
     return why;

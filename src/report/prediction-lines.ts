@@ -1,7 +1,8 @@
 // What a run would do, as lines: one per stage where its instances have one reason in common, one per instance where
 // they have not.
 
-import {explainStaleness} from '../action/explain.ts';
+import type {Prefix} from '../action/action.ts';
+import {describePrefix, explainStaleness} from '../action/explain.ts';
 import type {Staleness} from '../action/outcome.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import type {Prediction} from '../run/request.ts';
@@ -100,7 +101,7 @@ function row(
 export function reasonOf(prediction: Prediction | undefined): string {
   switch (prediction?.will) {
     case 'execute':
-      return explainStaleness(prediction.stale);
+      return withPrefix(explainStaleness(prediction.stale), prediction.prefix);
     case 'follow':
       return `after ${prediction.on} (${explainStaleness(prediction.stale)})`;
     case 'reuse':
@@ -115,6 +116,10 @@ export function reasonOf(prediction: Prediction | undefined): string {
       return '';
   }
 }
+
+/** A reason, and what of the work is there already. */
+export const withPrefix = (why: string, prefix: Prefix | null): string =>
+  prefix === null ? why : `${why}; ${describePrefix(prefix)}`;
 
 const frozenReason = (stale: Staleness | null): string =>
   `frozen${stale === null ? '' : `, in spite of: ${explainStaleness(stale)}`}`;

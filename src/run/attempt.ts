@@ -1,7 +1,7 @@
 // One try of one instance: sends its action to the executor and records what comes back. `free` resolves when the
 // executor's slots are free again, `ended` when the result is recorded or the failure known.
 
-import type {ActionResult, GitState} from '../action/action.ts';
+import type {ActionResult, GitState, Prefix} from '../action/action.ts';
 import type {Assignment, Ending, ExecutionListener} from '../exec/executor.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
 import type {TaskListener} from '../exec/task.ts';
@@ -39,6 +39,7 @@ export interface Trial {
   readonly executor: string;
   /** How many failed before it, and this one. */
   readonly attempt: number;
+  readonly prefix: Prefix | null;
   /** Whether the claim on the action is still ours. */
   readonly isHeld: () => boolean;
 }
@@ -80,20 +81,20 @@ async function tryOnce(
 /** Blobs before record: the executor has taken in all that the result names. */
 async function record(
   {stores}: AttemptServices,
-  {instance, due}: Trial,
+  {instance, due, prefix}: Trial,
   {result, notices}: Extract<Ending, {status: 'done'}>,
 ): Promise<AttemptEnding> {
   const recorded = await stores.cache.record(due.action, result);
   if (!recorded.ok) {
     return {status: 'failed', failure: storeFailure(recorded.error), logTail: [], log: null, advice: null};
   }
-  if (instance.checkpoint) stores.checkpoints.drop(due.fingerprint);
+  if (instance.checkpoint || prefix !== null) stores.checkpoints.drop(due.fingerprint);
   return {status: 'recorded', result, recorded: recorded.value, notices};
 }
 
 function assignmentOf(
   {surroundings, request, stores}: AttemptServices,
-  {instance, due: {action, fingerprint, stale}, demand, attempt}: Trial,
+  {instance, due: {action, fingerprint, stale}, demand, attempt, prefix}: Trial,
   git: GitState | null,
 ): Assignment {
   const env = Object.keys(action.env).flatMap((name): [string, string][] => {
@@ -114,6 +115,7 @@ function assignmentOf(
     env: Object.fromEntries(env),
     isFresh: attempt > 1 || stale.why === 'forced' || stale.why === 'volatile',
     keepsCheckpoint: instance.checkpoint,
+    prefix,
     mirror: request.mirror,
     git,
     card: action.work.kind === 'module' ? stores.code.cardOf(action.work.code) : null,

@@ -1,6 +1,7 @@
 // Gives an executor its content store: the store of this disk behind the executor's own port, its failures as those of
 // a stage. Store and executor never meet but here.
 
+import type {Artifact} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {ContentStore, Placement} from '../exec/content-store.ts';
@@ -24,8 +25,24 @@ export const contentStoreOf = ({blobs, inputs, checkpoints}: ContentParts): Cont
     return err({reason: 'wrong-output', output: path, message: admitted.error.message});
   },
   putText: text => mapped(blobs.putBytes(text)),
-  openCheckpoint: fingerprint => mapped(checkpoints.open(fingerprint)),
+  async openCheckpoint(fingerprint, prefix) {
+    const opened = checkpoints.open(fingerprint);
+    if (!opened.ok) return mapped(opened);
+    const folder = opened.value;
+    if (prefix === null) return ok({folder, isContinued: false});
+    if (checkpoints.isEmpty(folder) && (await fill(blobs, prefix.state, folder))) {
+      const noted = checkpoints.noteOrigin(fingerprint, prefix.fingerprint);
+      if (!noted.ok) return mapped(noted);
+    }
+    return ok({folder, isContinued: checkpoints.originOf(fingerprint) === prefix.fingerprint});
+  },
 });
+
+/** False where the state cannot be had: then the work begins from the start, which gives the same bytes. */
+async function fill(blobs: BlobStore, state: Artifact, folder: string): Promise<boolean> {
+  const brought = await blobs.bring(state);
+  return brought.ok && (await blobs.restore(state, folder, 'copy')).ok;
+}
 
 function placementOf(blobs: BlobStore, inputs: InputFiles): Placement {
   const placed: PlacedFile[] = [];

@@ -1,6 +1,6 @@
 // What happens during a run, as plain data: every reporter, `--json` and the ledger read these and nothing else.
 
-import type {Fingerprint} from '../action/action.ts';
+import type {Fingerprint, Prefix} from '../action/action.ts';
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -31,6 +31,7 @@ export type RunEvent = {readonly at: number} & (
       readonly id: InstanceId;
       readonly fingerprint: Fingerprint;
       readonly stale: Staleness;
+      readonly prefix: Prefix | null;
       readonly attempt: number;
       /** The name of the executor that it was given to. */
       readonly executor: string;

@@ -1,15 +1,18 @@
 // What a run would do with each instance, found without executing or writing anything. The plan unfolds on the way, as
 // far as results that are there give its cells and parameters.
 
+import type {Prefix} from '../action/action.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Instance, InstanceId, Plan, Producer} from '../plan/plan.ts';
 import {producerName} from '../plan/plan-files.ts';
 import {producersOf} from '../plan/plan-graph.ts';
-import type {BlobStore} from '../store/store.ts';
+import type {ActionCache} from '../store/store.ts';
 import type {Made} from './action-builder.ts';
 import {PlanReader} from './plan-reader.ts';
-import type {Rebuilder} from './rebuilder.ts';
+import {findPrefix} from './prefixes.ts';
+import {canReuse, type Due, type Rebuilder} from './rebuilder.ts';
 import type {Prediction, RunRequest} from './request.ts';
+import type {Stores} from './stores.ts';
 
 /** What a forecast needs of a request. */
 export type ForecastRequest = Pick<RunRequest, 'plan' | 'selected' | 'forced' | 'device' | 'replan'>;
@@ -30,13 +33,15 @@ export class Forecaster {
   readonly #rebuilder: Rebuilder;
   readonly #reader: PlanReader<{readonly plan: Plan; readonly selected: ReadonlySet<InstanceId>}>;
   readonly #request: ForecastRequest;
+  readonly #cache: ActionCache;
   readonly #made = new Map<InstanceId, Made>();
   readonly #predictions = new Map<InstanceId, Prediction>();
 
-  constructor(rebuilder: Rebuilder, blobs: BlobStore, request: ForecastRequest) {
+  constructor(rebuilder: Rebuilder, {blobs, cache}: Stores, request: ForecastRequest) {
     this.#rebuilder = rebuilder;
     this.#reader = new PlanReader(blobs, request.replan);
     this.#request = request;
+    this.#cache = cache;
   }
 
   async forecast(): Promise<Forecast> {
@@ -78,10 +83,14 @@ export class Forecaster {
         this.#made.set(instance.id, {instance, fingerprint: decision.fingerprint, result: decision.result});
         return decision.frozen === undefined ? {will: 'reuse'} : {will: 'reuse', frozen: decision.frozen};
       case 'execute':
-        return {will: 'execute', stale: decision.stale};
+        return {will: 'execute', stale: decision.stale, prefix: await this.#prefixOf(instance, decision)};
       case 'fail':
         return {will: 'fail', failure: decision.failure};
     }
+  }
+
+  async #prefixOf(instance: Instance, due: Due): Promise<Prefix | null> {
+    return canReuse(due) ? findPrefix(this.#cache, instance, due.action) : null;
   }
 
   /** What waits for a file that was read, and taken for no choice. */

@@ -2,7 +2,7 @@
 // somebody else has made of the same action meanwhile. Gives its slots back when nothing of it runs any more.
 
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {ActionResult, Fingerprint} from '../action/action.ts';
+import type {ActionResult, Fingerprint, Prefix} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import {assertNever} from '../core/result.ts';
 import type {TaskListener} from '../exec/task.ts';
@@ -10,7 +10,8 @@ import type {Instance, InstanceId} from '../plan/plan.ts';
 import {isSameResult} from '../store/index/action-row.ts';
 import type {Lookup} from '../store/store.ts';
 import {type AttemptEnding, type AttemptServices, startAttempt} from './attempt.ts';
-import {type Due, storeFailure} from './rebuilder.ts';
+import {Families, findPrefix} from './prefixes.ts';
+import {canReuse, type Due, storeFailure} from './rebuilder.ts';
 import type {Demand, ResourcePool} from './resources.ts';
 import type {RunNews} from './run-news.ts';
 import type {Stop} from './stop.ts';
@@ -51,7 +52,7 @@ export interface Jobs {
   readonly enqueue: (job: Job) => void;
   readonly finish: (job: Job, outcome: Outcome) => Promise<void>;
   /** It ends without an outcome: the run is being stopped. */
-  readonly close: () => void;
+  readonly close: (id: InstanceId) => void;
   readonly onBug: (error: unknown) => void;
 }
 
@@ -59,24 +60,46 @@ export class Launcher {
   readonly #services: LauncherServices;
   readonly #stop: Stop;
   readonly #jobs: Jobs;
+  /** What is planned and has no outcome yet. */
+  readonly #families = new Families();
   /** What this run is making at the moment. */
   readonly #inFlight = new Map<Fingerprint, Promise<void>>();
 
   constructor(services: LauncherServices, stop: Stop, jobs: Jobs) {
     this.#services = services;
     this.#stop = stop;
-    this.#jobs = jobs;
+    this.#jobs = {
+      ...jobs,
+      finish: (job, outcome) => {
+        this.#families.leave(job.id);
+        return jobs.finish(job, outcome);
+      },
+      close: id => {
+        this.#families.leave(id);
+        jobs.close(id);
+      },
+    };
+  }
+
+  /** To be told of every job before the queue starts: one that can go on from another waits for it. */
+  expect({id, due}: Job): void {
+    this.#families.join(this.#jobs.instance(id), due.action);
   }
 
   /** Runs inside the queue: ends when the slots are free again, whatever is left to be recorded. */
   async start(job: Job): Promise<void> {
-    if (this.#stop.isStopping) return this.#jobs.close();
+    if (this.#stop.isStopping) return this.#jobs.close(job.id);
     const {id, due, demand, executor} = job;
     const pool = this.#jobs.poolOf(executor);
     const {stores, news, request, surroundings} = this.#services;
     const other = this.#inFlight.get(due.fingerprint);
     if (other !== undefined) {
       void other.then(() => this.#takeFromElsewhere(job, false)).catch(error => this.#jobs.onBug(error));
+      return;
+    }
+    const shorter = canReuse(due) ? this.#families.shorterThan(id) : undefined;
+    if (shorter !== undefined) {
+      void shorter.then(() => this.#jobs.enqueue(job)).catch(error => this.#jobs.onBug(error));
       return;
     }
     pool.take(demand);
@@ -109,7 +132,7 @@ export class Launcher {
         landed();
       };
       // Another run may have made it between the first look and the claim.
-      const made = this.#canReuse(due)
+      const made = canReuse(due)
         ? await stores.cache.lookup(due.fingerprint, undefined, due.action)
         : undefined;
       if (made?.ok && isFound(made.value)) {
@@ -118,10 +141,13 @@ export class Launcher {
         void this.#jobs.finish(job, {status: 'cached', fingerprint: due.fingerprint, result, shared: true});
         return;
       }
+      const prefix = canReuse(due)
+        ? await findPrefix(stores.cache, this.#jobs.instance(id), due.action)
+        : null;
       const {fingerprint, stale} = due;
-      news.emit({type: 'started', id, fingerprint, stale, attempt: job.attempt, executor});
+      news.emit({type: 'started', id, fingerprint, stale, prefix, attempt: job.attempt, executor});
       request.recorder.started(id, fingerprint, due.action, executor, surroundings.now());
-      await this.#try(job, claim.isHeld, land);
+      await this.#try(job, prefix, claim.isHeld, land);
     } finally {
       // Before this function's promise resolves, which is when p-queue looks for what fits.
       pool.give(demand);
@@ -141,12 +167,8 @@ export class Launcher {
     return land;
   }
 
-  #canReuse({stale}: Due): boolean {
-    return stale.why !== 'forced' && stale.why !== 'volatile';
-  }
-
   /** Resolves when its slots are free: the next stage may start while this one's outputs are admitted. */
-  async #try(job: Job, isHeld: () => boolean, land: () => void): Promise<void> {
+  async #try(job: Job, prefix: Prefix | null, isHeld: () => boolean, land: () => void): Promise<void> {
     const {id, due, demand, executor} = job;
     const {news} = this.#services;
     const listener: TaskListener = {
@@ -154,7 +176,7 @@ export class Launcher {
       onProgress: progress => news.emit({type: 'progress', id, progress}),
     };
     const instance = this.#jobs.instance(id);
-    const trial = {instance, due, demand, executor, attempt: job.attempt, isHeld};
+    const trial = {instance, due, demand, executor, attempt: job.attempt, prefix, isHeld};
     const {free, ended} = startAttempt(this.#services, trial, listener, this.#stop.kill);
     ended.then(ending => this.#conclude(job, ending, land)).catch(error => this.#jobs.onBug(error));
     await free;
@@ -248,9 +270,9 @@ export class Launcher {
   /** Another run, or another instance of this one, was making the same result: take it, or make it after all. */
   async #takeFromElsewhere(job: Job, isOtherRun: boolean): Promise<void> {
     const {stores, executors} = this.#services;
-    if (this.#stop.isStopping) return this.#jobs.close();
+    if (this.#stop.isStopping) return this.#jobs.close(job.id);
     const {fingerprint} = job.due;
-    const lookup = this.#canReuse(job.due)
+    const lookup = canReuse(job.due)
       ? await stores.cache.lookup(fingerprint, undefined, job.due.action)
       : undefined;
     if (lookup?.ok && isFound(lookup.value)) {

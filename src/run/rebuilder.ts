@@ -21,6 +21,9 @@ export interface Due {
   readonly previous: ActionResult | undefined;
 }
 
+/** False for what is to run although its result is known: then it is made from the start as well. */
+export const canReuse = ({stale}: Due): boolean => stale.why !== 'forced' && stale.why !== 'volatile';
+
 export type Decision =
   | {
       readonly will: 'reuse';

@@ -1,7 +1,7 @@
 // What a run is asked for, and what it answers. Plain data and functions that the command line hands in:
 // the clock, randomness, the environment and the planner enter here and nowhere else.
 
-import type {DeviceKind, GitState, Platform} from '../action/action.ts';
+import type {DeviceKind, GitState, Platform, Prefix} from '../action/action.ts';
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -103,7 +103,7 @@ export interface Run {
 export type Prediction =
   /** `frozen`: why it would run if it were not frozen; `null` where it could not even run. */
   | {readonly will: 'reuse'; readonly frozen?: Staleness | null}
-  | {readonly will: 'execute'; readonly stale: Staleness}
+  | {readonly will: 'execute'; readonly stale: Staleness; readonly prefix: Prefix | null}
   /** Whatever a producer of it gives: it has no result yet, or runs every time. */
   | {readonly will: 'follow'; readonly on: InstanceId; readonly stale: Staleness}
   /** A producer of it executes first: equal bytes, or an equal choice of parameters, would leave it cached. */

@@ -120,7 +120,7 @@ export class Runner {
       stores,
       new ActionBuilder(stores, surroundings, request.device, request.plan.study),
     );
-    return new Forecaster(rebuilder, stores.blobs, request).forecast();
+    return new Forecaster(rebuilder, stores, request).forecast();
   }
 }
 

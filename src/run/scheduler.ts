@@ -234,7 +234,9 @@ export class Scheduler {
     const {demand} = answer;
     if (demand.notice !== undefined) this.#services.news.notice(`${id} wants ${demand.notice}`, id);
     this.#open++;
-    this.#enqueue({id, due, demand, executor, attempt: 1, losses: 0});
+    const job = {id, due, demand, executor, attempt: 1, losses: 0};
+    this.#launcher.expect(job);
+    this.#enqueue(job);
   }
 
   #enqueue(job: Job): void {

@@ -75,8 +75,24 @@ function problemOf(value: unknown): string | undefined {
   }
   return (
     problemIn(value, 'inputs', isArity, "'one', 'optional' or 'each'") ??
-    problemIn(value, 'outputs', isOutput, "'file', 'folder' or {kind, name}")
+    problemIn(value, 'outputs', isOutput, "'file', 'folder' or {kind, name}") ??
+    problemOfContinues(value)
   );
+}
+
+function problemOfContinues(value: object): string | undefined {
+  const continues = member(value, 'continues');
+  if (continues === undefined) return undefined;
+  const [parameter, from, when] = ['parameter', 'from', 'when'].map(name => member(continues, name));
+  const isKnown = (name: unknown): boolean =>
+    typeof name === 'string' && member(member(member(value, 'params'), 'shape'), name) !== undefined;
+  if (!isKnown(parameter)) return `a parameter for \`continues.parameter\`, got ${JSON.stringify(parameter)}`;
+  const output = typeof from === 'string' ? member(member(value, 'outputs'), from) : undefined;
+  if (output !== 'folder' && member(output, 'kind') !== 'folder') {
+    return `an output that is a folder for \`continues.from\`, got ${JSON.stringify(from)}`;
+  }
+  const stranger = isObject(when) ? Object.keys(when).find(name => !isKnown(name)) : undefined;
+  return stranger === undefined ? undefined : `parameters in \`continues.when\`, got ${stranger}`;
 }
 
 function problemIn(

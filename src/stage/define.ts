@@ -87,7 +87,8 @@ export interface StageContext<
   readonly log: (line: string) => void;
   /**
    * A folder that survives a kill and is handed back to the next try of the same action; not part of the key,
-   * dropped on success. `undefined` unless the pipeline says `checkpoint: true`.
+   * dropped on success. `undefined` unless the pipeline says `checkpoint: true`, or there is a shorter result to go on
+   * from.
    */
   readonly checkpoint: string | undefined;
   /**
@@ -110,6 +111,20 @@ export interface StageContext<
   readonly signal: AbortSignal;
 }
 
+/**
+ * How a result goes on from a shorter one: where the parameter has a smaller value and all else is equal, the result is
+ * what this one passed through, and its output `from` holds what a checkpoint would hold then. The stage finds it in its
+ * checkpoint folder, and must end in the bytes that it would have given without it.
+ */
+export interface Continues {
+  /** A parameter that is a whole number, such as `epochs`. */
+  readonly parameter: string;
+  /** An output that is a folder; an empty one is nothing to go on from. */
+  readonly from: string;
+  /** Only where these parameters have these values: `{schedule: 'constant'}`. */
+  readonly when?: Readonly<Record<string, Scalar>>;
+}
+
 export interface StageDefinition<
   Schema extends z.ZodObject = z.ZodObject,
   Inputs extends Readonly<Record<string, InputArity>> = Readonly<Record<string, InputArity>>,
@@ -130,6 +145,8 @@ export interface StageDefinition<
    * equal bytes. Default false.
    */
   readonly traces?: boolean;
+  /** For a stage whose longer results go on from shorter ones that are in the cache. */
+  readonly continues?: Continues;
   /** True for a stage that keeps a folder from one try to the next without the pipeline saying so. Default false. */
   readonly checkpoint?: boolean;
   run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;

@@ -64,6 +64,7 @@ export const resultOf = (durationMs: number): ActionResult => ({
     durationMs,
     queuedMs: 0,
     git: null,
+    continued: null,
     cpuMs: null,
     peakBytes: null,
     executor: 'local',

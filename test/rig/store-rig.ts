@@ -60,6 +60,7 @@ export class StoreRig implements Disposable {
         durationMs: 1,
         queuedMs: 0,
         git: null,
+        continued: null,
         cpuMs: null,
         peakBytes: null,
         executor: 'local',

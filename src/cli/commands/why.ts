@@ -1,7 +1,7 @@
 // `pipe why`: for each instance whether it would run, because of what, and where the cause lies if it is further up.
 
 import type {Action} from '../../action/action.ts';
-import {describeChange, explainStaleness} from '../../action/explain.ts';
+import {describeChange, describePrefix, explainStaleness} from '../../action/explain.ts';
 import type {Json} from '../../core/json.ts';
 import type {Instance, InstanceId} from '../../plan/plan.ts';
 import {producersOf} from '../../plan/plan-graph.ts';
@@ -84,9 +84,10 @@ function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, p
     case 'execute': {
       const head = `${palette.running('▸')} ${name} ${palette.running('runs')}`;
       const {stale} = prediction;
-      if (stale.why !== 'changed' || stale.changes.length === 0)
-        return [`${head}: ${explainStaleness(stale)}`];
-      return [`${head}, because`, ...stale.changes.map(change => `    ${describeChange(change)}`)];
+      if (stale.why !== 'changed' || stale.changes.length === 0) return [`${head}: ${reasonOf(prediction)}`];
+      const {prefix} = prediction;
+      const rest = prefix === null ? [] : [`    it ${describePrefix(prefix)}`];
+      return [`${head}, because`, ...stale.changes.map(change => `    ${describeChange(change)}`), ...rest];
     }
     case 'follow':
     case 'depend': {

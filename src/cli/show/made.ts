@@ -4,7 +4,7 @@
 import type {ActionResult, Usage} from '../../action/action.ts';
 import {printable} from '../../core/printable.ts';
 import {formatBytes, formatDuration, formatTime, plural} from '../../report/format.ts';
-import {gitText, usageText} from '../../report/occasion.ts';
+import {continuedText, gitText, usageText} from '../../report/occasion.ts';
 import type {Column} from '../../report/table.ts';
 import type {Painted} from './pairs.ts';
 
@@ -14,6 +14,7 @@ export function madeRows({made}: ActionResult, fingerprint: string): Painted[] {
   return [
     ['in', `run ${made.run}, ${formatTime(made.startedAt)}`],
     ['took', took.join(', ')],
+    ...(made.continued === null ? [] : [['after', continuedText(made.continued)] as const]),
     ...(made.git === null ? [] : [['from', gitText(made.git)] as const]),
     ['on', printable(where.join(', '))],
     ['by', `executor ${printable(made.executor)}`],

@@ -27,10 +27,11 @@ export function carriedContent(root: string, sandboxes: string): ContentStore {
       return moved.ok ? ok(unnamed(kind)) : moved;
     },
     putText: () => ok(unnamed('file')),
-    openCheckpoint() {
+    // A job of a build farm is the same for equal actions: it begins from the start.
+    async openCheckpoint() {
       const folder = join(root, 'checkpoint');
       mkdirSync(folder, {recursive: true});
-      return ok(folder);
+      return ok({folder, isContinued: false});
     },
   };
 }

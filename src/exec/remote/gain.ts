@@ -199,5 +199,6 @@ const madeBy = (
   device: device !== '' ? device : (action.device ?? ''),
   cpus: limits.cpus,
   git,
+  continued: null,
   ...usage,
 });

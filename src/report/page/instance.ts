@@ -7,7 +7,7 @@ import type {InputEdge, Producer} from '../../plan/plan.ts';
 import {producersIn} from '../../plan/plan-graph.ts';
 import {quoteArgument} from '../failure.ts';
 import {formatBytes, formatDuration, formatNumber, formatValue, plural} from '../format.ts';
-import {gitText, usageText} from '../occasion.ts';
+import {continuedText, gitText, usageText} from '../occasion.ts';
 import {type Anchors, codeAnchor} from './anchors.ts';
 import type {InstanceFacts, InstanceState} from './facts.ts';
 import {type Html, html, type Inlay, join, nothing} from './html.ts';
@@ -126,6 +126,7 @@ function madeRows({made, instance}: InstanceFacts): (readonly [Inlay, Inlay])[] 
   const rows: (readonly [Inlay, Inlay])[] = [
     ['when', renderTime(made.startedAt)],
     ['took', [formatDuration(made.durationMs), ...usageText(made)].join(', ')],
+    ['after', made.continued === null ? '' : continuedText(made.continued)],
     ['from', made.git === null ? '' : html`<span title="${made.git.commit}">${gitText(made.git)}</span>`],
     ['in run', html`<code>${made.run}</code>`],
     ['executor', made.executor],

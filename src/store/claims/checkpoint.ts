@@ -8,9 +8,13 @@ import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {namesIn, removeTree, temporaryName} from '../../host/atomic-file.ts';
+import {namesIn, removeTree, temporaryName, writeAtomically} from '../../host/atomic-file.ts';
 import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
+import {readStoreFile} from '../../host/store-file.ts';
 import {ioError, type StoreError} from '../store-error.ts';
+
+/** Beside the folders of processes. */
+const ORIGIN = 'origin';
 
 export class Checkpoints {
   readonly #store: string;
@@ -38,6 +42,26 @@ export class Checkpoints {
     } catch (error) {
       return err(ioError(error, own));
     }
+  }
+
+  /** True for a folder in which no try has left anything. */
+  isEmpty(own: string): boolean {
+    return namesIn(own).length === 0;
+  }
+
+  /** Remembers from which other action's state the checkpoint was filled. */
+  noteOrigin(fingerprint: Fingerprint, origin: Fingerprint): Result<void, StoreError> {
+    const path = join(this.#folder, fingerprint, ORIGIN);
+    try {
+      return ok(writeAtomically(path, origin));
+    } catch (error) {
+      return err(ioError(error, path));
+    }
+  }
+
+  /** What an empty checkpoint of this action was filled from, by whatever try. */
+  originOf(fingerprint: Fingerprint): string | undefined {
+    return readStoreFile(join(this.#folder, fingerprint, ORIGIN))?.toString('latin1');
   }
 
   /** The action has succeeded: what it kept for the next try is in nobody's interest any more. */
@@ -72,7 +96,8 @@ export class Checkpoints {
 }
 
 function newestIn(folder: string): string | undefined {
-  const times = new Map(namesIn(folder).map(name => [name, changedAt(join(folder, name))]));
+  const own = namesIn(folder).filter(name => name !== ORIGIN);
+  const times = new Map(own.map(name => [name, changedAt(join(folder, name))]));
   return [...times].sort((a, b) => b[1] - a[1] || byCodeUnit(a[0], b[0]))[0]?.[0];
 }
 

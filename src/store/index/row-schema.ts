@@ -118,6 +118,15 @@ const result = z.strictObject({
       cpuMs: z.number().nullable(),
       peakBytes: z.number().nullable(),
       git: z.strictObject({commit: words, isClean: z.boolean()}).nullable(),
+      continued: z
+        .strictObject({
+          fingerprint: digest.transform(value => value as Fingerprint),
+          parameter: words,
+          value: z.number(),
+          state: artifact,
+        })
+        .nullable()
+        .default(null),
     })
     .catchall(z.union([words, z.number(), z.boolean(), z.null()])),
 }) satisfies z.ZodType<ActionResult>;
