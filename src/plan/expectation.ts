@@ -27,22 +27,37 @@ export function unwrap(schema: Schema): Schema {
   }
 }
 
-/** The schema of the value at `path`, or `undefined` where the schema does not say. */
+/** The schema of the value at `path`, or `undefined` where the schema does not say. Of a union, the first that does. */
 export function schemaAt(schema: Schema, path: readonly PropertyKey[]): Schema | undefined {
   const [step, ...rest] = path;
   if (step === undefined) return schema;
-  const def = (unwrap(schema) as z.core.$ZodTypes)._zod.def;
-  const child =
-    def.type === 'object'
-      ? def.shape[String(step)]
-      : def.type === 'array'
-        ? def.element
-        : def.type === 'record'
-          ? def.valueType
-          : def.type === 'tuple'
-            ? def.items[Number(step)]
-            : undefined;
+  const child = partOf(schema, step);
   return child && schemaAt(child, rest);
+}
+
+function partOf(schema: Schema, step: PropertyKey): Schema | undefined {
+  const def = (unwrap(schema) as z.core.$ZodTypes)._zod.def;
+  switch (def.type) {
+    case 'object':
+      return def.shape[String(step)] ?? def.catchall;
+    case 'array':
+      return def.element;
+    case 'record':
+      return def.valueType;
+    case 'tuple':
+      return def.items[Number(step)];
+    case 'union':
+      return def.options.map(option => partOf(option, step)).find(part => part !== undefined);
+    default:
+      return undefined;
+  }
+}
+
+/** The keys of a map that a schema names. */
+export function keysOf(schema: Schema): readonly string[] {
+  const def = (unwrap(schema) as z.core.$ZodTypes)._zod.def;
+  if (def.type === 'object') return Object.keys(def.shape);
+  return def.type === 'union' ? def.options.flatMap(keysOf) : [];
 }
 
 export function expectationOf(schema: Schema): string {

@@ -4,14 +4,14 @@
 import type {z} from 'zod';
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {isJsonObject, type JsonObject} from '../core/json.ts';
+import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
 import {toJson} from '../core/json-value.ts';
 import type {Span} from '../core/source.ts';
 import {valueMistake} from '../spec/fields.ts';
 import type {StageSpec} from '../spec/spec.ts';
 import {describeKind, jsonOf, keyAt, type Node, nodeAt} from '../spec/tree.ts';
 import type {Checked, LoadedStage} from './catalogue.ts';
-import {choicesOf, expectationOf, schemaAt, unwrap} from './expectation.ts';
+import {choicesOf, expectationOf, keysOf, schemaAt} from './expectation.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
 
@@ -35,7 +35,7 @@ export function checkParameters(
   const parsed = (isWhole ? module.check?.(given) : undefined) ?? parse(schema, given);
   if (!parsed.ok || !isWhole) {
     let isSound = !isWhole;
-    for (const issue of parsed.ok ? [] : parsed.issues) {
+    for (const issue of parsed.ok ? [] : parsed.issues.flatMap(issuesMeant)) {
       if (!isWhole && !isOfOne(issue, nodes)) continue;
       isSound = false;
       const found = issueMistake(module, issue, nodes, spec, isEcho);
@@ -69,6 +69,16 @@ const isOfOne = ({code, path: [name]}: z.core.$ZodIssue, nodes: ReadonlyMap<stri
 const isUnresolved = ({span}: Diagnostic): boolean =>
   span?.file.text.slice(span.start, span.end).includes('${') ?? false;
 
+/** A value that fits no option of a union: what is wrong with it as the one option that it is of the kind of. */
+function issuesMeant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const isInside = ({code, path}: z.core.$ZodIssue): boolean =>
+    path.length > 0 || code === 'unrecognized_keys';
+  const [meant, ...others] = issue.errors.filter(issues => issues.every(isInside));
+  if (meant === undefined || meant.length === 0 || others.length > 0) return [issue];
+  return meant.flatMap(inner => issuesMeant({...inner, path: [...issue.path, ...inner.path]}));
+}
+
 function issueMistake(
   module: LoadedStage,
   issue: z.core.$ZodIssue,
@@ -94,11 +104,28 @@ function issueMistake(
     const key = issue.keys[0] ?? '';
     return unknownKey(module, key, wanted, root, [...rest, key]);
   }
-  return valueIssue(issue, node, wanted);
+  return valueIssue(issue, node, hasPart(jsonOf(root), rest), wanted);
 }
 
-function valueIssue(issue: z.core.$ZodIssue, node: Node, wanted: z.core.$ZodType | undefined): Diagnostic {
+/** Whether there is a value at a path. */
+const hasPart = (value: Json | undefined, [step, ...rest]: readonly PropertyKey[]): boolean => {
+  if (step === undefined) return value !== undefined;
+  if (Array.isArray(value)) return hasPart(value[Number(step)], rest);
+  return isJsonObject(value) && hasPart(value[String(step)], rest);
+};
+
+/** `node`: what stands at the issue's path, or the nearest thing around it where nothing does. */
+function valueIssue(
+  issue: z.core.$ZodIssue,
+  node: Node,
+  isThere: boolean,
+  wanted: z.core.$ZodType | undefined,
+): Diagnostic {
   if (issue.code === 'custom') return valueMistake('bad-parameter', issue.message, node);
+  if (!isThere) {
+    const what = wanted ? expectationOf(wanted) : 'a value';
+    return valueMistake('bad-parameter', `expected ${what} as ${label(issue.path)}, got none`, node);
+  }
   const isLength = issue.code === 'too_big' || issue.code === 'too_small';
   const length = isLength && node.kind === 'list' && node.items.length > 0 ? ` of ${node.items.length}` : '';
   const as = `as ${label(issue.path)}, got ${describeKind(node)}${length}`;
@@ -122,8 +149,7 @@ function unknownKey(
   root: Node,
   path: readonly PropertyKey[],
 ): Diagnostic {
-  const def = around && (unwrap(around) as z.core.$ZodTypes)._zod.def;
-  const known = def?.type === 'object' ? Object.keys(def.shape) : [];
+  const known = around === undefined ? [] : keysOf(around);
   const {origin} = nodeAt(root, path);
   const notes = origin ? [{message: 'the value comes from here', span: origin}] : [];
   return {...unknownParameter(key, known, module.uses, keyAt(root, path)), notes};
