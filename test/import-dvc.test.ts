@@ -98,3 +98,57 @@ test('stages, foreach, matrix, params, metrics and folders of a DVC project run'
   assert.deepEqual((await rig.run('study')).cached, ['grid_0_1_a', 'grid_0_2_a']);
   assert.equal((await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml'])).code, 2);
 });
+
+test('what public projects do: params.yaml read whole, several files of metrics, variables of other files', {
+  skip: noPython,
+}, async () => {
+  using rig = new CliRig();
+  rig.write(
+    'dvc.yaml',
+    `vars: ["conf/sizes.yaml:sizes"]
+stages:
+  train:
+    cmd: python3 src/train.py --config=params.yaml
+    deps: [src/train.py]
+    params: [train.rate]
+    outs: [model.txt]
+    metrics: [report/scores.json, report/more.json]
+  sizes:
+    foreach: \${sizes}
+    do:
+      cmd: echo \${item} > size-\${item}.txt
+      outs: ["size-\${item}.txt"]
+`,
+  );
+  rig.write('params.yaml', 'train: {rate: 0.5}\nmodel_dir: models\nseed: 3\n');
+  rig.write('conf/sizes.yaml', 'sizes: [1, 2]\nseed: 4\n');
+  // A result of an earlier run lies in the project, as those do that git tracks.
+  rig.write('report/scores.json', '{}');
+  rig.write(
+    'src/train.py',
+    `import json
+params = json.load(open("params.yaml"))
+assert params["model_dir"] == "models"
+open("model.txt", "w").write(str(params["seed"]))
+json.dump({"rmse": params["train"]["rate"]}, open("report/scores.json", "w"))
+json.dump({"alpha": params["seed"]}, open("report/more.json", "w"))
+`,
+  );
+  const said = await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml']);
+  assert.match(said.stdout, /train: params\.yaml: what reads it may read all of it, so every group counts/);
+  const plan = await rig.pipe(['plan', 'study']);
+  assert.doesNotMatch(plan.stdout + plan.stderr, /warning/);
+  const run = await rig.run('study');
+  assert.deepEqual(run.ran, ['sizes_1', 'sizes_2', 'train']);
+  const metrics = run.events.flatMap(event =>
+    event.type === 'finished' && event.id === 'train' && 'result' in event.outcome
+      ? [event.outcome.result.metrics]
+      : [],
+  );
+  assert.deepEqual(metrics, [{rmse: 0.5, alpha: 3}]);
+  rig.write('none/dvc.yaml', 'artifacts: {a: {path: b}}\n');
+  assert.match(
+    (await rig.pipe(['import', 'none/dvc.yaml'])).stderr,
+    /expected stages in none\/dvc\.yaml, got none/,
+  );
+});

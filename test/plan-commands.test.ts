@@ -35,6 +35,9 @@ test('words that may be paths are those with a dot or a slash that no variable b
     'a.json',
   ]);
   assert.deepEqual(wordsLikePaths(`cat \${out}/t.md "$in_x"/u.md`), []);
+  const writes =
+    'echo 1 > conf/a.yaml\nln -s "$in_x" data/b.csv\ncp c.json ./d.json && fit --conf conf/a.yaml data/b.csv e.py';
+  assert.deepEqual(wordsLikePaths(writes), ['c.json', 'e.py']);
 });
 
 test('a parameter of the pipeline that a command reads and does not get is a mistake with the words to add', async () => {

@@ -43,7 +43,15 @@ const PROVIDED =
 export function findUntracked(stage: StageSpec, project: ProjectFiles): readonly Diagnostic[] {
   if (stage.work?.kind !== 'shell') return [];
   const {command, code} = stage.work;
-  const isTracked = trackedBy([...code, ...stage.files].map(({value}) => value));
+  // What it makes may lie at such a path of its own folder before it is moved to its output.
+  const made = (stage.outputs ?? [])
+    .map(({path}) => path.value.replace(/\/$/, ''))
+    .filter(path => path !== '');
+  const isTracked = trackedBy([
+    ...code.map(({value}) => value),
+    ...stage.files.map(({value}) => value),
+    ...made,
+  ]);
   return wordsLikePaths(command.value).flatMap(path => {
     if (isTracked(path) || !project.isFile(path)) return [];
     const lacks = stage.sandbox === 'project' ? 'is in no key' : 'is not there for it';

@@ -60,13 +60,21 @@ const isSetIn = (command: string, name: string): boolean =>
 
 const WORD = /(?<![$\w@%+./~-])(?:\.\/)?[\w@%+][\w@%+.-]*(?:\/[\w@%+.-]+)*(?![\w/*?[{$])/g;
 
-/** Words that may be paths of project files: with a dot or a slash, no number, and not below a variable's folder. */
+/** Paths that a command writes itself: behind `>`, and the last word of `cp`, `mv` and `ln`. */
+const WRITTEN =
+  /(?:>>?|\b(?:cp|mv|ln)\b[^;&|\n]*[ \t])[ \t]*(?:\.\/)?([\w@%+][\w@%+./-]*)(?=[ \t]*(?:[;&|\n]|$))/g;
+
+/**
+ * Words that may be paths of project files: with a dot or a slash, no number, not below a variable's folder, and not
+ * written by the command itself.
+ */
 export function wordsLikePaths(command: string): readonly string[] {
   const words = new Set<string>();
+  const written = new Set([...command.matchAll(WRITTEN)].map(([, to]) => to));
   for (const [word] of command.matchAll(WORD)) {
     const path = word.replace(/^\.\//, '');
     const isPlain = /[./]/.test(word) && !/^[\d.]+$/.test(word) && !path.split('/').includes('..');
-    if (isPlain) words.add(path);
+    if (isPlain && !written.has(path)) words.add(path);
   }
   return [...words];
 }

@@ -29,11 +29,14 @@ export async function importFile(shell: Shell, {args, options}: Invocation): Pro
     {},
     params,
     ...listOf(document.vars).map(each =>
-      typeof each === 'string' ? readYaml(join(folder, each)) : objectOf(each),
+      typeof each === 'string' ? variablesIn(folder, each) : objectOf(each),
     ),
   );
   const name = basename(folder).replace(/^[._]+/, '') || 'study';
   const pipeline = pipelineOf(name, readDvcStages(document, variables), params, projectAt(folder));
+  if (Object.keys(pipeline.stages).length === 0) {
+    return refuse('no-stages', `expected stages in ${args[0] ?? 'dvc.yaml'}, got none`);
+  }
   const target =
     options.output === undefined
       ? join(folder, 'pipelines', `${pipeline.name}.yaml`)
@@ -55,6 +58,15 @@ export async function importFile(shell: Shell, {args, options}: Invocation): Pro
   }
   print(outside, [...lines, '', `Next: ${palette.strong(`pipe plan ${shown}`)}`]);
   return EXIT.ok;
+}
+
+/** `conf.yaml`, or some of its keys: `conf.yaml:rate,size`. JSON is YAML as well. */
+function variablesIn(folder: string, written: string): JsonObject {
+  const [file = '', keys] = written.split(':');
+  const all = readYaml(join(folder, file));
+  if (keys === undefined) return all;
+  const wanted = keys.split(',').map(key => key.trim());
+  return Object.fromEntries(Object.entries(all).filter(([key]) => wanted.includes(key)));
 }
 
 function readYaml(path: string): JsonObject {

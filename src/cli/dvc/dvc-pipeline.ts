@@ -2,7 +2,7 @@
 // stages made is linked there, and what it wrote is moved to its outputs.
 
 import type {JsonObject} from '../../core/json.ts';
-import {type DvcFile, type DvcStage, safeName} from './dvc-stages.ts';
+import {type DvcFile, type DvcStage, objectOf, safeName} from './dvc-stages.ts';
 import {modulesOf} from './script-imports.ts';
 
 export interface DvcProject {
@@ -46,10 +46,8 @@ export function pipelineOf(
     stages[stage.name] = stageOf(stage, made, params, project, file.metrics, said);
     notes[stage.name] = said;
   }
-  const groups = new Set(file.stages.flatMap(({params: keys}) => keys.map(groupOf)));
-  const used = Object.entries(params).filter(
-    ([group, value]) => groups.has(group) && typeof value !== 'string',
-  );
+  const given = new Set(Object.values(stages).flatMap(stage => Object.values(objectOf(stage.with ?? {}))));
+  const used = Object.entries(params).filter(([group]) => given.has(referenceTo(group)));
   return {
     name: safeName(name),
     params: Object.fromEntries(used.map(([group, value]) => [safeName(group), value])),
@@ -110,7 +108,11 @@ function stageOf(
     if (modules.length > 0) said.push(`${modules.join(', ')}: imported by ${path}, which DVC does not track`);
   }
   for (const path of stage.paramFiles) code.add(below(stage.folder, path));
-  const groups = [...new Set(stage.params.map(groupOf))];
+  const declared = new Set(stage.params.map(groupOf));
+  const isWhole = readsWholeParams(stage, [...code], project);
+  const groups = isWhole ? [...new Set([...declared, ...Object.keys(params)])] : [...declared];
+  if (isWhole && groups.length > declared.size)
+    said.push('params.yaml: what reads it may read all of it, so every group counts');
   const values = groups.filter(group => params[group] !== undefined);
   for (const group of groups) {
     if (params[group] === undefined) said.push(`${group} is not in params.yaml`);
@@ -128,10 +130,13 @@ function stageOf(
     const to = `"$out_${output.replaceAll('-', '_')}"`;
     return kind === 'folder' ? `cp -R ${quoted(path)}/. ${to}/` : `cp ${quoted(path)} ${to}`;
   });
-  for (const metric of [...stage.metrics.map(path => below(stage.folder, path)), ...listed]) {
-    if (metric.endsWith('.json')) after.push(flattenMetrics(metric));
-    else said.push(`metrics of ${metric} are kept as a file: only JSON is read as numbers`);
+  const metricFiles = [...stage.metrics.map(path => below(stage.folder, path)), ...listed];
+  const readable = metricFiles.filter(path => path.endsWith('.json'));
+  for (const path of metricFiles) {
+    if (!readable.includes(path))
+      said.push(`metrics of ${path} are kept as a file: only JSON is read as numbers`);
   }
+  if (readable.length > 0) after.push(flattenMetrics(readable));
   return {
     ...(stage.about === null ? {} : {about: stage.about}),
     run: `${[...before, ...commands, ...after].join('\n')}\n`,
@@ -155,16 +160,30 @@ function stageOf(
   };
 }
 
-/** Numbers of nested maps, by dotted names. */
-const flattenMetrics = (path: string): string =>
+/** Whether a stage reads params.yaml beyond what it declares: its command names the file, or its scripts alone do. */
+function readsWholeParams(
+  {commands, params}: DvcStage,
+  code: readonly string[],
+  {read}: DvcProject,
+): boolean {
+  if (commands.some(command => command.includes('params.yaml'))) return true;
+  return (
+    params.length === 0 && code.some(path => path.endsWith('.py') && read(path)?.includes('params.yaml'))
+  );
+}
+
+/** Numbers of nested maps, by dotted names; of several files together. */
+const flattenMetrics = (paths: readonly string[]): string =>
   `node -e 'const m={},w=(v,n)=>{if(typeof v==="number")m[n]=v;else if(v&&typeof v==="object")` +
   `for(const[k,e]of Object.entries(v))w(e,n?n+"."+k:k)};` +
-  `w(JSON.parse(require("fs").readFileSync(process.argv[1],"utf8")),"");` +
-  `require("fs").writeFileSync(process.env.metrics,JSON.stringify(m))' ${quoted(path)}`;
+  `for(const f of process.argv.slice(1))w(JSON.parse(require("fs").readFileSync(f,"utf8")),"");` +
+  `require("fs").writeFileSync(process.env.metrics,JSON.stringify(m))' ${paths.map(quoted).join(' ')}`;
 
 /** A text as JSON, everything else by the pipeline's parameter, which a command gets as JSON. */
 const givenAs = (params: JsonObject, group: string): string =>
-  typeof params[group] === 'string' ? JSON.stringify(params[group]) : `\${${safeName(group)}}`;
+  typeof params[group] === 'string' ? JSON.stringify(params[group]) : referenceTo(group);
+
+const referenceTo = (group: string): string => `\${${safeName(group)}}`;
 
 const groupOf = (key: string): string => key.split('.')[0] ?? key;
 const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.');
