@@ -198,3 +198,27 @@ test('while nothing has changed, no Python is started', {skip}, async () => {
   project.write('lib.py', 'x = 1\n');
   await assert.rejects(project.code(), /did not answer/);
 });
+
+test('a module of the project that no path leads to is told with the line that mends it', {
+  skip,
+}, async () => {
+  using project = new PythonProject({
+    'stages/fit.py': stageText('import model.net, helper, wandb'),
+    'example/model/net.py': 'import torch_is_not_here\n',
+    'libs/helper.py': 'x = 1\n',
+    'node_modules/wandb/wandb.py': '',
+  });
+  const before = await project.code();
+  assert.deepEqual(project.notices, [
+    'model is imported and found nowhere, but example/model is in the project: say `python_path: [example]` in pipe.config.yaml',
+    'helper is imported and found nowhere, but libs/helper.py is in the project: say `python_path: [libs]` in pipe.config.yaml',
+  ]);
+  project.path = ['example', 'libs'];
+  const after = await project.code();
+  assert.equal(project.notices.length, 2);
+  assert.deepEqual(Object.keys(after.files), [
+    ...Object.keys(before.files),
+    'example/model/net.py',
+    'libs/helper.py',
+  ]);
+});

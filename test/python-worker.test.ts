@@ -148,6 +148,11 @@ def wrong(*, how: str, run: Run):
   assert.deepEqual(metrics['wrong[how=metric]'], {loss: Number.NaN});
   assert.match(String(of('type').message), /expected the stage to return its metrics, got list/);
   assert.match(String(of('cause').stack), /JSONDecodeError[\s\S]*KeyError/);
+  const shown = (await rig.pipe(['run', 'study', 'wrong[how=library]'])).stdout;
+  assert.match(
+    shown,
+    /│ json\.decoder\.JSONDecodeError: Expecting[^\n]*\n +│ +File "stages\/wrong\.py", line 7, in wrong\n +│ +parse\("\{"\)\n +│ +File "lib\/inner\.py", line 4, in parse\n/,
+  );
 });
 
 test('threads as granted, declared files and no others, and a checkpoint that survives', {skip}, async () => {

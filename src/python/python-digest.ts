@@ -28,6 +28,7 @@ import {
   type PythonChoice,
   recallInterpreter,
 } from './interpreter.ts';
+import {lostModules} from './lost-modules.ts';
 import {digestListing, ModuleSearch} from './module-search.ts';
 import {placeInFile} from './python-place.ts';
 import type {PythonCode, PythonEntry, PythonStore} from './python-store.ts';
@@ -221,7 +222,11 @@ export class PythonDigester {
       files,
       folders: Object.fromEntries([...search.looked].map(([path, digest]) => [this.#shown(path), digest])),
       declaration,
-      notices: [...notices, ...computedNotices(walk, declaration, path => this.#shown(path))],
+      notices: [
+        ...notices,
+        ...lostModules(project, walk.missing),
+        ...computedNotices(walk, declaration, path => this.#shown(path)),
+      ],
     });
   }
 

@@ -42,6 +42,21 @@ function hintOf(failure: StageFailure): string | null {
 /** How many frames of a stack are worth showing before the log's tail. */
 const STACK_LINES = 6;
 
+/** The frames nearest to what went wrong: the first of JavaScript's, the last of Python's, whose causes stay. */
+function framesOf(stack: string, headline: string): readonly string[] {
+  const all = stack.split('\n');
+  if (!/^Traceback /m.test(stack)) {
+    const frames = all.filter(line => line.trimStart().startsWith('at '));
+    return frames.slice(0, STACK_LINES).map(line => line.trim());
+  }
+  const isSaid = (line: string): boolean =>
+    line === '' || line === headline || /^Traceback |^\s*[\^~]+$/.test(line);
+  return all
+    .filter(line => !isSaid(line))
+    .map(line => line.replace(/^ {2}/, ''))
+    .slice(-3 * STACK_LINES);
+}
+
 /** The block at the end of a run: what failed, why, the tail of its log, and where to read on. */
 export function renderFailure(failed: Failed, tookMs: number | undefined, palette: Palette): string[] {
   const took = tookMs === undefined ? '' : palette.dim(` after ${formatDuration(tookMs)}`);
@@ -57,8 +72,7 @@ export function renderFailure(failed: Failed, tookMs: number | undefined, palett
   const hint = hintOf(failure) ?? failed.advice;
   if (hint !== null) lines.push(...hint.split('\n').map(line => `  ${bar} ${palette.dim('help:')} ${line}`));
   if (failure.reason === 'threw') {
-    const frames = failure.stack.split('\n').filter(line => line.trimStart().startsWith('at '));
-    lines.push(...frames.slice(0, STACK_LINES).map(line => `  ${bar}   ${palette.dim(line.trim())}`));
+    lines.push(...framesOf(failure.stack, headline).map(line => `  ${bar}   ${palette.dim(line)}`));
   }
   const tail = failed.logTail.filter(line => line.trim() !== '');
   if (tail.length > 0) {
