@@ -4,7 +4,7 @@ import {execFile} from 'node:child_process';
 import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Action} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {parseJson} from '../core/json.ts';

@@ -20,25 +20,44 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
 export function canonicalJson(value: Json): string {
   switch (typeof value) {
     case 'string':
+      return quoted(value);
     case 'boolean':
-      return JSON.stringify(value);
+      return value ? 'true' : 'false';
     case 'number':
       if (!Number.isFinite(value)) throw new TypeError(`Expected a finite number, got ${value}`);
       return JSON.stringify(value);
     case 'object':
       if (value === null) return 'null';
-      if (isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-      return canonicalObject(value);
+      return isArray(value) ? canonicalArray(value) : canonicalObject(value);
     default:
       throw new TypeError(`Expected a JSON value, got ${typeof value}`);
   }
 }
 
+/** What is written as it is: nearly every name and digest. */
+const PLAIN = /^[\w ./:=,+-]*$/;
+
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
+function canonicalArray(values: readonly Json[]): string {
+  let text = '[';
+  for (const [index, value] of values.entries()) text += (index === 0 ? '' : ',') + canonicalJson(value);
+  return `${text}]`;
+}
+
 function canonicalObject(value: JsonObject): string {
-  const members = Object.keys(value)
-    .sort(byCodeUnit)
-    .map(key => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`);
-  return `{${members.join(',')}}`;
+  let text = '{';
+  for (const key of inOrder(Object.keys(value)))
+    text += `${text === '{' ? '' : ','}${quoted(key)}:${canonicalJson(value[key] as Json)}`;
+  return `${text}}`;
+}
+
+/** Sorted; most are already. */
+function inOrder(keys: string[]): string[] {
+  for (let index = 1; index < keys.length; index++) {
+    if ((keys[index - 1] ?? '') > (keys[index] ?? '')) return keys.sort(byCodeUnit);
+  }
+  return keys;
 }
 
 const isArray = (value: Json): value is readonly Json[] => Array.isArray(value);

@@ -2,7 +2,7 @@
 // from the store, runs it, records the result there, and tells what happens as lines of JSON. A result counts because
 // it is recorded, never because a pilot says so.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import {type GitState, type Prefix, secretsIn} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';

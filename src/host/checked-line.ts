@@ -1,6 +1,8 @@
 // Lines that carry a checksum: a line that is not what was written is no line. Those of JSON objects have it as their
 // last member, those of `key<TAB>value` as a third column.
 
+import {crc32} from 'node:zlib';
+
 const SUM = /,"sum":"([0-9a-f]{8})"\}$/;
 const SUM_LENGTH = ',"sum":"01234567"}'.length;
 
@@ -31,13 +33,5 @@ export function checkedValue(key: string, stored: string): string | undefined {
   return sumOf(key, value) === stored.slice(-COLUMN_LENGTH + 1) ? value : undefined;
 }
 
-/** FNV-1a over UTF-16 code units, 32 bits: against damage, not against people, at a tenth of the cost of a digest. */
-function sumOf(...texts: readonly string[]): string {
-  let sum = 0x811c9dc5;
-  for (const text of texts) {
-    // So that a character which moves from one text to the next is seen.
-    sum = Math.imul(sum ^ 9, 0x01000193);
-    for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
-  }
-  return (sum >>> 0).toString(16).padStart(8, '0');
-}
+/** CRC-32 of the texts with a tab between them: against damage, not against people, at a tenth of the cost of a digest. */
+const sumOf = (...texts: readonly string[]): string => crc32(texts.join('\t')).toString(16).padStart(8, '0');

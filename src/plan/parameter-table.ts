@@ -1,6 +1,6 @@
 // The parameters of a stage module as people read them: name, what it takes, default, meaning; from its JSON Schema.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import type {LoadedStage} from './catalogue.ts';
 
 export interface ParameterRow {

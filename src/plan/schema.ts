@@ -1,7 +1,7 @@
 // The JSON Schema (draft 2020-12) of the pipeline file, with the parameters of every stage module: what editors
 // complete and check by. It accepts what the reader accepts, as far as a schema can say it.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import {CHOOSER_KEY} from '../spec/read-values.ts';
 import type {LoadedStage} from './catalogue.ts';
 

@@ -1,7 +1,7 @@
 // The declaration of a Python stage as planning takes it: the JSON Schema of its signature becomes a zod schema, so that
 // mistakes, defaults, editors and tables go the way that those of TypeScript stages go.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
 import type {StageDeclaration} from '../stage/declaration.ts';
 import type {SaidDeclaration} from './facts.ts';

@@ -1,6 +1,6 @@
 // The shape of what `pipe run --json` writes, one event per line. docs/events.schema.json is generated from it.
 
-import {z} from 'zod';
+import * as z from 'zod';
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const digest = z

@@ -1,7 +1,7 @@
 // Declarations as plain data, so that they can be read in another process, kept, and come from other languages: the
 // parameters as JSON Schema, all else as it is written. From a definition to data, and from data to what planning uses.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import {isJsonObject, type Json, type JsonObject, parseJson} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import type {StageDefinition} from './define.ts';

@@ -1,7 +1,7 @@
 // `NAME.trace.json`: where every number of published files comes from. A stage that writes tables writes it beside them;
 // `pipe trace` and the report's page read it. Lines and columns count from 1 and 0: as editors and as arrays do.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Json} from '../core/json.ts';
 
 const json: z.ZodType<Json> = z.json();

@@ -22,7 +22,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {temporaryName} from '../../host/atomic-file.ts';

@@ -1,7 +1,7 @@
 // What `pipe carry` writes when it has run an action in the input root that a server laid out: all that an ending says
 // beside the files.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Usage} from '../../action/action.ts';
 import type {StageFailure} from '../../action/outcome.ts';
 import type {Metrics} from '../../core/metric.ts';

@@ -2,7 +2,7 @@
 // each result has the declared outputs and no others. A row may come from a server that others write to: one that we
 // would not have written counts as absent, and nothing of it reaches a path, a terminal or a page.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import {
   type Action,
   type ActionResult,
