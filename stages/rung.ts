@@ -20,11 +20,26 @@ export default defineStage({
     before: 'the state of the rung before; none for the first',
   },
   usesDevice: true,
-  async run({params, inputs, outputs, device, platform, cpus, checkpoint, metric, progress, log, signal}) {
+  fileParams: ['model'],
+  async run({
+    params,
+    inputs,
+    outputs,
+    files,
+    device,
+    platform,
+    cpus,
+    checkpoint,
+    metric,
+    progress,
+    log,
+    signal,
+  }) {
     const {runTraining} = await import('./learn/training-run.ts');
     const {data, before} = inputs;
     await runTraining({
       params,
+      files,
       dataset: data.files.dataset ?? data.path,
       policy: undefined,
       outputs,

@@ -34,11 +34,26 @@ export default defineStage({
   },
   usesDevice: true,
   continues: {parameter: 'epochs', from: 'state', when: {schedule: 'constant'}},
-  async run({params, inputs, outputs, device, platform, cpus, checkpoint, metric, progress, log, signal}) {
+  fileParams: ['model'],
+  async run({
+    params,
+    inputs,
+    outputs,
+    files,
+    device,
+    platform,
+    cpus,
+    checkpoint,
+    metric,
+    progress,
+    log,
+    signal,
+  }) {
     const {runTraining} = await import('./learn/training-run.ts');
     const {data, augmentation} = inputs;
     await runTraining({
       params,
+      files,
       dataset: data.files.dataset ?? data.path,
       policy: augmentation && (augmentation.files.policy ?? augmentation.path),
       outputs,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import type {Plan} from '../src/plan/plan.ts';
 import type {ReadOptions} from '../src/spec/read-pipeline.ts';
-import {drawAll, filesOf, mustPlan, planText, STUDY} from './rig/pipelines.ts';
+import {drawAll, filesOf, mistakesOf, mustPlan, planText, STUDY} from './rig/pipelines.ts';
 
 const idsOf = (plan: Plan): readonly string[] => plan.instances.map(({id}) => id);
 const find = (plan: Plan, id: string) => {
@@ -70,6 +70,31 @@ stages:
       ],
     },
   });
+});
+
+test('a file that a parameter names is declared with the stage; one that is not there is a mistake where it is written', async () => {
+  const plan = await mustPlan(`pipeline: own
+stages:
+  fit:
+    uses: fit
+    files: [docs]
+    matrix: {model: [linear, ./tools/mine.ts]}
+`);
+  assert.deepEqual(find(plan, 'fit[model=linear]').files, ['docs']);
+  assert.deepEqual(find(plan, 'fit[model=./tools/mine.ts]').files, ['docs', 'tools/mine.ts']);
+  for (const [text, message] of [
+    [
+      'with: {model: ./models/none.ts}',
+      /^expected a file of the project for model, got '\.\/models\/none\.ts'/,
+    ],
+    ['matrix: {model: [linear, ./models/none.ts]}', /^expected a file of the project for model/],
+    ['with: {model: linaer}', /^expected text that matches .* or one of 'linear', 'cubic' as model/],
+  ] as const) {
+    const [found] = await mistakesOf(`pipeline: own\nstages:\n  fit: {uses: fit, ${text}}\n`);
+    assert.match(found?.message ?? '', message);
+    const {start = 0, end = 0, file} = found?.span ?? {};
+    assert.ok(['./models/none.ts', 'linaer'].includes(file?.text.slice(start, end) ?? ''));
+  }
 });
 
 const SEARCH = `pipeline: search

@@ -7,6 +7,7 @@ import type {BoundStage} from './bind.ts';
 import {type Candidate, checkAxisUse, joinCells, joinSingles} from './candidates.ts';
 import {type ChooserFiles, chooseParameters} from './chosen-parameters.ts';
 import {comesAfter, edgesOf} from './edges.ts';
+import {filesNamed} from './file-parameters.ts';
 import {type AxisValues, type Producers, StageInstances, unitedAxes, unitedValues} from './join.ts';
 import {axesOf} from './matrix.ts';
 import {type Chooser, type InputEdge, type Instance, type InstanceId, instanceId} from './plan.ts';
@@ -46,7 +47,7 @@ export function expandStage(
     const edges = edgesOf(spec, candidate, axes, producers, report);
     const chosen = choicesFor(bound, candidate, choosers, inputs.length, report);
     const after = comesAfter(spec, candidate, axes, producers);
-    if (edges && chosen) instances.push(instanceOf(fixed, candidate, edges, after, chosen));
+    if (edges && chosen) instances.push(instanceOf(bound, fixed, candidate, edges, after, chosen));
   }
   const above = singles.map(({value}) => producers(value.stage).values);
   return isSound
@@ -109,6 +110,7 @@ const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string |
 });
 
 function instanceOf(
+  {module}: BoundStage,
   fixed: ReturnType<typeof fixedParts>,
   {cell}: Candidate,
   inputs: Readonly<Record<string, InputEdge>>,
@@ -122,6 +124,7 @@ function instanceOf(
     inputs,
     after,
     ...fixed,
+    files: [...fixed.files, ...filesNamed(module, chosen.params)],
     publish: fixed.publish === null ? null : publishPath(fixed.publish, cell),
   };
 }

@@ -67,7 +67,7 @@ export function expectationOf(schema: Schema): string {
     case 'number':
       return numberExpectation(core);
     case 'string':
-      return `text${lengthOf(core, 'letter')}`;
+      return `text${lengthOf(core, 'letter')}${patternOf(core)}`;
     case 'boolean':
       return 'true or false';
     case 'enum':
@@ -161,6 +161,15 @@ function numberExpectation(schema: Schema): string {
   if (below !== undefined) limits.push(`less than ${below}`);
   if (multipleOf !== undefined) limits.push(`that is a multiple of ${multipleOf}`);
   return [`a ${isWhole ? 'whole ' : ''}number`, limits.join(' and ')].filter(part => part !== '').join(' ');
+}
+
+/** ` that matches /…/`, for text that must. */
+function patternOf(schema: Schema): string {
+  const checks = (schema._zod.def.checks ?? []) as unknown as readonly z.core.$ZodChecks[];
+  const patterns = checks.flatMap(({_zod: {def}}) =>
+    def.check === 'string_format' && 'pattern' in def && def.pattern instanceof RegExp ? [def.pattern] : [],
+  );
+  return patterns.length === 0 ? '' : ` that matches ${patterns.join(' and ')}`;
 }
 
 function lengthOf(schema: Schema, unit: string): string {

@@ -129,7 +129,9 @@ function valueIssue(
   const isLength = issue.code === 'too_big' || issue.code === 'too_small';
   const length = isLength && node.kind === 'list' && node.items.length > 0 ? ` of ${node.items.length}` : '';
   const as = `as ${label(issue.path)}, got ${describeKind(node)}${length}`;
-  if (issue.code === 'invalid_format') {
+  // Of a union that also lists values, all of it is said.
+  const hasChoices = wanted !== undefined && choicesOf(wanted).length > 0;
+  if (issue.code === 'invalid_format' && !hasChoices) {
     const isPattern = issue.format === 'regex' && issue.pattern !== undefined;
     const what = isPattern ? `text that matches ${issue.pattern}` : `text of the format ${issue.format}`;
     return valueMistake('bad-parameter', `expected ${what} ${as}`, node);

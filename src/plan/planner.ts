@@ -10,6 +10,7 @@ import {type PipelineSpec, referencesOf, type StageSpec} from '../spec/spec.ts';
 import {type BoundStage, bindStage} from './bind.ts';
 import type {StageModules} from './catalogue.ts';
 import {checkVariablesRead} from './commands.ts';
+import {checkFilesNamed} from './file-parameters.ts';
 import {orderByDependency} from './order.ts';
 import type {Instance, InstanceId, PendingMatrix, Plan, Producer} from './plan.ts';
 import {NO_FILES, type PlanFiles} from './plan-files.ts';
@@ -55,7 +56,10 @@ export function planPipeline(
   const pending: {stage: string; from: Producer}[] = [];
   for (const name of order.sorted) {
     const stage = bound.get(name);
-    planned.set(name, stage ? planStage(stage, planned, files, pending, spec.profile, report) : BROKEN);
+    const made = stage ? planStage(stage, planned, files, pending, spec.profile, report) : BROKEN;
+    planned.set(name, made);
+    if (stage && made.status === 'planned')
+      checkFilesNamed(stage.spec, stage.module, made.instances.instances, project, report);
   }
   const instances = order.sorted.flatMap(name => {
     const stage = planned.get(name);

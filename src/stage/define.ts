@@ -147,6 +147,11 @@ export interface StageDefinition<
   readonly traces?: boolean;
   /** For a stage whose longer results go on from shorter ones that are in the cache. */
   readonly continues?: Continues;
+  /**
+   * Parameters whose values may be files of the project: one that begins with `./` is declared as if it stood under
+   * `files`, so that its bytes are in the key, and a file that is not there is a mistake of the plan.
+   */
+  readonly fileParams?: readonly string[];
   /** True for a stage that keeps a folder from one try to the next without the pipeline saying so. Default false. */
   readonly checkpoint?: boolean;
   run(context: StageContext<z.output<Schema>, Inputs, Outputs>): Promise<void> | void;

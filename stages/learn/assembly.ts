@@ -11,7 +11,7 @@ import {mSam} from './gradients/m-sam.ts';
 import {type GradientRule, plainGradient, type Radius} from './gradients/rule.ts';
 import {gradientNormPenalty, sam} from './gradients/sam.ts';
 import type {Hyperparameters} from './hyperparameters.ts';
-import {buildModel, type ModelSpec} from './models/catalogue.ts';
+import {buildModel, type ModelSpec, type OwnModelSpec} from './models/catalogue.ts';
 import type {Model} from './models/model.ts';
 import {adam} from './optimizers/adam.ts';
 import {decayed, type Optimizer} from './optimizers/optimizer.ts';
@@ -23,18 +23,21 @@ import type {Training} from './training-program.ts';
 export interface Assembly {
   readonly training: Training;
   readonly batches: BatchPlan;
-  readonly spec: ModelSpec;
+  readonly spec: ModelSpec | OwnModelSpec;
 }
 
-/** @param resolved the parameters that depend on the data set. */
+/**
+ * @param resolved the parameters that depend on the data set.
+ * @param own the model that a module of the project makes, where the parameters name one.
+ */
 export function assemble(
   params: Hyperparameters,
   resolved: Resolved,
   policy: AugmentationPolicy,
   dataset: Dataset,
+  own: Model | undefined,
 ): Assembly {
-  const spec = specOf(params);
-  const model = buildModel(spec, {...dataset, classes: dataset.classNames.length});
+  const {spec, model} = modelOf(params, dataset, own);
   const batches = {
     count: dataset.train.count,
     size: params.batch_size,
@@ -80,11 +83,22 @@ export function policyOf(augmentation: Hyperparameters['augmentation']): Augment
   return augmentation;
 }
 
+function modelOf(
+  params: Hyperparameters,
+  dataset: Dataset,
+  own: Model | undefined,
+): Pick<Assembly, 'spec'> & {readonly model: Model} {
+  if (own !== undefined) return {spec: {kind: 'own', module: params.model}, model: own};
+  const spec = specOf(params);
+  return {spec, model: buildModel(spec, {...dataset, classes: dataset.classNames.length})};
+}
+
 function specOf({model, hidden, depth, width, shortcut, init, dropout}: Hyperparameters): ModelSpec {
-  if (model === 'simple-nn') return {kind: model, hidden, dropout, init: init === 'torch' ? 'torch' : 'he'};
+  if (model === 'simple-nn')
+    return {kind: 'simple-nn', hidden, dropout, init: init === 'torch' ? 'torch' : 'he'};
   const published = shortcut === 'zero-pad' ? 'google' : 'zagoruyko';
   const isOwn = init === 'google' || init === 'zagoruyko' || init === 'davda54';
-  return {kind: model, depth, width, shortcut, dropout, init: isOwn ? init : published};
+  return {kind: 'wide-resnet', depth, width, shortcut, dropout, init: isOwn ? init : published};
 }
 
 function scheduleOf(params: Hyperparameters): Schedule {

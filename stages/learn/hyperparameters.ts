@@ -11,9 +11,24 @@ const published = z.literal('published');
 export const sharpOptimizers = ['sam', 'asam', 'msam', 'gsam', 'esam', 'looksam', 'fsam', 'gnp'] as const;
 export const baseOptimizers = ['sgd', 'adam', 'adamw'] as const;
 
+const initsOf: Readonly<Record<string, readonly string[]>> = {
+  'simple-nn': ['he', 'torch'],
+  'wide-resnet': ['google', 'zagoruyko', 'davda54'],
+};
+
+export const builtInModels = ['simple-nn', 'wide-resnet'] as const;
+
+/** Whether a model is a module of the project: one's own. */
+export const isOwnModel = (model: string): boolean => model.startsWith('./');
+
 export const hyperparameters = z
   .object({
-    model: z.enum(['simple-nn', 'wide-resnet']).default('simple-nn'),
+    model: z
+      .union([z.enum(builtInModels), z.string().regex(/^\.\//)])
+      .default('simple-nn')
+      .describe(
+        'or a module of the project, ./models/mine.ts, that makes a model of tf.layers for the images',
+      ),
     hidden: z
       .array(z.int().positive())
       .default([512, 512])
@@ -129,12 +144,13 @@ export const hyperparameters = z
     if (params.model === 'wide-resnet' && (params.depth - 4) % 6 !== 0) {
       refuse('depth', `expected 6n+4 (10, 16, 22, 28, …), got ${params.depth}`);
     }
-    const inits = {'simple-nn': ['he', 'torch'], 'wide-resnet': ['google', 'zagoruyko', 'davda54']}[
-      params.model
-    ];
+    const inits = initsOf[params.model] ?? [];
     if (params.init !== 'default' && !inits.includes(params.init)) {
-      refuse('init', `expected default, ${inits.join(' or ')} for ${params.model}, got ${params.init}`);
+      const others = inits.length === 0 ? '' : `, ${inits.join(' or ')}`;
+      refuse('init', `expected default${others} for ${params.model}, got ${params.init}`);
     }
+    if (isOwnModel(params.model) && params.dropout > 0)
+      refuse('dropout', `expected 0 for ${params.model}, whose own layers drop, got ${params.dropout}`);
     if (params.nesterov && params.momentum === 0)
       refuse('nesterov', 'expected momentum above 0 with nesterov, got 0');
     if (params.optimizer === 'msam' && params.batch_size % params.m !== 0) {

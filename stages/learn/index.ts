@@ -20,6 +20,7 @@ export {
 } from './layers/compile-model.ts';
 export type {Loss, LossName} from './layers/losses.ts';
 export {type Samples, samplesOf} from './layers/samples.ts';
+export type {ImageShape} from './models/model.ts';
 export {adam} from './optimizers/adam.ts';
 export type {Optimizer, UpdateDecay} from './optimizers/optimizer.ts';
 export {sgd} from './optimizers/sgd.ts';

@@ -11,18 +11,24 @@ export interface Batch {
   readonly images: tf.Tensor4D;
   readonly labels: tf.Tensor1D;
   readonly masks: NamedTensors;
+  /** Further inputs and labels of models that have several, [batch, …]. */
+  readonly more: NamedTensors;
 }
 
 /** Applies `f`, which works along the first axis, to every tensor of the batch. */
-export const mapBatch = ({images, labels, masks}: Batch, f: (tensor: tf.Tensor) => tf.Tensor): Batch => ({
+export const mapBatch = (
+  {images, labels, masks, more}: Batch,
+  f: (tensor: tf.Tensor) => tf.Tensor,
+): Batch => ({
   images: f(images) as tf.Tensor4D,
   labels: f(labels) as tf.Tensor1D,
   masks: mapNamed(masks, f),
+  more: mapNamed(more, f),
 });
 
 /** One forward and backward pass over a batch. */
 export interface Pass {
-  /** Mean loss of the batch, without weight decay. */
+  /** Mean loss of the batch, without weight decay; with what a model's own regularizers add. */
   readonly loss: tf.Scalar;
   /** Loss per sample, [batch]. */
   readonly losses: tf.Tensor1D;
@@ -53,17 +59,23 @@ export interface ObjectiveOptions {
 /** @param statistics the running statistics before the step: each pass starts from these. */
 export function objectiveOf(model: Model, statistics: NamedTensors, options: ObjectiveOptions): Objective {
   const forward = (weights: NamedTensors, {images, labels, masks}: Batch) => {
-    const {logits, statistics: next} = model.forward(weights, statistics, images, {phase: 'training', masks});
-    return {logits, next, losses: crossEntropy(logits, labels, options.smoothing)};
+    const {
+      logits,
+      statistics: next,
+      penalty,
+    } = model.forward(weights, statistics, images, {phase: 'training', masks});
+    return {logits, next, penalty, losses: crossEntropy(logits, labels, options.smoothing)};
   };
   const decayed = model.parameters.filter(({kind}) => options.decays(kind)).map(({name}) => name);
   return {
     measure: (weights, batch) => forward(weights, batch).losses,
     differentiate: (weights, batch) => {
       const {value, aside, gradients} = differentiate(weights, at => {
-        const {logits, next, losses} = forward(at, batch);
+        const {logits, next, penalty, losses} = forward(at, batch);
         const correct = countCorrect(logits, batch.labels);
-        return {value: tf.mean(losses) as tf.Scalar, aside: {...next, losses, correct}};
+        const mean = tf.mean(losses) as tf.Scalar;
+        const value: tf.Scalar = penalty === undefined ? mean : tf.add(mean, penalty);
+        return {value, aside: {...next, losses, correct}};
       });
       return {
         loss: value,

@@ -121,13 +121,14 @@ export function trainingDefinition(training: Training, phase: RulePhase, batch: 
         objective: objectiveOf(model, pick(state, 'statistics'), objective),
         images,
         labels,
+        more: {},
       });
     },
   };
 }
 
 /** What a step is of, beside its state. */
-interface StepData extends Pick<Batch, 'images' | 'labels'> {
+interface StepData extends Omit<Batch, 'masks'> {
   readonly objective: Objective;
 }
 
@@ -137,10 +138,10 @@ export function ruleStep(
   phase: RulePhase,
   state: NamedTensors,
   scanned: NamedTensors,
-  {objective, images, labels}: StepData,
+  {objective, ...data}: StepData,
 ): StepOutputs {
   const weights = pick(state, 'weights');
-  const first = {images, labels, masks: pick(scanned, 'mask')};
+  const first = {...data, masks: pick(scanned, 'mask')};
   const result = phase.apply({
     objective,
     weights,

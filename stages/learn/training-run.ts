@@ -14,16 +14,18 @@ import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
 import {engineDevice} from './device.ts';
 import {plainGradient} from './gradients/rule.ts';
-import type {Hyperparameters} from './hyperparameters.ts';
+import {type Hyperparameters, isOwnModel} from './hyperparameters.ts';
 import {inferenceModel} from './inference-model.ts';
 import {type TrainingResult, train} from './loop.ts';
 import type {Predictions} from './metrics.ts';
-import {countParameters} from './models/model.ts';
+import {countParameters, type Model} from './models/model.ts';
 import {resolvePublished} from './presets.ts';
 import {pick} from './training-program.ts';
 
 export interface TrainingRun {
   readonly params: Hyperparameters;
+  /** Declared files by their paths in the project: a model of one's own is among them. */
+  readonly files: Readonly<Record<string, string>>;
   /** Paths of the inputs. */
   readonly dataset: string;
   readonly policy: string | undefined;
@@ -59,7 +61,8 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   const dataset = decodeDataset(await readFile(run.dataset), run.dataset);
   const policy = await policyFrom(params, run.policy);
   const resolved = resolvePublished(params, dataset.name);
-  const assembly = fitted(() => assemble(params, resolved, policy, dataset));
+  const own = await ownModelOf(run, dataset);
+  const assembly = fitted(() => assemble(params, resolved, policy, dataset, own));
   const {training, batches} = assembly;
   log(`${training.model.name}: ${countParameters(training.model)} parameters`);
   const device: {used: Program['device'] | undefined} = {used: undefined};
@@ -127,6 +130,16 @@ async function stateToContinue({checkpoint, before}: TrainingRun): Promise<Check
   return interrupted ?? given;
 }
 
+/** The model that a module of the project makes, where the parameters name one. */
+async function ownModelOf({params, files}: TrainingRun, dataset: Dataset): Promise<Model | undefined> {
+  if (!isOwnModel(params.model)) return undefined;
+  const file = files[params.model.slice(2)];
+  if (file === undefined) throw new Error(`expected ${params.model} among the declared files`);
+  const {ownModel} = await import('./models/own-model.ts');
+  const shape = {...dataset, classes: dataset.classNames.length};
+  return ownModel(file, params.model, shape, params.seed);
+}
+
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {
   const own = policyOf(params.augmentation);
   if (path === undefined) return own;
@@ -163,7 +176,6 @@ function fitted<T>(make: () => T): T {
   }
 }
 
-/** Without a granted GPU, `auto` may not take one that another instance holds. */
 /** About 2·10¹¹ floating-point operations per call: seconds, between which progress and the signal are looked at. */
 function stepsPerCall({training, batches}: Assembly): number {
   const perStep = 6 * training.model.multiplications * batches.size;

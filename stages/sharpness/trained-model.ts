@@ -32,6 +32,11 @@ export function decodeTrainedModel(bytes: Uint8Array, place: string): TrainedMod
   }
   const json = (name: string): unknown => JSON.parse(metadata[name] ?? 'null');
   const shape = shapeSchema.parse(json('shape'));
+  const named = z.looseObject({kind: z.literal('own'), module: z.string()}).safeParse(json('model'));
+  if (named.success) {
+    const what = `${place}: expected weights of simple-nn or wide-resnet, got those of ${named.data.module}`;
+    throw new StageError(what, 'Sharpness is measured of models that pipe can build from their names alone.');
+  }
   // `train` writes the description of a model that it has built; buildModel checks its options again.
   const spec = kindSchema.parse(json('model')) as unknown as ModelSpec;
   const model = buildModel(spec, shape);

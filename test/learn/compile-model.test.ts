@@ -207,8 +207,6 @@ test('layers that are no function of their weights, and samples that do not fit,
     assert.throws(() => compileModel(model, options), message);
   };
   refuse(tf.layers.gaussianNoise({stddev: 1}), /GaussianNoise\) cannot be compiled: it draws random numbers/);
-  const constrained = {units: 1, kernelConstraint: tf.constraints.nonNeg()};
-  refuse(tf.layers.dense(constrained), /constraint/);
   const compiled = compileModel(perceptron(), options);
   await assert.rejects(
     compiled.fit({x: random([4, 3], 1), y: random([4], 2)}, {epochs: 1}),

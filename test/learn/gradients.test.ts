@@ -44,7 +44,7 @@ const norm = (v: readonly number[]): number => Math.sqrt(dot(v, v));
 const plus = (u: readonly number[], v: readonly number[], factor: number): number[] =>
   u.map((x, i) => x + factor * (v[i] ?? 0));
 
-const batch: Batch = {images: tf.zeros([4, 1, 1, 1]), labels: tf.zeros([4], 'int32'), masks: {}};
+const batch: Batch = {images: tf.zeros([4, 1, 1, 1]), labels: tf.zeros([4], 'int32'), masks: {}, more: {}};
 const quadratic: Objective = {
   differentiate: weights => {
     const w = join(weights);

@@ -59,6 +59,14 @@ export const declarations: Readonly<Record<string, StageDeclaration>> = {
     usesDevice: true,
     run,
   }),
+  fit: defineStage({
+    about: 'Fits a model, perhaps one of the project.',
+    params: z.object({model: z.union([z.string().regex(/^\.\//), z.enum(['linear', 'cubic'])])}),
+    inputs: {},
+    outputs: {weights: 'file'},
+    fileParams: ['model'],
+    run,
+  }),
   select: defineStage({
     about: 'Picks the best of several runs.',
     params: z.object({metric: z.string(), goal: z.enum(['max', 'min']).default('max')}),

@@ -25,6 +25,8 @@ export interface StageRun {
 
 interface Surroundings {
   readonly inputs?: Readonly<Record<string, StageInput | readonly StageInput[] | undefined>>;
+  /** Declared files by their paths in the project. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly mirror?: string;
   readonly study?: Study;
   readonly checkpoint?: string;
@@ -70,7 +72,7 @@ export async function runStage<
     // The rig takes what a test gives: the declared arity is checked by the stage itself, as in a run.
     inputs: (surroundings.inputs ?? {}) as Parameters<typeof stage.run>[0]['inputs'],
     outputs: files as Parameters<typeof stage.run>[0]['outputs'],
-    files: {},
+    files: surroundings.files ?? {},
     metric: (name, value) => {
       metrics[name] = value;
     },

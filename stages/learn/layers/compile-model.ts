@@ -19,13 +19,16 @@ import type {Optimizer} from '../optimizers/optimizer.ts';
 import {pick, prefixed, type Recipe} from '../training-program.ts';
 import {TrainingPrograms} from '../training-programs.ts';
 import {functionOf, type LayersFunction} from './layers-model.ts';
-import {evaluationOf, stepDefinition} from './layers-program.ts';
-import {type Judgement, judgementOf, type Loss, type LossName} from './losses.ts';
-import type {Samples} from './samples.ts';
+import {evaluationOf, type Judge, type Rows, stepDefinition} from './layers-program.ts';
+import {judgementsOf, type Losses} from './losses.ts';
+import {rowsByName, type Samples} from './samples.ts';
 import {seeded} from './seeded.ts';
 
 export interface ModelOptions {
-  readonly loss: LossName | Loss;
+  /** Of models with several outputs: one for all, or one for each by its name. */
+  readonly loss: Losses;
+  /** How much each output's loss counts, by the name of the output. Default 1. */
+  readonly lossWeights?: Readonly<Record<string, number>>;
   /** `sgd(…)` or `adam(…)`. */
   readonly optimizer: Optimizer;
   /** The learning rate, or a function of the step (from 0): see `learningRate`. */
@@ -41,7 +44,7 @@ export interface ModelOptions {
 
 export interface Scores {
   readonly loss: number;
-  /** The share that is right; undefined for losses without answers. */
+  /** The share that is right; undefined for losses without answers, and of models with several outputs. */
   readonly accuracy: number | undefined;
 }
 
@@ -73,7 +76,7 @@ export class CompiledModel {
   readonly model: tf.LayersModel;
   readonly #model: LayersFunction;
   readonly #options: ModelOptions;
-  readonly #judgement: Judgement;
+  readonly #judge: Judge;
   readonly #recipe: Recipe;
   #state: HostTensors | undefined;
   #device: Device | undefined;
@@ -85,8 +88,12 @@ export class CompiledModel {
     this.model = model;
     this.#model = functionOf(model);
     this.#options = options;
-    this.#judgement = judgementOf(options.loss);
-    const {rate} = options;
+    const names = this.#model.outputs.map(({name}) => name);
+    const {rate, lossWeights = {}} = options;
+    this.#judge = {
+      judgements: judgementsOf(options.loss, names),
+      weights: names.map(name => lossWeights[name] ?? 1),
+    };
     this.#recipe = {
       model: this.#model,
       rule: options.rule?.(this.#model.parameters) ?? plainGradient,
@@ -116,13 +123,14 @@ export class CompiledModel {
    */
   async fit(samples: Samples, options: FitOptions): Promise<readonly EpochResult[]> {
     const {epochs, batchSize = 32, signal = new AbortController().signal} = options;
-    const count = countOf(samples, this.#model);
+    const rows = rowsOf(samples, this.#model);
+    const {count} = rows;
     const batches = {count, size: Math.min(batchSize, count), dropLast: false, seed: this.#recipe.seed};
     const perEpoch = stepsPerEpoch(batches);
     const programs = new TrainingPrograms(
       this.#recipe,
       definition => this.#compile(definition),
-      (phase, batch) => stepDefinition(this.#recipe, this.#model, this.#judgement, samples, phase, batch),
+      (phase, batch) => stepDefinition(this.#recipe, this.#model, this.#judge, rows, phase, batch),
     );
     if (this.#state !== undefined) programs.writeState(this.#state);
     const results: EpochResult[] = [];
@@ -151,7 +159,7 @@ export class CompiledModel {
         this.#epochs += 1;
         await this.#adopt(await programs.readState());
         const validation = options.validation && (await this.evaluate(options.validation));
-        const accuracy = this.#judgement.right === undefined ? undefined : correct / count;
+        const accuracy = this.#hasAnswers ? correct / count : undefined;
         const result = {epoch: this.#epochs, loss: loss / count, accuracy, validation};
         results.push(result);
         if ((await options.onEpoch?.(result)) === false) break;
@@ -169,33 +177,57 @@ export class CompiledModel {
 
   /** Mean loss and accuracy without dropout, with running statistics. */
   async evaluate(samples: Samples, batchSize = 256): Promise<Scores> {
-    const count = countOf(samples, this.#model);
-    const {losses, correct} = await this.#judge(samples, batchSize);
+    const rows = rowsOf(samples, this.#model);
+    const {count} = rows;
+    const {losses, correct} = await this.#evaluate(rows, batchSize);
     return {
       loss: losses.reduce((sum, x) => sum + x, 0) / count,
-      accuracy: this.#judgement.right === undefined ? undefined : correct / count,
+      accuracy: this.#hasAnswers ? correct / count : undefined,
     };
   }
 
-  /** What the model says of each row, [rows, …output]. */
-  async predict(x: HostTensor, batchSize = 256): Promise<HostTensor> {
-    const rows = x.shape[0] ?? 0;
-    const {outputs} = await this.#judge({x, y: undefined}, batchSize);
-    return {dtype: 'float32', shape: [rows, ...this.#model.outputShape], data: outputs};
+  /** What the model says of each row, [rows, …output]: its only output. */
+  async predict(x: Samples['x'], batchSize = 256): Promise<HostTensor> {
+    const [output, ...others] = Object.values(await this.predictAll(x, batchSize));
+    if (output === undefined || others.length > 0)
+      throw new RangeError('expected a model with one output; predictAll gives all by their names');
+    return output;
   }
 
-  #judge(samples: {readonly x: HostTensor; readonly y: HostTensor | undefined}, batchSize: number) {
+  /** What the model says of each row, [rows, …output], by the names of its outputs. */
+  async predictAll(x: Samples['x'], batchSize = 256): Promise<HostTensors> {
+    const inputs = inputsOf(x, this.#model);
+    const {outputs} = await this.#evaluate({x: inputs, y: []}, batchSize);
+    return Object.fromEntries(
+      this.#model.outputs.map(({name, shape}, i) => [
+        name,
+        {
+          dtype: 'float32',
+          shape: [inputs[0]?.shape[0] ?? 0, ...shape],
+          data: outputs[i] ?? new Float32Array(),
+        },
+      ]),
+    );
+  }
+
+  get #hasAnswers(): boolean {
+    const [first, ...others] = this.#judge.judgements;
+    return first?.right !== undefined && others.length === 0;
+  }
+
+  #evaluate(rows: Rows, batchSize: number) {
     const state = this.#state && {
       ...prefixed('weights', pick(this.#state, 'weights')),
       ...prefixed('statistics', pick(this.#state, 'statistics')),
     };
-    return evaluationOf(this.#model, this.#judgement, samples, batchSize, state, d => this.#compile(d));
+    return evaluationOf(this.#model, this.#judge, rows, batchSize, state, d => this.#compile(d));
   }
 }
 
 /**
- * A model of tf.layers, `tf.sequential` or functional, with one input and one output, ready to be trained: its dropout is
- * drawn from the seed (and its initial weights, where it is given as a function that makes it), its batch norms' running statistics are carried, its recurrent layers are unrolled.
+ * A model of tf.layers, `tf.sequential` or functional, ready to be trained: its dropout is drawn from the seed (and its
+ * initial weights, where it is given as a function that makes it), its batch norms' running statistics are carried, its
+ * recurrent layers are unrolled.
  * @throws RangeError for layers that cannot be compiled.
  */
 export const compileModel = (
@@ -204,12 +236,32 @@ export const compileModel = (
 ): CompiledModel =>
   new CompiledModel(typeof model === 'function' ? seeded(options.seed ?? 0, model) : model, options);
 
-function countOf({x, y}: Samples, {inputShape}: LayersFunction): number {
-  const [rows = 0, ...shape] = x.shape;
-  if (shape.join() !== inputShape.join())
-    throw new RangeError(`expected x of the shape [samples, ${inputShape}], got [${x.shape}]`);
-  if (y.shape[0] !== rows)
-    throw new RangeError(`expected as many labels as samples, got ${y.shape[0]} and ${rows}`);
-  if (rows === 0) throw new RangeError('expected at least one sample, got none');
+function inputsOf(x: Samples['x'], {inputs}: LayersFunction): readonly HostTensor[] {
+  const names = inputs.map(({name}) => name);
+  const rows = rowsByName('x', x, names);
+  rows.forEach((tensor, i) => {
+    const wanted = inputs[i]?.shape ?? [];
+    const [, ...shape] = tensor.shape;
+    const what = names.length === 1 ? 'x' : `x of ${names[i]}`;
+    if (shape.join() !== wanted.join())
+      throw new RangeError(`expected ${what} of the shape [samples, ${wanted}], got [${tensor.shape}]`);
+    if (tensor.shape[0] !== rows[0]?.shape[0])
+      throw new RangeError(`expected as many rows of ${what} as of ${names[0]}, got ${tensor.shape[0]}`);
+  });
   return rows;
+}
+
+function rowsOf({x, y}: Samples, model: LayersFunction): Rows & {readonly count: number} {
+  const inputs = inputsOf(x, model);
+  const count = inputs[0]?.shape[0] ?? 0;
+  const labels = rowsByName(
+    'y',
+    y,
+    model.outputs.map(({name}) => name),
+  );
+  for (const {shape} of labels)
+    if (shape[0] !== count)
+      throw new RangeError(`expected as many labels as samples, got ${shape[0]} and ${count}`);
+  if (count === 0) throw new RangeError('expected at least one sample, got none');
+  return {x: inputs, y: labels, count};
 }

@@ -22,18 +22,31 @@ export interface LayersFunction {
   /** Running statistics and frozen weights. */
   readonly statistics: readonly StatisticSpec[];
   readonly dropout: readonly DropoutSpec[];
-  /** What the model takes and gives, without the batch. */
-  readonly inputShape: readonly number[];
-  readonly outputShape: readonly number[];
-  /** `penalty`: what the regularizers of the layers add to the loss. */
-  readonly apply: (weights: NamedTensors, statistics: NamedTensors, x: tf.Tensor, mode: Mode) => Applied;
+  /** What the model takes and gives, in its order. */
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly apply: (
+    weights: NamedTensors,
+    statistics: NamedTensors,
+    inputs: readonly tf.Tensor[],
+    mode: Mode,
+  ) => Applied;
+  /** Weights after an update, as the constraints of the layers want them; undefined where there are none. */
+  readonly constrain: ((weights: NamedTensors) => NamedTensors) | undefined;
   /** Gives the values to the model's own variables. */
   readonly writeBack: (values: Readonly<Record<string, HostTensor>>) => void;
 }
 
+/** An input or output by its name in the model; `shape` is that of one sample. */
+export interface Port {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
 export interface Applied {
-  readonly y: tf.Tensor;
+  readonly outputs: readonly tf.Tensor[];
   readonly statistics: NamedTensors;
+  /** What the regularizers of the layers add to the loss. */
   readonly penalty: tf.Scalar | undefined;
 }
 
@@ -90,55 +103,52 @@ function checkLayer(layer: Layer): void {
 
 interface DropoutLayer {
   readonly layer: Layer;
-  readonly spec: DropoutSpec;
+  /** One for each use of the layer, in the order of the uses. */
+  readonly specs: readonly DropoutSpec[];
 }
 
 /** The places where units are dropped: masks come from outside, one for each sample. */
 function dropoutsOf(layers: readonly Layer[]): readonly DropoutLayer[] {
+  let count = 0;
   return layers
     .filter(layer => ['Dropout', 'SpatialDropout1D'].includes(layer.getClassName()))
-    .map((layer, i): DropoutLayer => {
-      const {input} = layer;
-      if (Array.isArray(input)) throw new RangeError(`the layer ${layer.name} is used on several inputs`);
-      const shape = input.shape.slice(1).map(length => length ?? Number.NaN);
+    .map((layer): DropoutLayer => {
+      const rate = Number(Reflect.get(layer, 'rate'));
       const isSpatial = layer.getClassName() === 'SpatialDropout1D';
-      return {
-        layer,
-        spec: {
-          name: `dropout${i}`,
-          shape: isSpatial ? [1, shape[1] ?? 1] : shape,
-          rate: Number(Reflect.get(layer, 'rate')),
-        },
-      };
+      const specs = layer.inboundNodes.map(({inputShapes}): DropoutSpec => {
+        const [first] = inputShapes;
+        const lengths = lengthsOf(Array.isArray(first) ? first : inputShapes);
+        return {name: `dropout${count++}`, shape: isSpatial ? [1, lengths[1] ?? 1] : lengths, rate};
+      });
+      return {layer, specs};
     });
 }
 
+const lengthsOf = (shape: tf.Shape | tf.Shape[]): number[] =>
+  shape.slice(1).map(length => (typeof length === 'number' ? length : Number.NaN));
+
+const listOf = (x: tf.Tensor | tf.Tensor[]): readonly tf.Tensor[] => (Array.isArray(x) ? x : [x]);
+
 const only = (x: tf.Tensor | tf.Tensor[]): tf.Tensor => {
-  const [first] = Array.isArray(x) ? x : [x];
+  const [first] = listOf(x);
   if (first === undefined) throw new RangeError('expected a tensor');
   return first;
 };
 
-const withoutBatch = (what: string, shape: tf.Shape | tf.Shape[]): number[] => {
-  const [, ...rest] = shape;
-  const lengths = rest.map(length => (typeof length === 'number' ? length : Number.NaN));
-  if (Array.isArray(shape[0]) || lengths.some(Number.isNaN))
-    throw new RangeError(`expected a model with one ${what} of known shape, got ${JSON.stringify(shape)}`);
-  return lengths;
-};
+function portsOf(names: readonly string[], tensors: readonly tf.SymbolicTensor[]): readonly Port[] {
+  return tensors.map(({shape}, i) => {
+    const lengths = lengthsOf(shape);
+    if (lengths.some(Number.isNaN))
+      throw new RangeError(`expected inputs and outputs of known shapes, got ${JSON.stringify(shape)}`);
+    return {name: names[i] ?? String(i), shape: lengths};
+  });
+}
 
 /** @throws RangeError for layers that cannot be a function of their weights. */
 export function functionOf(model: tf.LayersModel): LayersFunction {
-  if (model.inputs.length !== 1 || model.outputs.length !== 1)
-    throw new RangeError(
-      `expected a model with one input and one output, got ${model.inputs.length} and ${model.outputs.length}`,
-    );
   const layers = [...new Set(model.layers.flatMap(insideOf))];
   for (const layer of layers) checkLayer(layer);
   const held = heldBy(model);
-  const constrained = held.find(({variable}) => (Reflect.get(variable, 'constraint') ?? null) !== null);
-  if (constrained !== undefined)
-    throw new RangeError(`${constrained.name} has a constraint, which has no place in a step`);
   const drops = dropoutsOf(layers);
   const dataOf = (variable: LayerVariable): Float32Array =>
     runEagerly(() => Float32Array.from(variable.read().dataSync()));
@@ -156,10 +166,12 @@ export function functionOf(model: tf.LayersModel): LayersFunction {
     statistics: held
       .filter(({isTrained}) => !isTrained)
       .map(({name, variable}) => ({name, shape: shapeOf(variable), value: dataOf(variable)})),
-    dropout: drops.map(({spec}) => spec),
-    inputShape: withoutBatch('input', model.inputs[0]?.shape ?? []),
-    outputShape: withoutBatch('output', model.outputs[0]?.shape ?? []),
-    apply: (weights, statistics, x, mode) => apply(model, held, drops, weights, statistics, x, mode),
+    dropout: drops.flatMap(({specs}) => specs),
+    inputs: portsOf(model.inputNames, model.inputs),
+    outputs: portsOf(model.outputNames, model.outputs),
+    apply: (weights, statistics, inputs, mode) =>
+      apply(model, held, drops, weights, statistics, inputs, mode),
+    constrain: constraintsOf(held),
     writeBack: values =>
       runEagerly(() => {
         for (const {name, variable} of held) {
@@ -170,13 +182,34 @@ export function functionOf(model: tf.LayersModel): LayersFunction {
   };
 }
 
+interface Constraint {
+  apply(weight: tf.Tensor): tf.Tensor;
+}
+
+const isConstraint = (value: unknown): value is Constraint =>
+  typeof value === 'object' && value !== null && typeof Reflect.get(value, 'apply') === 'function';
+
+function constraintsOf(held: readonly Held[]): LayersFunction['constrain'] {
+  const found = held.flatMap(({name, variable, isTrained}) => {
+    const constraint: unknown = Reflect.get(variable, 'constraint');
+    return isTrained && isConstraint(constraint) ? [{name, constraint}] : [];
+  });
+  if (found.length === 0) return undefined;
+  return weights => ({
+    ...weights,
+    ...Object.fromEntries(
+      found.map(({name, constraint}) => [name, constraint.apply(tensorNamed(weights, name))]),
+    ),
+  });
+}
+
 function apply(
   model: tf.LayersModel,
   held: readonly Held[],
   drops: readonly DropoutLayer[],
   weights: NamedTensors,
   statistics: NamedTensors,
-  x: tf.Tensor,
+  given: readonly tf.Tensor[],
   mode: Mode,
 ): Applied {
   const written = new Map<string, tf.Tensor>();
@@ -193,23 +226,27 @@ function apply(
         },
       });
     }
-    for (const {layer, spec} of drops)
+    for (const {layer, specs} of drops) {
+      let uses = 0;
       Object.assign(layer, {
         call: (inputs: tf.Tensor | tf.Tensor[]) => {
           const input = only(inputs);
-          if (!isTraining || spec.rate === 0) return input;
+          const spec = specs[uses++ % specs.length];
+          if (!isTraining || spec === undefined || spec.rate === 0) return input;
           const mask = tf.cast(tensorNamed(mode.masks, spec.name), 'float32');
           return tf.mul(input, tf.mul(mask, 1 / (1 - spec.rate)));
         },
       });
-    const y = only(model.apply(x, {training: isTraining}) as tf.Tensor | tf.Tensor[]);
+    }
+    const x = given.length === 1 ? only([...given]) : [...given];
+    const outputs = listOf(model.apply(x, {training: isTraining}) as tf.Tensor | tf.Tensor[]);
     const losses = isTraining ? model.calculateLosses().map(loss => tf.mean(loss)) : [];
     const next = Object.entries(statistics).map(([name, before]) => {
       const after = written.get(name);
       return [name, after === undefined ? before : tf.clone(after)] as const;
     });
     return {
-      y,
+      outputs,
       statistics: Object.fromEntries(next),
       penalty: losses.length > 0 ? (tf.addN(losses) as tf.Scalar) : undefined,
     };

@@ -73,5 +73,21 @@ const judgements: Readonly<Record<LossName, Judgement>> = {
   },
 };
 
-export const judgementOf = (loss: LossName | Loss): Judgement =>
+/** One loss for all outputs, or one for each by its name. */
+export type Losses = LossName | Loss | Readonly<Record<string, LossName | Loss>>;
+
+/** What judges each output, in the order of their names. @throws RangeError for a name that is no output. */
+export function judgementsOf(losses: Losses, names: readonly string[]): readonly Judgement[] {
+  if (typeof losses !== 'object') return names.map(() => judgementOf(losses));
+  const strangers = Object.keys(losses).filter(name => !names.includes(name));
+  if (strangers.length > 0)
+    throw new RangeError(`expected losses of the outputs ${names.join(', ')}, got ${strangers.join(', ')}`);
+  return names.map(name => {
+    const loss = losses[name];
+    if (loss === undefined) throw new RangeError(`expected a loss of the output ${name}, got none`);
+    return judgementOf(loss);
+  });
+}
+
+const judgementOf = (loss: LossName | Loss): Judgement =>
   typeof loss === 'function' ? {loss, right: undefined} : judgements[loss];

@@ -1,25 +1,57 @@
 // What a compiled model is trained on, and the splits of a data set as that.
 
-import type {HostTensor} from '../../../src/engine/index.ts';
+import type {HostTensor, HostTensors} from '../../../src/engine/index.ts';
 import type {Dataset, Split} from '../dataset-file.ts';
 
-/** Inputs and labels, one row per sample. `uint8` inputs stay bytes in memory and are numbers from 0 to 255 inside. */
+/**
+ * Inputs and labels, one row per sample; of models with several, by the names of inputs and outputs. `uint8` inputs stay
+ * bytes in memory and are numbers from 0 to 255 inside.
+ */
 export interface Samples {
+  readonly x: HostTensor | HostTensors;
+  readonly y: HostTensor | HostTensors;
+}
+
+/** Rows for each name, in the order of the names. @throws RangeError for other names than those. */
+export function rowsByName(
+  what: string,
+  given: HostTensor | HostTensors,
+  names: readonly string[],
+): readonly HostTensor[] {
+  if (isTensor(given)) {
+    if (names.length === 1) return [given];
+    throw new RangeError(`expected ${what} by name (${names.join(', ')}), got one tensor`);
+  }
+  const strangers = Object.keys(given).filter(name => !names.includes(name));
+  if (strangers.length > 0)
+    throw new RangeError(`expected ${what} named ${names.join(', ')}, got ${strangers.join(', ')}`);
+  return names.map(name => {
+    const tensor = given[name];
+    if (tensor === undefined) throw new RangeError(`expected ${what} for ${name}, got none`);
+    return tensor;
+  });
+}
+
+const isTensor = (given: HostTensor | HostTensors): given is HostTensor =>
+  ArrayBuffer.isView(given.data) && Array.isArray(given.shape);
+
+/** Images and labels of one split. */
+export interface ImageSamples {
   readonly x: HostTensor;
   readonly y: HostTensor;
 }
 
 export interface SampleSets {
-  readonly train: Samples;
+  readonly train: ImageSamples;
   /** Undefined where the data set has none. */
-  readonly validation: Samples | undefined;
-  readonly test: Samples;
+  readonly validation: ImageSamples | undefined;
+  readonly test: ImageSamples;
 }
 
 /** Images as bytes, [count, height, width, channels], and labels, int32 [count]. */
 export function samplesOf(dataset: Dataset): SampleSets {
   const {height, width, channels} = dataset;
-  const samples = ({count, images, labels}: Split): Samples => ({
+  const samples = ({count, images, labels}: Split): ImageSamples => ({
     x: {dtype: 'uint8', shape: [count, height, width, channels], data: images},
     y: {dtype: 'int32', shape: [count], data: labels},
   });

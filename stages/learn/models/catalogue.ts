@@ -8,6 +8,12 @@ export type ModelSpec =
   | ({readonly kind: 'simple-nn'} & SimpleNnOptions)
   | ({readonly kind: 'wide-resnet'} & WideResnetOptions);
 
+/** What stands beside the weights of a model that a module of a project makes. */
+export interface OwnModelSpec {
+  readonly kind: 'own';
+  readonly module: string;
+}
+
 /** @throws RangeError when an option is out of range. */
 export function buildModel(spec: ModelSpec, shape: ImageShape): Model {
   switch (spec.kind) {

@@ -1,7 +1,7 @@
 // What a model is: data (its parameters and running statistics) and one pure function over named tensors.
 // Weights in, logits out; nothing is kept between calls, and nothing here draws random numbers.
 
-import type {Tensor, Tensor2D, Tensor4D} from '@tensorflow/tfjs-core';
+import type {Scalar, Tensor, Tensor2D, Tensor4D} from '@tensorflow/tfjs-core';
 import type {HostTensor, HostTensors} from '../../../src/engine/program.ts';
 import {stream} from '../random.ts';
 
@@ -50,6 +50,8 @@ export interface Forward {
   readonly logits: Tensor2D;
   /** The running statistics after this pass: those given, in evaluation. */
   readonly statistics: NamedTensors;
+  /** What regularizers add to the loss. */
+  readonly penalty?: Scalar | undefined;
 }
 
 export interface Model {
