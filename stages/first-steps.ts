@@ -23,12 +23,14 @@ export default defineStage({
     losses: 'CSV, one row per step: step (from 1), loss: the mean over the batch before the update',
   },
   usesDevice: true,
-  async run({params, inputs, outputs, device, cpus, log, signal}) {
+  fileParams: ['model'],
+  async run({params, inputs, outputs, files, device, cpus, log, signal}) {
     const {takeFirstSteps} = await import('./learn/first-steps.ts');
     const {data} = inputs;
     await takeFirstSteps({
       params,
       steps: params.steps,
+      files,
       dataset: data.files.dataset ?? data.path,
       outputs,
       device,

@@ -11,13 +11,14 @@ import {batchesOf, stepsPerEpoch} from './batches.ts';
 import {decodeDataset} from './dataset-file.ts';
 import {engineDevice} from './device.ts';
 import {segmentsOf} from './loop.ts';
+import {modelNamed} from './models/named-model.ts';
 import {resolvePublished} from './presets.ts';
 import {initialState, pick, prefixed, trainingDefinition} from './training-program.ts';
 import {TrainingPrograms} from './training-programs.ts';
 import type {TrainingRun} from './training-run.ts';
 
 export interface FirstStepsRun
-  extends Pick<TrainingRun, 'params' | 'dataset' | 'device' | 'cpus' | 'log' | 'signal'> {
+  extends Pick<TrainingRun, 'params' | 'files' | 'dataset' | 'device' | 'cpus' | 'log' | 'signal'> {
   readonly steps: number;
   readonly outputs: {readonly start: string; readonly losses: string};
 }
@@ -31,6 +32,7 @@ export async function takeFirstSteps(run: FirstStepsRun): Promise<void> {
     resolvePublished(params, dataset.name),
     policyOf(params.augmentation),
     dataset,
+    await modelNamed(params, run.files, dataset),
   );
   const perEpoch = stepsPerEpoch(assembly.batches);
   if (run.steps > params.epochs * perEpoch) {

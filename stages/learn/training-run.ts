@@ -14,11 +14,12 @@ import {bestEpoch, curveToCsv} from './curve.ts';
 import {type Dataset, decodeDataset} from './dataset-file.ts';
 import {engineDevice} from './device.ts';
 import {plainGradient} from './gradients/rule.ts';
-import {type Hyperparameters, isOwnModel} from './hyperparameters.ts';
+import type {Hyperparameters} from './hyperparameters.ts';
 import {inferenceModel} from './inference-model.ts';
 import {type TrainingResult, train} from './loop.ts';
 import type {Predictions} from './metrics.ts';
-import {countParameters, type Model} from './models/model.ts';
+import {countParameters} from './models/model.ts';
+import {modelNamed} from './models/named-model.ts';
 import {resolvePublished} from './presets.ts';
 import {pick} from './training-program.ts';
 
@@ -61,7 +62,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   const dataset = decodeDataset(await readFile(run.dataset), run.dataset);
   const policy = await policyFrom(params, run.policy);
   const resolved = resolvePublished(params, dataset.name);
-  const own = await ownModelOf(run, dataset);
+  const own = await modelNamed(params, run.files, dataset);
   const assembly = fitted(() => assemble(params, resolved, policy, dataset, own));
   const {training, batches} = assembly;
   log(`${training.model.name}: ${countParameters(training.model)} parameters`);
@@ -128,16 +129,6 @@ async function stateToContinue({checkpoint, before}: TrainingRun): Promise<Check
   if (given === undefined)
     throw new StageError(`${before}: expected the state of a training, got something else`);
   return interrupted ?? given;
-}
-
-/** The model that a module of the project makes, where the parameters name one. */
-async function ownModelOf({params, files}: TrainingRun, dataset: Dataset): Promise<Model | undefined> {
-  if (!isOwnModel(params.model)) return undefined;
-  const file = files[params.model.slice(2)];
-  if (file === undefined) throw new Error(`expected ${params.model} among the declared files`);
-  const {ownModel} = await import('./models/own-model.ts');
-  const shape = {...dataset, classes: dataset.classNames.length};
-  return ownModel(file, params.model, shape, params.seed);
 }
 
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {
