@@ -11,6 +11,7 @@ import {type Correctness, readCorrectness} from './statistics/predictions.ts';
 import {makeRows} from './statistics/rows.ts';
 import {checkAxis, checkMetric, type Run, readRuns} from './statistics/runs.ts';
 import {type Scalar, type Summary, scalarSchema} from './statistics/summary.ts';
+import {suspicionsOf} from './statistics/suspicions.ts';
 import {tuningWarnings} from './statistics/tuning.ts';
 import {warningsOf} from './statistics/warnings.ts';
 
@@ -78,7 +79,11 @@ export default defineStage({
       const about = {
         metric,
         better,
-        warnings: [...warningsOf(runs, metric), ...tuningWarnings(runs, compare)],
+        warnings: [
+          ...suspicionsOf(runs, metric, {over, compare, metrics: names, declared: params.better}),
+          ...warningsOf(runs, metric),
+          ...tuningWarnings(runs, compare),
+        ],
         rows,
       };
       if (compare === undefined) return {...about, comparisons: [], across: null};

@@ -60,6 +60,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
   ]);
   const rows = cells.map((row, at) => withSources(columns, row, sourceOf(one, one.comparisons[at])));
   const hasPairs = one.comparisons.some(({kind}) => kind === 'paired');
+  const isSampled = one.comparisons.some(({sign_flip}) => (sign_flip?.sampled ?? null) !== null);
   const effects = new Set(one.comparisons.flatMap(({effect}) => effect?.name ?? []));
   return {
     title: `${options.title}: differences in ${metricText(one.metric)}`,
@@ -68,7 +69,7 @@ export function differencesTable(summary: Summary, one: MetricSummary, options: 
     remarks: [
       ...directionRemarks(one),
       hasPairs
-        ? `Paired by ${summary.over}: two-sided paired t test, and the exact sign-flip test.`
+        ? `Paired by ${summary.over}: two-sided paired t test, and the ${isSampled ? 'sign-flip test, sampled' : 'exact sign-flip test'}.`
         : 'Two-sided Welch t test.',
       ...(hasMany
         ? [

@@ -14,6 +14,9 @@ import {
 import {columnDecimals, fixed} from './number-text.ts';
 import {type Column, cell, type Table, type TableCell} from './table.ts';
 
+/** So many repetitions stand in a table; the CSV has all of them. */
+const MOST_COLUMNS = 40;
+
 /** Every run: one row per cell, one column per repetition; runs with the weights of another are marked. */
 export function runsTable(summary: Summary, one: MetricSummary, options: TableOptions): Table {
   const unit = unitOf(one);
@@ -21,7 +24,8 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
   const axes = axesOf(one.rows);
   // One digit more than the means have.
   const decimals = unit.scale === 100 ? 2 : columnDecimals(one.rows, 'sd', unit) + 1;
-  const overs = [...new Set(one.rows.flatMap(row => row.runs.map(run => run.over)))];
+  const all = [...new Set(one.rows.flatMap(row => row.runs.map(run => run.over)))];
+  const overs = all.slice(0, MOST_COLUMNS);
   const rows = one.rows.map((row): TableCell[] => {
     const byOver = new Map(row.runs.map(run => [run.over, run]));
     return [
@@ -53,6 +57,9 @@ export function runsTable(summary: Summary, one: MetricSummary, options: TableOp
       ),
     ],
     rows,
-    remarks: [],
+    remarks:
+      all.length > overs.length
+        ? [`${all.length - overs.length} more values of ${summary.over} are in the CSV.`]
+        : [],
   };
 }
