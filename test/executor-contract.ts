@@ -26,7 +26,7 @@ export class ContractRig implements AsyncDisposable {
   readonly workspace: Workspace;
   readonly executor: Executor;
   readonly #folder: string;
-  readonly told = {log: '', free: 0, progress: 0};
+  readonly told = {log: '', free: 0, placed: 0, progress: 0};
 
   private constructor(folder: string, workspace: Workspace, executor: Executor) {
     this.#folder = folder;
@@ -119,6 +119,9 @@ export class ContractRig implements AsyncDisposable {
         onProgress: () => {
           this.told.progress++;
         },
+        onPlaced: () => {
+          this.told.placed++;
+        },
         onFree: () => {
           this.told.free++;
         },
@@ -178,7 +181,7 @@ export function executorContract(
     assert.equal(rig.outputOf(result), '0.1\n');
     assert.deepEqual([result.metrics, notices], [{n: 2}, []]);
     assert.equal(rig.read(result.log), 'said\n');
-    assert.deepEqual([rig.told.log, rig.told.free], ['said\n', 1]);
+    assert.deepEqual([rig.told.log, rig.told.free, rig.told.placed], ['said\n', 1, 1]);
     const {made} = result;
     assert.deepEqual([made.run, made.host, made.cpus], ['20260101-000000-0000', hostname(), 1]);
     assert.deepEqual(made.git, git);
@@ -236,6 +239,26 @@ export default defineStage({
       [result.metrics, rig.outputOf(result), rig.told.progress],
       [{twice: 42}, 'project\n', 1],
     );
+  });
+
+  contract('a stage sees its parameters in one order, whoever made the action', async rig => {
+    const path = rig.write(
+      'stages/say.ts',
+      `import {defineStage, z} from 'pipe-ml/stage';
+export default defineStage({
+  about: '', params: z.object({b: z.number(), a: z.number()}), inputs: {}, outputs: {x: 'file'},
+  async run({params, outputs}) {
+    const {writeFile} = await import('node:fs/promises');
+    await writeFile(outputs.x, JSON.stringify(params));
+  },
+});\n`,
+    );
+    const code = await rig.workspace.code.codeOf(path);
+    assert.ok(code.ok, JSON.stringify(code));
+    const work = {kind: 'module' as const, code: code.value.code, packages: code.value.packages};
+    const card = rig.workspace.code.cardOf(code.value.code);
+    const {result} = await rig.done(rig.assignment(rig.action('', {work, params: {b: 1, a: 2}}), {card}));
+    assert.equal(rig.outputOf(result), '{"a":2,"b":1}');
   });
 
   contract('a failure is an ending, with the tail of its log', async rig => {

@@ -3,7 +3,7 @@
 // bytes can run it. The instance's id is not in it, so renaming a stage is free.
 
 import {type Digest, digestBytes, digestJson, taggedJson} from '../core/digest.ts';
-import type {Json, JsonObject} from '../core/json.ts';
+import {canonicalJson, type Json, type JsonObject} from '../core/json.ts';
 import type {Metrics} from '../core/metric.ts';
 import type {OutputPlan} from '../plan/plan.ts';
 import type {Cell, Origin, Study} from '../stage/define.ts';
@@ -117,6 +117,10 @@ export const fingerprintOf = (action: Action): Fingerprint => digestBytes(action
 
 /** The text that the fingerprint is the SHA-256 of: an action is a blob whose address is its fingerprint. */
 export const actionText = (action: Action): string => taggedJson('action', action as unknown as Json);
+
+/** An action as whoever reads its text has it: the order in which keys were made is nothing that a stage may see. */
+export const asRead = (action: Action): Action =>
+  JSON.parse(canonicalJson(action as unknown as Json)) as Action;
 
 /** What an action gave. Recorded only when every blob that it names is in place. */
 export interface ActionResult {

@@ -5,6 +5,7 @@
 import {closest} from '../core/closest.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {describe, type MapNode, type Node} from '../spec/tree.ts';
+import {type QueueConfig, readQueue} from './queue-config.ts';
 import {type RemoteConfig, readRemote} from './remote-config.ts';
 import {SettingsReader} from './settings-reader.ts';
 import {defaultSlurm, readSlurm, type SlurmConfig} from './slurm-config.ts';
@@ -16,7 +17,7 @@ export interface LocalConfig {
   readonly jobs: number | null;
 }
 
-export type ExecutorConfig = LocalConfig | RemoteConfig | SlurmConfig;
+export type ExecutorConfig = LocalConfig | QueueConfig | RemoteConfig | SlurmConfig;
 
 /** How the settings of each kind are read. */
 const KINDS: {
@@ -26,6 +27,7 @@ const KINDS: {
   ) => Extract<ExecutorConfig, {kind: K}>;
 } = {
   local: settings => ({kind: 'local', jobs: settings.count('jobs') ?? null}),
+  queue: readQueue,
   remote: readRemote,
   slurm: readSlurm,
 };

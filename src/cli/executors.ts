@@ -12,6 +12,7 @@ import type {Config} from './config.ts';
 import {LOCAL, type NamedExecutor, nearExecutor} from './executor-config.ts';
 import {refuse} from './exit.ts';
 import {slurmExecutorOf} from './fleet.ts';
+import {queueExecutorOf} from './queue.ts';
 import {remoteExecutorOf} from './remote.ts';
 import type {Options, Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
@@ -23,6 +24,7 @@ export function localExecutorOf(
   machine: LocalMachine,
   now: () => number,
   name = LOCAL,
+  freeGpus?: number[],
 ): LocalExecutor {
   const {project, store, shelf, blobs, checkpoints, code} = workspace;
   return new LocalExecutor({
@@ -31,6 +33,7 @@ export function localExecutorOf(
     content: contentStoreOf({blobs, inputs: new InputFiles(shelf, blobs), checkpoints}),
     code,
     machine,
+    ...(freeGpus === undefined ? {} : {freeGpus}),
     project,
     sandboxes: join(store, 'sandboxes'),
     now,
@@ -86,6 +89,8 @@ function openExecutor(
       const cpus = name === LOCAL ? machine.cpus : (config.jobs ?? machine.cpus);
       return localExecutorOf(workspace, processes, {...machine, cpus}, outside.clock.now, name);
     }
+    case 'queue':
+      return queueExecutorOf(shell, workspace, {name, config}, notice);
     case 'remote':
       return remoteExecutorOf(shell, workspace, {name, config});
     case 'slurm':

@@ -16,13 +16,25 @@ import {decodeAction} from '../store/index/row-schema.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {Workspace} from './workspace.ts';
 
-/** `variables`: where declared variables are found. `tell` gets all but the last word, which is the answer. */
+/** What a pilot was sent. */
+export interface PilotJob {
+  readonly fingerprint: Fingerprint;
+  readonly orders: Orders;
+  /** Where declared variables are found. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** How long it had waited for a pilot. Milliseconds. */
+  readonly waitedMs: number;
+}
+
+/** Secrets do not travel: a pilot has them in its own environment. */
+export const secretsFrom = (own: PilotJob['variables'], {secrets}: Orders): PilotJob['variables'] =>
+  Object.fromEntries(secrets.map(name => [name, own[name]]));
+
+/** `tell` gets all but the last word, which is the answer. */
 export async function pilotAction(
   workspace: Workspace,
   executor: Executor,
-  fingerprint: Fingerprint,
-  orders: Orders,
-  variables: Readonly<Record<string, string | undefined>>,
+  {fingerprint, orders, variables, waitedMs}: PilotJob,
   tell: (message: PilotMessage) => void,
   signal: AbortSignal,
 ): Promise<PilotMessage> {
@@ -55,11 +67,20 @@ export async function pilotAction(
     {
       onLog: (stream, text) => tell({type: 'log', stream, text}),
       onProgress: progress => tell({type: 'progress', progress}),
+      onPlaced: host => tell({type: 'placed', host}),
       onFree: () => tell({type: 'free'}),
     },
     signal,
   );
-  return conclude(workspace, action, fingerprint, ending);
+  return conclude(workspace, action, fingerprint, waited(ending, waitedMs));
+}
+
+/** Its result says how long it waited in all. */
+function waited(ending: Ending, waitedMs: number): Ending {
+  if (ending.status !== 'done') return ending;
+  const {result} = ending;
+  const queuedMs = result.made.queuedMs + Math.max(0, Math.round(waitedMs));
+  return {...ending, result: {...result, made: {...result.made, queuedMs}}};
 }
 
 async function conclude(

@@ -63,6 +63,14 @@ const device = (): Option =>
 const executor = (): Option =>
   new Option('--executor <name>', 'where stages go that name no pool (docs/configuration.md)');
 
+function gpuIds(value: string): readonly number[] {
+  const ids = value.split(',').map(Number);
+  if (!ids.every(id => Number.isInteger(id) && id >= 0)) {
+    throw new InvalidArgumentError(`expected ids such as 0,1, got '${value}'.`);
+  }
+  return ids;
+}
+
 const FILE = '[file]';
 
 const ARGUMENTS: Readonly<Record<string, string>> = {
@@ -74,6 +82,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '[place]': 'a file with a line, and a column where one is meant, such as table.md:5:3',
   '[run]': 'the id of a run, or the beginning of one',
   '[other]': 'the run to compare it with',
+  '[url]': 'the Redis server: redis://HOST:6379, rediss://USER:PASSWORD@HOST',
   '[name]': 'what `uses` says: a name, or a path such as ./stages/mine.ts',
   '[folder]': 'where to (default: this folder)',
 };
@@ -368,6 +377,31 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     ['pipe doctor'],
     async () => (await import('./commands/doctor.ts')).doctor,
   ).option('--json', 'write the answer as JSON');
+
+  define(
+    'worker [url]',
+    'Take jobs from a queue in Redis and run them on this machine, until Ctrl-C (docs/machines.md).',
+    [
+      'pipe worker redis://lab:6379',
+      'pipe worker redis://lab:6379 --jobs 8 --gpus 0,1 --label a100',
+      'pipe worker redis://lab:6379 --ssh node1,node2 --jobs 16',
+    ],
+    async () => (await import('./commands/worker.ts')).worker,
+  )
+    .option('-j, --jobs <n>', 'CPU slots to give to stages (default: the number of cores)', positive)
+    .option('--memory <size>', 'memory to give to stages (default: all of it)')
+    .option('--gpus <ids>', 'ids of the GPUs to give to stages (default: all)', gpuIds)
+    .option('--label <label>', 'a label that executors may ask for; may be repeated', collect)
+    .option('--store <url>', 'the shared store as this machine reaches it (default: as the jobs say)')
+    .option('--folder <dir>', 'where to keep what was fetched (default: ~/.cache/pipe-worker)')
+    .option('--mirror <dir>', 'where downloads look before they use the network')
+    .option(
+      '--lease <seconds>',
+      'how long it may be silent before its jobs go to others (default: 30)',
+      positive,
+    )
+    .option('--ssh <hosts>', 'start workers there instead, by ssh, and end them with this one: node1,node2')
+    .option('--command <command>', 'with --ssh: what starts pipe there (default: pipe)');
 
   // For executors, not for people: what it says is for a program to read.
   program

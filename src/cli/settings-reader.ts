@@ -7,6 +7,7 @@ import {describe, type Entry, type MapNode, type Node} from '../spec/tree.ts';
 
 export class SettingsReader {
   readonly #what: string;
+  readonly #tree: MapNode;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #mistakes: Diagnostic[];
   readonly #known = new Set<string>();
@@ -14,6 +15,7 @@ export class SettingsReader {
   /** `what`: as messages call the map, such as `an executor of kind slurm`. */
   constructor(what: string, tree: MapNode, mistakes: Diagnostic[]) {
     this.#what = what;
+    this.#tree = tree;
     this.#entries = new Map(tree.entries.map(entry => [entry.key.value, entry]));
     this.#mistakes = mistakes;
   }
@@ -21,6 +23,25 @@ export class SettingsReader {
   text(name: string): string | undefined {
     return this.#read(name, 'text', node =>
       node.kind === 'scalar' && typeof node.value === 'string' && node.value !== '' ? node.value : undefined,
+    );
+  }
+
+  /** Text that must be given, such as `example`. */
+  required(name: string, example: string, isRight: (text: string) => boolean): string | undefined {
+    const node = this.node(name);
+    if (node === undefined) {
+      const hint = `such as ${name}: ${example}`;
+      this.#mistakes.push(
+        mistake('missing-key', `expected the key ${name} in ${this.#what}, got none`, this.#tree.span, {
+          hint,
+        }),
+      );
+      return undefined;
+    }
+    return this.#read(name, `such as ${example}`, found =>
+      found.kind === 'scalar' && typeof found.value === 'string' && isRight(found.value)
+        ? found.value
+        : undefined,
     );
   }
 

@@ -63,4 +63,12 @@ export interface Options {
   readonly ends?: number;
   readonly store?: string;
   readonly ending?: string;
+  readonly ssh?: string;
+  readonly command?: string;
+  readonly label?: readonly string[];
+  readonly memory?: string;
+  readonly gpus?: readonly number[];
+  readonly folder?: string;
+  /** Seconds. */
+  readonly lease?: number;
 }

@@ -46,6 +46,8 @@ export interface Assignment {
 }
 
 export interface ExecutionListener extends TaskListener {
+  /** It was taken by a machine and is no longer waiting there. At most once. */
+  readonly onPlaced: (host: string) => void;
   /** Nothing of it runs any more and its limits are free again; what follows is admission. At most once. */
   readonly onFree: () => void;
 }
@@ -86,8 +88,19 @@ export interface Capabilities {
   readonly isElastic: boolean;
 }
 
+/** Who is there to take something at the moment, as far as an executor was told. */
+export interface Room {
+  /** Workers, pilots or nodes that live. */
+  readonly machines: number;
+  /** CPU slots of all of them, and those that are taken. */
+  readonly slots: number;
+  readonly busy: number;
+}
+
 export interface Executor {
   capabilities(): Capabilities;
+  /** `undefined` where it has no machines to tell of, or has not asked. */
+  room(): Room | undefined;
   /**
    * Settles only when nothing of the task runs any more: after success, failure, time-out or abort.
    * An abort through `signal` gives `cancelled`. Never rejects for what a stage does.

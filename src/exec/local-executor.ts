@@ -6,6 +6,7 @@ import {dirname} from 'node:path';
 import {
   type Action,
   type ActionResult,
+  asRead,
   type Prefix,
   type Provenance,
   platformText,
@@ -45,6 +46,8 @@ export interface LocalExecutorOptions {
   readonly content: ContentStore;
   readonly code: CodeStore;
   readonly machine: LocalMachine;
+  /** Ids of free GPUs, where several executors of this machine take from one list. */
+  readonly freeGpus?: number[];
   /** The project's folder, absolute: for stages that ask for it, and to tell what was not declared. */
   readonly project: string;
   /** Where sandboxes are made, absolute. */
@@ -70,12 +73,13 @@ interface Try {
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #sandboxes: Sandboxes;
+  /** Ids that are free. */
   readonly #gpus: number[];
 
   constructor(options: LocalExecutorOptions) {
     this.#options = options;
     this.#sandboxes = new Sandboxes(options.sandboxes);
-    this.#gpus = [...options.machine.gpus];
+    this.#gpus = options.freeGpus ?? [...options.machine.gpus];
   }
 
   capabilities(): Capabilities {
@@ -83,8 +87,14 @@ export class LocalExecutor implements Executor {
     return {name: 'local', cpus, memory, gpus: gpus.length, isElastic: false};
   }
 
-  async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
+  room(): undefined {
+    return undefined;
+  }
+
+  async execute(sent: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
     const {content, now} = this.#options;
+    // Here and elsewhere alike: a stage that writes its parameters down gives the same bytes.
+    const assignment = {...sent, action: asRead(sent.action)};
     const askedAt = now();
     let sandbox: Sandbox;
     try {
@@ -97,6 +107,7 @@ export class LocalExecutor implements Executor {
     const placement = content.placement();
     try {
       const startedAt = now();
+      listener.onPlaced(this.#options.machine.host);
       const redaction = new Redaction(secretsIn(assignment.action, assignment.env));
       const queuedMs = startedAt - askedAt;
       const trial = {assignment, sandbox, placement, redaction, queuedMs, startedAt, continued: null};

@@ -51,6 +51,8 @@ export const ordersOf = ({
 export type PilotMessage =
   | {readonly type: 'log'; readonly stream: 'stdout' | 'stderr'; readonly text: string}
   | {readonly type: 'progress'; readonly progress: Progress}
+  /** It begins, on this machine. */
+  | {readonly type: 'placed'; readonly host: string}
   /** Nothing of it runs any more. */
   | {readonly type: 'free'}
   /** Recorded, with all blobs in the store. */
@@ -109,6 +111,7 @@ const failure = z.looseObject({reason: text});
 const message = z.discriminatedUnion('type', [
   z.object({type: z.literal('log'), stream: z.enum(['stdout', 'stderr']), text}),
   z.object({type: z.literal('progress'), progress}),
+  z.object({type: z.literal('placed'), host: text}),
   z.object({type: z.literal('free')}),
   z.object({type: z.literal('done'), notices: z.array(text)}),
   z.object({

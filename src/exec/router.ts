@@ -1,6 +1,6 @@
 // Several executors in one run, by name: opened when something first goes to them, each with capacities of its own.
 
-import type {Capabilities, Executor} from './executor.ts';
+import type {Capabilities, Executor, Room} from './executor.ts';
 
 export interface RouterOptions {
   /** This machine's executor, which sweeps what dead runs left here whatever else runs. */
@@ -44,6 +44,14 @@ export class ExecutorRouter {
 
   capabilitiesFor(wish: Wish): Capabilities {
     return this.named(this.nameFor(wish)).capabilities();
+  }
+
+  /** Who is there, of those executors that know. */
+  rooms(): readonly (readonly [string, Room])[] {
+    return [...this.#open].flatMap(([name, executor]) => {
+      const room = executor.room();
+      return room === undefined ? [] : [[name, room] as const];
+    });
   }
 
   /** Ends what coordinators that have died left running here, and removes what they left behind. */

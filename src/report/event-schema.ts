@@ -178,6 +178,20 @@ export const wireEvent = z.discriminatedUnion('type', [
     executor: z.string().describe('The name of the executor that it was given to'),
   }),
   z.object({
+    type: z.literal('placed'),
+    at,
+    id: instanceId,
+    host: z.string().describe('The machine that runs it; until then it waits at its executor'),
+  }),
+  z.object({
+    type: z.literal('room'),
+    at,
+    executor: z.string(),
+    machines: z.number().int().describe('Workers or pilots that live'),
+    slots: z.number().int().describe('Their CPU slots'),
+    busy: z.number().int(),
+  }),
+  z.object({
     type: z.literal('log'),
     at,
     id: instanceId,

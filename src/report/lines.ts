@@ -89,6 +89,8 @@ export class LineComposer {
         return [this.#stopping(event.how)];
       case 'planned':
       case 'expanded':
+      case 'placed':
+      case 'room':
       case 'progress':
       case 'run-finished':
         return [];

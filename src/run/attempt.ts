@@ -4,7 +4,6 @@
 import type {ActionResult, GitState, Prefix} from '../action/action.ts';
 import type {Assignment, Ending, ExecutionListener} from '../exec/executor.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
-import type {TaskListener} from '../exec/task.ts';
 import type {Instance} from '../plan/plan.ts';
 import type {Recorded} from '../store/store.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
@@ -52,7 +51,7 @@ export interface Attempt {
 export function startAttempt(
   services: AttemptServices,
   trial: Trial,
-  listener: TaskListener,
+  listener: Omit<ExecutionListener, 'onFree'>,
   signal: AbortSignal,
 ): Attempt {
   let onFree = (): void => {};

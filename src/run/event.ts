@@ -36,6 +36,16 @@ export type RunEvent = {readonly at: number} & (
       /** The name of the executor that it was given to. */
       readonly executor: string;
     }
+  /** The executor's machine that runs it: until then it waits there. */
+  | {readonly type: 'placed'; readonly id: InstanceId; readonly host: string}
+  /** Who is there to take something, at an executor on other machines. */
+  | {
+      readonly type: 'room';
+      readonly executor: string;
+      readonly machines: number;
+      readonly slots: number;
+      readonly busy: number;
+    }
   | {
       readonly type: 'log';
       readonly id: InstanceId;

@@ -5,7 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {ActionResult, Fingerprint, Prefix} from '../action/action.ts';
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import {assertNever} from '../core/result.ts';
-import type {TaskListener} from '../exec/task.ts';
+import type {ExecutionListener} from '../exec/executor.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import {isSameResult} from '../store/index/action-row.ts';
 import type {Lookup} from '../store/store.ts';
@@ -171,7 +171,8 @@ export class Launcher {
   async #try(job: Job, prefix: Prefix | null, isHeld: () => boolean, land: () => void): Promise<void> {
     const {id, due, demand, executor} = job;
     const {news} = this.#services;
-    const listener: TaskListener = {
+    const listener: Omit<ExecutionListener, 'onFree'> = {
+      onPlaced: host => news.emit({type: 'placed', id, host}),
       onLog: (stream, text) => news.emit({type: 'log', id, stream, text}),
       onProgress: progress => news.emit({type: 'progress', id, progress}),
     };

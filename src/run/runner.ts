@@ -93,11 +93,13 @@ export class Runner {
     news.emit({type: 'planned', run, plan, selected: [...selected]});
     // A sweep may take its time: whoever does not want to wait for it says so.
     const pass = await stores.gate.enterRun(scheduler.stopping);
+    const rooms = setInterval(roomTeller(executors, news), ROOM_MS);
     try {
       if (pass !== undefined) await executors.sweep();
       await scheduler.run();
       await takeAway(scheduler, publisher, news);
     } finally {
+      clearInterval(rooms);
       await executors.rest();
       saveStates(stores);
       pass?.leave();
@@ -122,6 +124,22 @@ export class Runner {
     );
     return new Forecaster(rebuilder, stores, request).forecast();
   }
+}
+
+/** How often it is looked who is there at other machines. Milliseconds. */
+const ROOM_MS = 1_000;
+
+/** Tells what has changed at each look. */
+function roomTeller(executors: ExecutorRouter, news: RunNews): () => void {
+  const told = new Map<string, string>();
+  return () => {
+    for (const [executor, room] of executors.rooms()) {
+      const text = JSON.stringify(room);
+      if (told.get(executor) === text) continue;
+      told.set(executor, text);
+      news.emit({type: 'room', executor, ...room});
+    }
+  };
 }
 
 /** What no instance publishes any more; not while the plan may still grow, or was not come to its end. */

@@ -1,9 +1,16 @@
 // How far a run has been told to stop. It only ever goes on: nothing that has been told to stop starts again.
 
+import {setMaxListeners} from 'node:events';
+
 export class Stop {
   #state: 'no' | 'failed' | 'draining' | 'killing' = 'no';
   readonly #drain = new AbortController();
   readonly #kill = new AbortController();
+
+  constructor() {
+    // Everything that runs listens, and that may be a thousand jobs elsewhere.
+    setMaxListeners(0, this.#drain.signal, this.#kill.signal);
+  }
 
   /** Nothing new starts. */
   get isStopping(): boolean {

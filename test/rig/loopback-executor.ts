@@ -12,7 +12,7 @@ import {ordersOf, type PilotMessage, parsePilotMessage} from '../../src/exec/pil
 import type {ActionCache, BlobStore} from '../../src/store/store.ts';
 import {cli} from './cli-project.ts';
 
-type LastWord = Exclude<PilotMessage, {type: 'log' | 'progress' | 'free'}>;
+type LastWord = Exclude<PilotMessage, {type: 'log' | 'progress' | 'free' | 'placed'}>;
 
 export class LoopbackExecutor implements Executor {
   readonly #store: string;
@@ -30,6 +30,10 @@ export class LoopbackExecutor implements Executor {
 
   capabilities(): Capabilities {
     return {name: 'loopback', cpus: 4, memory: 0, gpus: 0, isElastic: true};
+  }
+
+  room(): undefined {
+    return undefined;
   }
 
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
@@ -54,6 +58,7 @@ export class LoopbackExecutor implements Executor {
       if (message.type === 'log') listener.onLog(message.stream, message.text);
       else if (message.type === 'progress') listener.onProgress(message.progress);
       else if (message.type === 'free') listener.onFree();
+      else if (message.type === 'placed') listener.onPlaced(message.host);
       else last = message;
     });
     await new Promise(resolve => child.once('close', resolve));

@@ -28,16 +28,39 @@ interface User {
 
 const NOBODY_ELSE: User = {};
 
-/** A Redis server without persistence. */
-export async function startRedis(): Promise<TestServer | undefined> {
+export interface RedisServer extends TestServer {
+  /** Kills it at once, as a machine that fails does. */
+  kill(): Promise<void>;
+  /** Starts it anew at the same address, with what it had written down. */
+  restart(): Promise<void>;
+}
+
+/** A Redis server that writes down every change. */
+export async function startRedis(): Promise<RedisServer | undefined> {
   const program = findProgram('redis-server');
   if (program === undefined) return undefined;
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'pipe-redis-'));
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
-  const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'inherit']});
-  await untilSaid(child, child.stdout, /Ready to accept connections/);
-  return {url: `redis://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(child, folder)};
+  const kept = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no', '--dir', folder];
+  const start = async (): Promise<ChildProcess> => {
+    const args = ['--port', String(port), '--bind', '127.0.0.1', ...kept];
+    const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'inherit']});
+    await untilSaid(child, child.stdout, /Ready to accept connections/);
+    return child;
+  };
+  let child = await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async kill() {
+      const gone = new Promise(resolve => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    },
+    async restart() {
+      child = await start();
+    },
+    [Symbol.asyncDispose]: () => end(child, folder),
+  };
 }
 
 /** A PostgreSQL server; it refuses to run as root, so root runs it as its own user. */

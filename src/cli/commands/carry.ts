@@ -70,6 +70,7 @@ export async function carry(shell: Shell): Promise<ExitCode> {
         onProgress: last => {
           progress = last;
         },
+        onPlaced: () => {},
         onFree: () => {},
       },
       leaving.signal,

@@ -41,9 +41,7 @@ export async function exec(shell: Shell, {args, options}: Invocation): Promise<E
       const ending = await pilotAction(
         workspace,
         executor,
-        fingerprint as Fingerprint,
-        orders,
-        outside.env,
+        {fingerprint: fingerprint as Fingerprint, orders, variables: outside.env, waitedMs: 0},
         tell,
         abort.signal,
       ).finally(() => executor.close());

@@ -11,7 +11,7 @@ import type {Orders} from '../../exec/pilot.ts';
 import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {localExecutorOf} from '../executors.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
-import {pilotAction} from '../piloting.ts';
+import {pilotAction, secretsFrom} from '../piloting.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {machineOf, openWorkspace, type Workspace} from '../workspace.ts';
 
@@ -84,9 +84,6 @@ interface PilotWork {
   readonly own: Shell['outside']['env'];
 }
 
-const secretsFrom = (own: PilotWork['own'], {secrets}: Orders): PilotWork['own'] =>
-  Object.fromEntries(secrets.map(name => [name, own[name]]));
-
 async function work(
   shell: Shell,
   pilotWork: PilotWork,
@@ -110,7 +107,7 @@ async function work(
 
 async function runJob(
   {post, workspace, executor, name, shape, own}: PilotWork,
-  {fingerprint, orders, env}: PostedJob,
+  {fingerprint, orders, env, postedAt}: PostedJob,
   leaving: AbortSignal,
 ): Promise<void> {
   const unwanted = new AbortController();
@@ -122,9 +119,12 @@ async function runJob(
     const last = await pilotAction(
       workspace,
       executor,
-      fingerprint,
-      orders,
-      {...secretsFrom(own, orders), ...env},
+      {
+        fingerprint,
+        orders,
+        variables: {...secretsFrom(own, orders), ...env},
+        waitedMs: Date.now() - postedAt,
+      },
       message => post.tell(fingerprint, name, message),
       signal,
     );

@@ -14,6 +14,7 @@ import {
   type ExecutionListener,
   type Executor,
   openVariables,
+  type Room,
 } from '../executor.ts';
 import {ordersOf, type PilotMessage} from '../pilot.ts';
 import type {Post, Shape} from './post.ts';
@@ -61,7 +62,7 @@ export interface FleetOptions {
 /** Between two looks at the post office. Milliseconds. */
 const LOOK_MS = 150;
 
-type LastWord = Exclude<PilotMessage, {readonly type: 'log' | 'progress' | 'free'}>;
+type LastWord = Exclude<PilotMessage, {readonly type: 'log' | 'progress' | 'free' | 'placed'}>;
 
 interface Flight {
   readonly assignment: Assignment;
@@ -77,6 +78,8 @@ export class FleetExecutor implements Executor {
   readonly #options: FleetOptions;
   readonly #flights = new Map<Fingerprint, Flight>();
   #looking: Promise<void> | undefined;
+  #lively = 0;
+  #room: Room = {machines: 0, slots: 0, busy: 0};
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -85,6 +88,10 @@ export class FleetExecutor implements Executor {
   capabilities(): Capabilities {
     const {starter, most} = this.#options;
     return {name: starter.name, cpus: most, memory: 0, gpus: 0, isElastic: true};
+  }
+
+  room(): Room {
+    return this.#room;
   }
 
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
@@ -165,6 +172,7 @@ export class FleetExecutor implements Executor {
       const waiting = new Set([...post.waiting().values()].flat());
       const taken = new Map(post.taken().map(({fingerprint, pilot}) => [fingerprint, pilot]));
       const silent = this.#silentPilots();
+      this.#room = {machines: this.#lively, slots: this.#lively, busy: taken.size};
       const speakers = post.speakers();
       const lacking = new Map<Shape, number>();
       const busy = new Map<Shape, number>();
@@ -205,6 +213,9 @@ export class FleetExecutor implements Executor {
             break;
           case 'progress':
             listener.onProgress(message.progress);
+            break;
+          case 'placed':
+            listener.onPlaced(message.host);
             break;
           case 'free':
             this.#free(flight);
@@ -268,6 +279,7 @@ export class FleetExecutor implements Executor {
   #silentPilots(): ReadonlySet<string> {
     const {post, silentMs} = this.#options;
     const lively = new Set(post.pilots().flatMap(sign => (sign.silentMs < silentMs ? [sign.pilot] : [])));
+    this.#lively = lively.size;
     return new Set(post.taken().flatMap(({pilot}) => (lively.has(pilot) ? [] : [pilot])));
   }
 

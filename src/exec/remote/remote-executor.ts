@@ -44,6 +44,11 @@ export class RemoteExecutor implements Executor {
     return {name: this.#options.name, cpus: this.#options.most, memory: 0, gpus: 0, isElastic: true};
   }
 
+  /** Servers tell nobody of their workers. */
+  room(): undefined {
+    return undefined;
+  }
+
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
     try {
       if (signal.aborted) return {status: 'cancelled'};
@@ -161,7 +166,11 @@ export class RemoteExecutor implements Executor {
           // What a cache remembers of a failure is no failure of this try.
           if (gain.isCached) return 'again';
         }
-        if (concluded.status !== 'unfit') return concluded;
+        if (concluded.status !== 'unfit') {
+          // Servers say who ran it when it has ended, and not before.
+          listener.onPlaced(gain.worker);
+          return concluded;
+        }
         const {action} = assignment;
         const wanted = action.platform === null ? '' : platformText(action.platform);
         return {
