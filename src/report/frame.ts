@@ -6,6 +6,7 @@ import stringWidth from 'string-width';
 import {type RecordedDuration, rateOf, remainingOf} from './estimate.ts';
 import {formatClock} from './format.ts';
 import type {Palette} from './palette.ts';
+import {placeLines, placeOf, waitingLines} from './places.ts';
 import {type Running, type RunState, settledCount} from './run-state.ts';
 
 export interface FrameOptions {
@@ -28,23 +29,27 @@ const BAR_FROM_COLUMNS = 64;
 export function renderFrame(state: RunState, options: FrameOptions): string[] {
   const {palette, columns} = options;
   const room = Math.max(1, Math.floor(options.rows / 2) - 2);
-  const running = [...state.running.values()];
+  const all = [...state.running.values()];
+  // What waits at an executor on other machines is many: one line tells of all of it.
+  const running = all.filter(({executor, host}) => host !== null || !state.rooms.has(executor));
   const shown = running.slice(0, running.length > room ? room - 1 : room);
   const hidden = running.length - shown.length;
   const names = shown.map(({id}) => stringWidth(id));
   const nameWidth = Math.min(Math.max(0, ...names), Math.max(12, Math.floor(columns * 0.4)));
-  const lines = shown.map(each => runningLine(each, nameWidth, options));
+  const lines = shown.map(each => runningLine(each, nameWidth, placeOf(each, state), options));
   if (hidden > 0) lines.push(palette.dim(`  and ${hidden} more`));
   for (const [id, pid] of [...state.awaited].slice(0, 2)) {
     lines.push(
       `${palette.dim('…')} ${fit(id, nameWidth)} ${palette.dim(`made by another run (process ${pid})`)}`,
     );
   }
+  lines.push(...waitingLines(state, options.now, palette), ...placeLines(state, palette));
   lines.push(summaryLine(state, options));
   return lines.map(line => sliceAnsi(line, 0, columns));
 }
 
-function runningLine(running: Running, nameWidth: number, options: FrameOptions): string {
+/** `place`: where it runs, where that is worth saying. */
+function runningLine(running: Running, nameWidth: number, place: string, options: FrameOptions): string {
   const {palette, now, columns} = options;
   const spin = SPINNER[Math.floor(now / SPIN_MS) % SPINNER.length] ?? '';
   const name = pad(fit(running.id, nameWidth), nameWidth);
@@ -55,9 +60,9 @@ function runningLine(running: Running, nameWidth: number, options: FrameOptions)
   const said = columns >= BAR_FROM_COLUMNS ? ' left' : '';
   const time = left === undefined ? elapsed : `${formatClock(left)}${said}`;
   if (progress === null || progress.total <= 0) {
-    const room = columns - nameWidth - 4 - time.length;
+    const room = columns - nameWidth - 4 - time.length - (place === '' ? 0 : place.length + 1);
     const note = fit(running.lastLine, Math.max(0, room - 1));
-    return `${head} ${[time, note]
+    return `${head} ${[time, place, note]
       .filter(text => text !== '')
       .map(palette.dim)
       .join(' ')}`;
@@ -77,6 +82,7 @@ function runningLine(running: Running, nameWidth: number, options: FrameOptions)
   }
   add(figures, figures);
   add(time, palette.dim(time));
+  add(place, palette.dim(place));
   const rate = rateOf(running, now);
   const detail = detailThatFits(progress.detail ?? '', room - 1);
   add(detail, detail);

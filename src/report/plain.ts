@@ -5,6 +5,7 @@ import type {RunEvent} from '../run/event.ts';
 import {formatDuration} from './format.ts';
 import {LineComposer} from './lines.ts';
 import type {Palette} from './palette.ts';
+import {placeLines, placeOf, waitingLines} from './places.ts';
 import {printableEvent} from './printable-event.ts';
 import type {Clock, Reporter, Screen} from './reporter.ts';
 import {RunState, settledCount} from './run-state.ts';
@@ -55,13 +56,19 @@ export class PlainDisplay implements Reporter {
     const now = clock.now();
     const running = [...this.#state.running.values()];
     if (running.length === 0 || now - this.#spokeAt < SILENCE_MS) return;
-    const named = running.slice(0, NAMED_RUNNING).map(({id, progress, startedAt}) => {
+    const named = running.slice(0, NAMED_RUNNING).map(each => {
+      const {id, progress, startedAt} = each;
       const figures = progress === null ? '' : `, ${progress.unit} ${progress.done}/${progress.total}`;
-      return `${id} (${formatDuration(now - startedAt)}${figures})`;
+      const place = placeOf(each, this.#state);
+      return `${id} (${formatDuration(now - startedAt)}${place === '' ? '' : ` ${place}`}${figures})`;
     });
     const more = running.length > NAMED_RUNNING ? ` and ${running.length - NAMED_RUNNING} more` : '';
     const done = `${settledCount(this.#state.counts)}/${this.#state.total}`;
-    this.#write([palette.dim(`… ${done} done; running ${named.join(', ')}${more}`)]);
+    this.#write([
+      palette.dim(`… ${done} done; running ${named.join(', ')}${more}`),
+      ...waitingLines(this.#state, now, palette),
+      ...placeLines(this.#state, palette),
+    ]);
   }
 
   #write(lines: readonly string[]): void {

@@ -10,7 +10,12 @@ import type {Progress} from '../stage/define.ts';
 
 export interface Running {
   readonly id: InstanceId;
+  /** When a machine took it; until then, when it was given to its executor. */
   readonly startedAt: number;
+  /** The name of the executor that it was given to. */
+  readonly executor: string;
+  /** The machine that runs it; `null` while it waits at its executor. */
+  readonly host: string | null;
   readonly attempt: number;
   readonly stale: Staleness;
   readonly progress: Progress | null;
@@ -25,6 +30,13 @@ export interface Failed {
   readonly attempts: number;
   readonly logTail: readonly string[];
   readonly advice: string | null;
+}
+
+/** Who is there, at an executor on other machines. */
+export interface RoomState {
+  readonly machines: number;
+  readonly slots: number;
+  readonly busy: number;
 }
 
 export interface StageTally {
@@ -51,6 +63,8 @@ export class RunState {
   readonly running = new Map<InstanceId, Running>();
   /** Instances that another run is making, with its process id. */
   readonly awaited = new Map<InstanceId, number>();
+  /** By the executor's name. */
+  readonly rooms = new Map<string, RoomState>();
   readonly stages = new Map<string, StageTally>();
   readonly failed: Failed[] = [];
   /** Instances that ran and gave the bytes that they gave before. */
@@ -86,12 +100,20 @@ export class RunState {
         this.running.set(event.id, {
           id: event.id,
           startedAt: event.at,
+          executor: event.executor,
+          host: null,
           attempt: event.attempt,
           stale: event.stale,
           progress: null,
           firstProgress: null,
           lastLine: '',
         });
+        break;
+      case 'placed':
+        this.#change(event.id, running => ({...running, host: event.host, startedAt: event.at}));
+        break;
+      case 'room':
+        this.rooms.set(event.executor, event);
         break;
       case 'progress':
         this.#change(event.id, running => ({

@@ -18,7 +18,9 @@ export function madeRows({made}: ActionResult, fingerprint: string): Painted[] {
     ...(made.git === null ? [] : [['from', gitText(made.git)] as const]),
     ['on', printable(where.join(', '))],
     ['by', `executor ${printable(made.executor)}`],
-    ...(made.queuedMs >= 1000 ? [['waited', formatDuration(made.queuedMs)] as const] : []),
+    ...(made.executor !== 'local' || made.queuedMs >= 1000
+      ? [['waited', formatDuration(made.queuedMs)] as const]
+      : []),
     ['key', fingerprint],
   ];
 }
