@@ -62,6 +62,7 @@ function executorOf(workspace: Workspace, address: string): Executor {
   };
   return {
     capabilities: () => executor.capabilities(),
+    room: () => executor.room(),
     execute: async (...told) => (await brought(executor.execute(...told))) ?? assert.fail(),
     attach: (...told) => brought(executor.attach(...told)),
     sweep: () => executor.sweep(),

@@ -7,7 +7,6 @@ import {join, resolve} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Executor} from '../../exec/executor.ts';
 import {Post, type PostedJob} from '../../exec/fleet/post.ts';
-import type {Orders} from '../../exec/pilot.ts';
 import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {localExecutorOf} from '../executors.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';

@@ -136,7 +136,12 @@ class WorkerStores {
       const kept = new KeptCheckpoint(workspace, link.commands, fingerprint);
       if (orders.keepsCheckpoint) await kept.bring();
       const stopKeeping = orders.keepsCheckpoint ? kept.keep() : undefined;
-      const sent = {fingerprint, orders, variables: {...secretsFrom(this.#shell.outside.env, orders), ...job.env}, waitedMs};
+      const sent = {
+        fingerprint,
+        orders,
+        variables: {...secretsFrom(this.#shell.outside.env, orders), ...job.env},
+        waitedMs,
+      };
       const last = await pilotAction(workspace, executor, sent, tell, signal);
       if (last.type === 'done') await kept.drop();
       else await stopKeeping?.();
