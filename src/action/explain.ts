@@ -3,6 +3,7 @@
 
 import type {Digest} from '../core/digest.ts';
 import {byCodeUnit, canonicalJson, isJsonObject, type Json, type JsonObject} from '../core/json.ts';
+import {escapeObeyed} from '../core/printable.ts';
 import {assertNever} from '../core/result.ts';
 import {
   type Action,
@@ -53,7 +54,7 @@ export function explainChanges(
 export function describeChange(change: Change): string {
   switch (change.what) {
     case 'parameter':
-      return `params.${change.name} ${change.before} → ${change.after}`;
+      return escapeObeyed(`params.${change.name} ${change.before} → ${change.after}`);
     case 'code':
       if (change.file === null) return 'the code changed';
       return change.importedBy === null

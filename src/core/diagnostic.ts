@@ -92,4 +92,5 @@ const WIDE =
 const columnsOf = (letter: string): number => (WIDE.test(letter) ? 2 : 1);
 
 /** Control characters of a hostile file never reach the terminal; the caret stays where it belongs. */
-const blanked = (line: string): string => line.replace(/[^\P{Cc}\t]/gu, '\ufffd');
+const blanked = (line: string): string =>
+  line.replace(/[^\P{Cc}\t]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');

@@ -8,7 +8,7 @@ import {stripVTControlCharacters} from 'node:util';
 const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 export function printable(text: string): string {
-  if (text.search(OBEYED) < 0) return text;
+  if (isPrintable(text)) return text;
   return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')
     .split('\n')
@@ -26,3 +26,18 @@ function signOf(letter: string): string {
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   return code === 0x7f ? '␡' : '\ufffd';
 }
+
+/** JSON with all that would be obeyed as escapes: the same value. */
+export const escapeObeyed = (json: string): string =>
+  json.replace(OBEYED, letter => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** The same text with a sign in place of each such character, and with nothing taken away. */
+export const withSigns = (text: string): string => text.replaceAll('\r\n', '\n').replace(OBEYED, signOf);
+
+export const isPrintable = (text: string): boolean => text.search(OBEYED) < 0;
+
+const LONGEST_LINE = 4_096;
+
+/** Fit to be a name in records: one line that nothing obeys, not even invisibly. */
+export const isPlainLine = (text: string): boolean =>
+  text.length <= LONGEST_LINE && !/\p{Cc}|\p{Cf}/u.test(text);

@@ -13,6 +13,7 @@ import {
   secretsIn,
 } from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
+import {escapeObeyed, isPlainLine} from '../core/printable.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
 import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from './executor.ts';
@@ -240,6 +241,11 @@ export class LocalExecutor implements Executor {
     if (action.device !== null && isDeviceKind(gain.device) && gain.device !== action.device) {
       const message = `expected it to compute on ${action.device}, as its key says, got ${gain.device}`;
       return err({reason: 'mistake', message, hint: 'say --device'});
+    }
+    const odd = [gain.device, ...Object.keys(gain.metrics)].find(text => !isPlainLine(text));
+    if (odd !== undefined) {
+      const message = `expected names of metrics and devices on one line, without control characters, got ${escapeObeyed(JSON.stringify(odd.slice(0, 80)))}`;
+      return err({reason: 'mistake', message, hint: null});
     }
     const outputs = await admitOutputs(content, action, sandbox.outputFolder, redaction);
     if (!outputs.ok) return outputs;

@@ -1,6 +1,7 @@
 // How quantities are written for people: durations, sizes, counts and numbers. Pure functions of their argument.
 
 import type {Metric} from '../core/metric.ts';
+import {escapeObeyed, isPrintable} from '../core/printable.ts';
 
 /** `42 ms`, `1.2 s`, `12.3 s`, `3 min 05 s`, `2 h 03 min`. */
 export function formatDuration(ms: number): string {
@@ -56,6 +57,6 @@ export function formatTime(at: number): string {
 
 /** A JSON value on one line, as a person would write it: strings bare unless they would mislead. */
 export function formatValue(value: unknown): string {
-  if (typeof value === 'string' && /^[^\s"'\\]+$/.test(value)) return value;
-  return JSON.stringify(value);
+  if (typeof value === 'string' && /^[^\s"'\\]+$/.test(value) && isPrintable(value)) return value;
+  return escapeObeyed(JSON.stringify(value));
 }

@@ -5,6 +5,7 @@ import {explainStaleness} from '../action/explain.ts';
 import type {Outcome} from '../action/outcome.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import type {Metrics} from '../core/metric.ts';
+import {printable} from '../core/printable.ts';
 import {assertNever} from '../core/result.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {RunEvent} from '../run/event.ts';
@@ -131,7 +132,9 @@ export class LineComposer {
   /** What the pipeline looks at, where this instance gave it. */
   #metricsOf(metrics: Metrics): string {
     const chosen = this.#state.chosenMetrics.filter(name => metrics[name] !== undefined);
-    const texts = chosen.slice(0, METRICS_SHOWN).map(name => `${name} ${formatNumber(metrics[name] ?? 0)}`);
+    const texts = chosen
+      .slice(0, METRICS_SHOWN)
+      .map(name => `${printable(name)} ${formatNumber(metrics[name] ?? 0)}`);
     return texts.length === 0 ? '' : `  ${texts.join('  ')}`;
   }
 

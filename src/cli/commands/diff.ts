@@ -1,6 +1,7 @@
 // `pipe diff`: parameters and metrics of two runs side by side, what changed first.
 
 import {canonicalJson, type Json} from '../../core/json.ts';
+import {printable} from '../../core/printable.ts';
 import {formatNumber, formatValue, plural} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
@@ -139,7 +140,7 @@ function section(
     {header: noun === 'metric' ? 'change' : '', align: 'number'},
   ];
   const cells = shown.map(({name, before, after, isChanged}) => [
-    isChanged ? palette.name(name) : palette.dim(name),
+    isChanged ? palette.name(printable(name)) : palette.dim(printable(name)),
     shownValue(before, palette),
     isChanged ? palette.warning(shownValue(after, palette)) : shownValue(after, palette),
     typeof before === 'number' && typeof after === 'number' && isChanged ? signed(after - before) : '',

@@ -63,7 +63,7 @@ function listResults(plan: Plan, all: readonly Known[], palette: Palette): strin
     {header: 'when', align: 'left'},
     {header: 'took', align: 'right'},
     ...USAGE_COLUMNS,
-    ...metrics.map((header): Column => ({header, align: 'number'})),
+    ...metrics.map((name): Column => ({header: printable(name), align: 'number'})),
   ];
   const cells = all.map(known => {
     const result = known.status === 'found' ? known.result : undefined;

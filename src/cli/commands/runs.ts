@@ -89,7 +89,8 @@ export async function runs(shell: Shell, {options}: Invocation): Promise<ExitCod
       palette.dim(printable(header.argv.join(' '))),
     ];
   });
-  const columns = metric === undefined ? COLUMNS : COLUMNS.toSpliced(-1, 0, {header: metric, align: 'left'});
+  const columns =
+    metric === undefined ? COLUMNS : COLUMNS.toSpliced(-1, 0, {header: printable(metric), align: 'left'});
   print(outside, renderTable(columns, rows, palette.dim));
   return EXIT.ok;
 }

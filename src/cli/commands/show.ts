@@ -1,6 +1,5 @@
 // `pipe show`: all that is known of an instance, of a stage's instances, or of a result or an artifact by its digest.
 
-import {printable} from '../../core/printable.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import {Inquiry} from '../inquiry.ts';
@@ -57,7 +56,7 @@ async function showInstances(
         outside,
         all.map(known => instanceJson(inquiry, known)),
       );
-    else print(outside, drawInstances(inquiry.plan, all, palette).map(printable));
+    else print(outside, drawInstances(inquiry.plan, all, palette));
     return EXIT.ok;
   }
   if (options.json) printJson(outside, instanceJson(inquiry, only));

@@ -1,6 +1,7 @@
 // `pipe stages`: the stage modules that a pipeline of this project can use; of one, its parameters, inputs and outputs
 // with their formats, and a snippet to paste. `--markdown` writes all of them as a page of the manual.
 
+import {printable} from '../../core/printable.ts';
 import type {LoadedStage} from '../../plan/catalogue.ts';
 import {type ParameterRow, parameterRows} from '../../plan/parameter-table.ts';
 import {paletteOf} from '../../report/palette.ts';
@@ -30,12 +31,12 @@ export async function stages(shell: Shell, {args, options}: Invocation): Promise
   if (options.json) {
     printJson(outside, loaded.map(stageJson));
   } else if (options.markdown) {
-    print(outside, manualPage(loaded));
+    print(outside, manualPage(loaded).map(printable));
   } else if (one !== undefined) {
     for (const stage of loaded) print(outside, stageLines(shell, stage));
   } else {
     const palette = paletteOf(outside.stdout.colors);
-    const rows = loaded.map(({uses, declaration}) => [palette.strong(uses), declaration.about]);
+    const rows = loaded.map(({uses, declaration}) => [palette.strong(uses), printable(declaration.about)]);
     const columns = [
       {header: '', align: 'left'},
       {header: '', align: 'left'},
@@ -91,11 +92,11 @@ function stageLines({outside}: Shell, stage: LoadedStage): string[] {
           palette.strong(title),
           ...renderTable(
             [left(''), left(''), left('')],
-            list.map(({name, kind, holds}) => [`  ${name}`, palette.dim(kind), holds]),
+            list.map(({name, kind, holds}) => [`  ${name}`, palette.dim(kind), printable(holds)]),
           ),
         ];
   return [
-    `${palette.strong(stage.uses)}: ${stage.declaration.about}`,
+    `${palette.strong(stage.uses)}: ${printable(stage.declaration.about)}`,
     ...ports('inputs', inputsOf(stage)),
     ...ports('outputs', outputsOf(stage)),
     ...(rows.length === 0 ? [] : ['', palette.strong('parameters')]),
@@ -103,7 +104,12 @@ function stageLines({outside}: Shell, stage: LoadedStage): string[] {
       ? []
       : renderTable(
           [left('  name'), left('takes'), left('default'), left('')],
-          rows.map(row => [`  ${row.name}`, row.takes, fallbackOf(row), palette.dim(row.meaning)]),
+          rows.map(row => [
+            `  ${printable(row.name)}`,
+            printable(row.takes),
+            printable(fallbackOf(row)),
+            palette.dim(printable(row.meaning)),
+          ]),
           palette.dim,
         )),
     '',

@@ -146,13 +146,13 @@ export function drawInstances(plan: Plan, all: readonly Known[], palette: Palett
     {header: 'instance', align: 'left'},
     {header: 'took', align: 'right'},
     ...USAGE_COLUMNS,
-    ...metrics.map((header): Column => ({header, align: 'number'})),
+    ...metrics.map((name): Column => ({header: printable(name), align: 'number'})),
   ];
   const rows = all.map(known => {
     const result = known.status === 'found' ? known.result : undefined;
     const state = known.failed === undefined ? 'no result' : 'failed';
     return [
-      known.instance.id,
+      printable(known.instance.id),
       result === undefined ? palette.dim(state) : formatDuration(result.made.durationMs),
       ...usageCells(result?.made),
       ...metrics.map(name => {

@@ -1,5 +1,7 @@
 // HTML that is escaped by construction: text goes in through `html`, and only `html` makes markup.
 
+import {withSigns} from '../../core/printable.ts';
+
 /** Finished markup. Only this module and `trusted` make it. */
 export class Html {
   readonly text: string;
@@ -41,14 +43,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Safe as text and in a quoted attribute. Control characters, which HTML forbids, become visible signs. */
+/** Safe as text and in a quoted attribute. What HTML forbids, and what turns the direction of reading, becomes a sign. */
 export const escapeHtml = (text: string): string =>
-  text
-    .replace(/[&<>"']/g, letter => ENTITIES[letter] ?? letter)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, letter =>
-      letter === '\u007f' ? '␡' : String.fromCharCode(0x2400 + letter.charCodeAt(0)),
-    );
+  withSigns(text).replace(/[&<>"']/g, letter => ENTITIES[letter] ?? letter);
 
 /** `data:` address of some bytes, for pictures and for files to save. */
 export const dataUrl = (type: string, bytes: Uint8Array): string =>

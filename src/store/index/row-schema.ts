@@ -12,6 +12,7 @@ import {
 } from '../../action/action.ts';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import {type Json, parseJson} from '../../core/json.ts';
+import {isPlainLine} from '../../core/printable.ts';
 import {isName} from '../../spec/name.ts';
 import {readPath} from '../../spec/path.ts';
 
@@ -39,10 +40,7 @@ const json: z.ZodType<Json> = z.lazy(() =>
 );
 const size = z.number().int().nonnegative();
 /** Words about an occasion: one line, without what a terminal would obey. */
-const words = z
-  .string()
-  .max(4_096)
-  .refine(text => !/\p{Cc}|\p{Cf}/u.test(text));
+const words = z.string().refine(isPlainLine);
 const cell = z.record(name, z.union([z.string(), z.number(), z.boolean(), z.null()]));
 const kind = z.enum(['file', 'folder']);
 const artifact = z.discriminatedUnion('kind', [
