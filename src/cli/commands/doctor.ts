@@ -8,6 +8,7 @@ import type {Json} from '../../core/json.ts';
 import {formatBytes, plural} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {renderTable} from '../../report/table.ts';
+import {cudaParts, thisMachine} from '../cuda.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {findProject, listPipelines} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -33,6 +34,7 @@ export async function doctor(shell: Shell, {options}: Invocation): Promise<ExitC
     good('machine', 'memory', formatBytes(totalmem())),
     ...PACKAGES.map(name => packageFact(name, shell.packageRoot)),
     ...(await deviceFacts()),
+    ...cudaFacts(),
     ...projectFacts(workspace.project),
     ...(await storeFacts(workspace)),
     terminalFact(outside),
@@ -112,6 +114,18 @@ async function deviceFacts(): Promise<Fact[]> {
   } catch (error) {
     return [bad('devices', 'engine', error instanceof Error ? error.message : String(error))];
   }
+}
+
+/** Part by part, since CUDA is missing for many reasons. */
+function cudaFacts(): Fact[] {
+  const machine = thisMachine();
+  if (machine === undefined) return [];
+  return cudaParts(machine).map(({name, isThere, detail}) => ({
+    topic: 'cuda',
+    name,
+    state: isThere ? 'good' : 'absent',
+    detail,
+  }));
 }
 
 function projectFacts(project: string): Fact[] {
