@@ -96,7 +96,8 @@ export function explainStaleness(stale: Staleness, most = 3): string {
       const shown = stale.changes.slice(0, most).map(describeChange);
       const more = stale.changes.length - shown.length;
       if (shown.length === 0) return 'the key changed';
-      return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ');
+      if (more === 0) return shown.join('; ');
+      return `${shown.join('; ')}, and ${more} other ${more === 1 ? 'change' : 'changes'}`;
     }
     case 'lost':
       return `output ${stale.output} is gone from the store, or damaged`;

@@ -1,9 +1,11 @@
-// Reads CSV files of numbers: a header, empty fields for absent numbers. Whatever writes them, with CRLF and quotes too.
+// Reads CSV files of numbers: a header, empty fields for absent numbers, and the words of several languages for numbers
+// that are not finite. Whatever writes them, with CRLF and quotes too.
 
 import {readFile} from 'node:fs/promises';
 import {parse} from 'csv-parse/sync';
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 
+/** `null` where nothing stands; NaN and the infinities are numbers here. */
 export type NumberRow = Readonly<Record<string, number | null>>;
 
 /** @throws StageError when the producer has no such output. */
@@ -24,5 +26,14 @@ export async function readNumbers(
   return lines.map(line => Object.fromEntries(columns.map((column, i) => [column, numberOf(line[i] ?? '')])));
 }
 
-const numberOf = (field: string): number | null =>
-  field === '' || Number.isNaN(Number(field)) ? null : Number(field);
+function numberOf(field: string): number | null {
+  const word = /^([+-]?)(nan|inf(?:inity)?)$/i.exec(field);
+  if (word !== null) {
+    if (word[2]?.toLowerCase() === 'nan') return Number.NaN;
+    return word[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  }
+  return field === '' || Number.isNaN(Number(field)) ? null : Number(field);
+}
+
+export const isFiniteNumber = (value: number | null | undefined): value is number =>
+  typeof value === 'number' && Number.isFinite(value);

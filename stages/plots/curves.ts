@@ -4,7 +4,7 @@
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 import {describe} from '../statistics/description.ts';
 import type {Distributions} from '../statistics/distributions.ts';
-import {readNumbers} from './csv.ts';
+import {isFiniteNumber, readNumbers} from './csv.ts';
 import {type ShownMetric, shownMetric} from './metric.ts';
 import {type Axes, countText, hasReplicates, labelsOf, type Row, rowsOf, stacked} from './series.ts';
 import {dashes, logTicks, palette, seriesScale, titled} from './theme.ts';
@@ -26,7 +26,8 @@ interface Point {
   readonly series: string;
   readonly run: string;
   readonly epoch: number;
-  readonly value: number;
+  /** `null` where the run has a value that is not finite: its line breaks. */
+  readonly value: number | null;
 }
 
 export async function curvesSpec(
@@ -38,12 +39,14 @@ export async function curvesSpec(
   const labels = labelsOf(rows);
   const specs: Spec[] = [];
   let isAnyLog = false;
+  let gaps = 0;
   for (const row of rows) {
     const panels: Spec[] = [];
     for (const name of options.metrics) {
       const metric = shownMetric(name);
       const points = await pointsOf(row, metric);
-      const isLog = metric.isRatio && points.every(({value}) => value > 0);
+      const isLog = metric.isRatio && points.every(({value}) => value === null || value > 0);
+      gaps += points.filter(({value}) => value === null).length;
       isAnyLog ||= isLog;
       panels.push(panel(points, labels, metric, isLog, options.confidence, distributions));
     }
@@ -57,8 +60,14 @@ export async function curvesSpec(
           (isAnyLog ? ' On logarithmic axes, of the logarithms.' : ''),
       ]
     : [`One run (${count}): nothing is known of the spread.`];
+  if (gaps > 0) notes.push(notFiniteText(gaps));
   return {...stacked(rows, specs), title: titled(options.title, notes)};
 }
+
+const notFiniteText = (count: number): string =>
+  count === 1
+    ? 'One value is not finite: it is in no mean, and its line breaks there.'
+    : `${count} values are not finite: they are in no mean, and lines break there.`;
 
 async function pointsOf({series}: Row, metric: ShownMetric): Promise<readonly Point[]> {
   const points: Point[] = [];
@@ -72,11 +81,16 @@ async function pointsOf({series}: Row, metric: ShownMetric): Promise<readonly Po
       }
       for (const {epoch, [metric.source]: value} of rows) {
         if (typeof epoch !== 'number' || typeof value !== 'number') continue;
-        points.push({series: label, run: `${label} ${i}`, epoch, value: metric.shown(value)});
+        points.push({
+          series: label,
+          run: `${label} ${i}`,
+          epoch,
+          value: isFiniteNumber(value) ? metric.shown(value) : null,
+        });
       }
     }
   }
-  if (points.length === 0) {
+  if (points.every(({value}) => value === null)) {
     throw new StageError(
       `metric: the curves have no values of ${metric.source}`,
       'A split that is empty is never evaluated.',
@@ -97,7 +111,10 @@ function panel(
   const bands = labels.flatMap(series => {
     const own = points.filter(point => point.series === series);
     return [...new Set(own.map(({epoch}) => epoch))].map(epoch => {
-      const values = own.filter(point => point.epoch === epoch).map(({value}) => inward(value));
+      const values = own
+        .filter(point => point.epoch === epoch)
+        .flatMap(({value}) => (value === null ? [] : [inward(value)]));
+      if (values.length === 0) return {series, epoch, mean: null, low: null, high: null};
       const {mean, interval} = describe(values, confidence, distributions);
       // Of two runs the interval is twelve SDs wide: it would say nothing and flatten everything.
       const isKnown = interval !== null && values.length >= fewestForBand;
@@ -110,7 +127,9 @@ function panel(
       };
     });
   });
-  const values = [...points.map(({value}) => value), ...bands.flatMap(({low, high}) => [low, high])];
+  const values = [...points.map(({value}) => value), ...bands.flatMap(({low, high}) => [low, high])].filter(
+    isFiniteNumber,
+  );
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const pad = isLog ? 1.08 : 0.04 * (high - low || 1);
   const domain = isLog ? [low / pad, high * pad] : [low - pad, high + pad];

@@ -4,7 +4,7 @@
 
 import {StageError, type StageInput} from '../../src/stage/define.ts';
 import {contourLabels, contourLines} from './contours.ts';
-import {readNumbers} from './csv.ts';
+import {isFiniteNumber, readNumbers} from './csv.ts';
 import {type Axes, rowsOf, type Series, stacked} from './series.ts';
 import {ink, logTicks, titled} from './theme.ts';
 import type {Spec} from './vega.ts';
@@ -161,5 +161,9 @@ export async function readSlice(
       `Set ${parameter} of the stage sharpness above 0.`,
     );
   }
-  return rows.map(({x = null, y = null, loss = null}) => ({x: x ?? 0, y: y ?? 0, loss}));
+  return rows.map(({x = null, y = null, loss = null}) => ({
+    x: x ?? 0,
+    y: y ?? 0,
+    loss: isFiniteNumber(loss) ? loss : null,
+  }));
 }

@@ -286,3 +286,38 @@ test('a width in millimetres is that of the picture, with letters of the same si
     /width: expected at least \d+ mm for this picture, got 40/,
   );
 });
+
+test('a value that is not finite breaks the line of its run, is in no mean, and is said', async () => {
+  const [first] = runs;
+  assert.ok(first !== undefined);
+  const curve = join(temporaryFolder(), 'curve.csv');
+  const losses = ['1', '0.5', 'nan', 'inf', '', '0.25'];
+  const lines = losses.map((loss, at) => `${at + 1},0.1,${loss},0.5,,,,`);
+  const header =
+    'epoch,lr,train_loss,train_accuracy,validation_loss,validation_accuracy,test_loss,test_accuracy';
+  writeFileSync(curve, [header, ...lines, ''].join('\n'));
+  const run = {...first, files: {...first.files, curve}};
+  const drawn = await draw({kind: 'curves', metric: 'train_loss'}, [run]);
+  const svg = read(drawn, 'svg').toString();
+  assert.match(svg, /2 values are not finite: they are in no mean, and lines break there\./);
+  const spec = JSON.parse(read(drawn, 'spec').toString());
+  const [, , means] = spec.hconcat[0].layer;
+  assert.deepEqual(
+    means.data.values.map(({epoch, mean}: {epoch: number; mean: number | null}) => [epoch, mean]),
+    [
+      [1, 1],
+      [2, 0.5],
+      [3, null],
+      [4, null],
+      [6, 0.25],
+    ],
+  );
+  // The mean is one path of two pieces: it begins anew behind the gap.
+  const paths = [...svg.matchAll(/class="mark-line[^"]*"[^>]*>\s*<path[^>]* d="([^"]*)"/g)].map(
+    ([, d]) => d ?? '',
+  );
+  assert.ok(
+    paths.some(d => (d.match(/M/g) ?? []).length === 2),
+    paths.join('\n'),
+  );
+});
