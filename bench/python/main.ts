@@ -1,5 +1,6 @@
-// `npm run bench:python`: grids of Python cells that import NumPy and PyTorch, against Snakemake, DVC and plain xargs, and
-// the code digest of a stage with 300 modules. Peers that are not installed are left out, and said. Prints medians.
+// `npm run bench:python`: grids of Python cells that import NumPy and PyTorch, against Snakemake, DVC and plain xargs; the
+// code digest of a stage with 300 modules; a no-op of 1,000 Python instances beside 1,000 in TypeScript. It prepares a
+// Python with the peers by itself; what cannot be had is left out, and said. Prints medians. `--quick` is small.
 
 import {execFileSync} from 'node:child_process';
 import {existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
@@ -7,6 +8,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {type Contestant, race} from '../runner/measure.ts';
 import type {Command} from '../runner/projects.ts';
+import {preparePeers} from './peers.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipe-bench-python-')));
@@ -17,14 +19,11 @@ const write = (path: string, text: string): void => {
   writeFileSync(join(folder, path), text);
 };
 
-const isThere = (program: string, ...args: readonly string[]): boolean => {
-  try {
-    execFileSync(program, args, {stdio: 'ignore'});
-    return true;
-  } catch {
-    return false;
-  }
-};
+if (!existsSync(join(root, 'dist/cli.js')))
+  throw new Error('expected dist/cli.js: run `npm run build` first');
+const peers = preparePeers(root);
+// Every contestant inherits it.
+Object.assign(process.env, peers.env);
 
 const pipe = (...args: readonly string[]): Command => ({
   program: process.execPath,
@@ -71,8 +70,8 @@ function writeGrid({module, cells, work}: Grid): void {
 
 async function raceGrid(grid: Grid): Promise<boolean> {
   const {module, cells, target} = grid;
-  if (!isThere('python3', '-c', `import ${module}`)) {
-    console.log(`${module} is not installed for python3: left out (pip install ${module})`);
+  if (!peers.has(module)) {
+    console.log(`${module} is not here: left out`);
     return true;
   }
   writeGrid(grid);
@@ -92,7 +91,7 @@ async function raceGrid(grid: Grid): Promise<boolean> {
       before: clear,
     },
   ];
-  if (isThere('snakemake', '--version')) {
+  if (peers.has('snakemake')) {
     contestants.push({
       name: 'Snakemake',
       command: {program: 'snakemake', args: ['-c2', '--quiet', 'all']},
@@ -100,21 +99,21 @@ async function raceGrid(grid: Grid): Promise<boolean> {
       times: 1,
       before: clear,
     });
-  } else console.log('snakemake is not installed: left out (pip install snakemake)');
-  if (isThere('dvc', '--version')) {
+  }
+  if (peers.has('dvc')) {
     const before = (): void => {
       clear();
       execFileSync('dvc', ['init', '--no-scm', '-q'], {cwd});
     };
     contestants.push({name: 'DVC', command: {program: 'dvc', args: ['repro', '-q']}, cwd, times: 1, before});
-  } else console.log('dvc is not installed: left out (pip install dvc)');
+  }
   const medians = await race(contestants);
   const own = medians.get('pipe')?.ms ?? Number.NaN;
-  const peers = [...medians].filter(([name]) => name !== 'pipe');
+  const others = [...medians].filter(([name]) => name !== 'pipe');
   console.log(`\n${cells} cells that import ${module}`);
   for (const [name, {ms}] of medians)
     console.log(`  ${name.padEnd(20)} ${(ms / 1000).toFixed(2)} s  ${(ms / own).toFixed(1)}×`);
-  const ratio = Math.min(...peers.map(([, {ms}]) => ms)) / own;
+  const ratio = Math.min(...others.map(([, {ms}]) => ms)) / own;
   console.log(
     `  the fastest peer takes ${ratio.toFixed(1)} times as long; asked for ${target}: ${ratio >= target ? 'met' : 'missed'}`,
   );
@@ -168,10 +167,52 @@ async function raceDigest(): Promise<boolean> {
   return coldMs <= 1500 && warmMs <= 150;
 }
 
-if (!existsSync(join(root, 'dist/cli.js')))
-  throw new Error('expected dist/cli.js: run `npm run build` first');
+/** A thousand instances in Python beside as many in TypeScript: everything anew, and nothing to do. */
+async function raceNoop(): Promise<boolean> {
+  const cells = Array.from({length: isQuick ? 50 : 1000}, (_, cell) => cell);
+  const names = ['python', 'typescript'] as const;
+  for (const name of names) {
+    write(
+      `noop-${name}/pipelines/grid.yaml`,
+      `pipeline: grid\nstages:\n  cell:\n    uses: cell\n    matrix: {cell: [${cells}]}\n`,
+    );
+  }
+  write(
+    'noop-python/stages/cell.py',
+    'from pipe_stage import File, Run, stage\n\n@stage(outputs={"x": File("x.txt")})\n' +
+      'def cell_(*, cell: int, run: Run):\n    run.out("x").write_text(str(cell))\n',
+  );
+  write(
+    'noop-typescript/stages/cell.ts',
+    "import {writeFile} from 'node:fs/promises';\nimport {defineStage, z} from 'pipe-ml/stage';\n" +
+      "export default defineStage({about: 'x', params: z.object({cell: z.int()}), inputs: {}, " +
+      "outputs: {x: {kind: 'file', name: 'x.txt'}}, run: ({params, outputs}) => writeFile(outputs.x, String(params.cell))});\n",
+  );
+  const contestant = (name: string, what: string, times: number, before?: () => void): Contestant => ({
+    name: `${name}, ${what}`,
+    command: pipe('run', 'grid', '--jobs', '2'),
+    cwd: join(folder, `noop-${name}`),
+    times,
+    ...(before === undefined ? {} : {before}),
+  });
+  const clear = (name: string) => (): void =>
+    rmSync(join(folder, `noop-${name}`, 'cache'), {recursive: true, force: true});
+  const medians = new Map([
+    ...(await race(names.map(name => contestant(name, 'all', isQuick ? 1 : 3, clear(name))))),
+    ...(await race(names.map(name => contestant(name, 'none', isQuick ? 3 : 9)))),
+  ]);
+  const of = (name: string): number => medians.get(name)?.ms ?? Number.NaN;
+  const ratio = of('python, none') / of('typescript, none');
+  console.log(
+    `\n${cells.length} instances, Python beside TypeScript: all anew ${(of('python, all') / 1000).toFixed(1)} s and ` +
+      `${(of('typescript, all') / 1000).toFixed(1)} s; nothing to do ${of('python, none').toFixed(0)} ms and ` +
+      `${of('typescript, none').toFixed(0)} ms, ratio ${ratio.toFixed(2)} (asked for at most 1.10)`,
+  );
+  return ratio <= 1.1;
+}
+
 try {
-  const met = [await raceDigest()];
+  const met = [await raceDigest(), await raceNoop()];
   for (const grid of GRIDS) met.push(await raceGrid(grid));
   process.exitCode = met.every(Boolean) ? 0 : 1;
 } finally {
