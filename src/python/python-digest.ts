@@ -5,8 +5,8 @@ import {existsSync, readFileSync} from 'node:fs';
 import {dirname, join, relative, sep} from 'node:path';
 import type {CodeFile} from '../action/stage-code.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
-import {type Digest, digestBytes, digestJson} from '../core/digest.ts';
-import {byCodeUnit, canonicalJson, isJsonObject, type Json} from '../core/json.ts';
+import {digestBytes, digestJson} from '../core/digest.ts';
+import {canonicalJson, isJsonObject, type Json} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {Analyser, analyserEnvironment} from './analyser.ts';
 import {describeModule} from './describe-module.ts';
@@ -15,7 +15,6 @@ import {
   type DeclarationFact,
   type FileFacts,
   isBroken,
-  isFacts,
   type SaidDeclaration,
 } from './facts.ts';
 import {deepestRoot, dottedName, type Walk, walkImports} from './import-walk.ts';
@@ -28,13 +27,12 @@ import {
   type PythonChoice,
   recallInterpreter,
 } from './interpreter.ts';
+import {factsOf, type Questions} from './kept-facts.ts';
 import {lostModules} from './lost-modules.ts';
 import {digestListing, ModuleSearch} from './module-search.ts';
+import {packagesOf} from './packages.ts';
 import {placeInFile} from './python-place.ts';
 import type {PythonCode, PythonEntry, PythonStore} from './python-store.ts';
-
-/** What `pipe_stage` does for a stage: a part of what runs. */
-const STAGE_API = '1';
 
 export interface PythonOptions extends PythonChoice {
   /** Where pipe's own Python files are, absolute. */
@@ -129,7 +127,7 @@ export class PythonDigester {
   }
 
   async #read(module: string, interpreter: Interpreter): Promise<Failed<PythonCode>> {
-    const [own] = await this.#factsOf([module], interpreter);
+    const [own] = await factsOf([module], interpreter.version, this.#questions(interpreter));
     if (own === undefined) throw new Error('Internal error: no facts of a stage');
     if (isBroken(own)) return err([this.#broken(module, own)]);
     const declared = this.#declarationOf(module, own);
@@ -150,7 +148,7 @@ export class PythonDigester {
       search,
       {file: module, name, extra},
       {
-        factsOf: paths => this.#factsOf(paths, interpreter),
+        factsOf: paths => factsOf(paths, interpreter.version, this.#questions(interpreter)),
         digestFile: path => this.#options.store.digestFile(path),
       },
     );
@@ -211,7 +209,7 @@ export class PythonDigester {
     const sources = store.putFolder(bytes);
     if (!sources.ok) return err([sources.error]);
     const meanings = Object.fromEntries(Object.entries(files).map(([path, {meaning}]) => [path, meaning]));
-    const {packages, notices} = await this.#packagesOf(walk, interpreter);
+    const {packages, notices} = await packagesOf(walk, interpreter, this.#questions(interpreter));
     return ok({
       module: entry.file,
       code: digestJson('python', {entry: entry as unknown as Json, meanings}),
@@ -283,71 +281,8 @@ export class PythonDigester {
     ]);
   }
 
-  /** What each file says: from earlier, where the same bytes were read by the same Python. */
-  async #factsOf(paths: readonly string[], interpreter: Interpreter): Promise<Array<FileFacts | BrokenFile>> {
-    const {store} = this.#options;
-    const keyOf = (digest: Digest): string => `${interpreter.version} ${digest}`;
-    const found = new Map<string, FileFacts | BrokenFile>();
-    const unknown: string[] = [];
-    for (const path of paths) {
-      const digest = store.digestFile(path);
-      const kept = digest === undefined ? undefined : store.recall('facts', keyOf(digest));
-      if (isFacts(kept)) found.set(path, kept as unknown as FileFacts);
-      else unknown.push(path);
-    }
-    if (unknown.length > 0) {
-      const answers = await this.#ask(interpreter, {ask: 'files', paths: unknown});
-      if (!Array.isArray(answers)) throw new Error('Internal error: expected what files say');
-      for (const [index, path] of unknown.entries()) {
-        const said = answers[index] as unknown as FileFacts | BrokenFile;
-        found.set(path, said);
-        if (!isBroken(said)) store.keep('facts', keyOf(said.digest), said as unknown as Json);
-      }
-    }
-    return paths.map(path => found.get(path)).filter(facts => facts !== undefined);
-  }
-
-  async #packagesOf(
-    {installed, missing}: Walk,
-    interpreter: Interpreter,
-  ): Promise<{packages: Record<string, string>; notices: string[]}> {
-    const packages = new Map([
-      ['python', interpreter.version],
-      ['pipe_stage', STAGE_API],
-    ]);
-    const notices: string[] = [];
-    for (const name of missing) packages.set(name, 'not installed');
-    const {store} = this.#options;
-    const keyOf = (name: string): string => canonicalJson([installationOf(interpreter), name]);
-    const names = [...installed].sort(byCodeUnit);
-    const unknown = names.filter(name => store.recall('distributions', keyOf(name)) === undefined);
-    if (unknown.length > 0) {
-      const said = await this.#ask(interpreter, {
-        ask: 'distributions',
-        sites: [...interpreter.sites],
-        names: unknown,
-      });
-      for (const name of unknown)
-        store.keep('distributions', keyOf(name), isJsonObject(said) ? (said[name] ?? {}) : {});
-    }
-    for (const name of names) {
-      const given = store.recall('distributions', keyOf(name));
-      const distributions = isJsonObject(given) ? Object.entries(given) : [];
-      if (distributions.length === 0) {
-        packages.set(name, 'unknown');
-        notices.push(`${name} is installed without a version: its changes do not count`);
-      }
-      for (const [distribution, about] of distributions) {
-        if (!isJsonObject(about)) continue;
-        packages.set(distribution, String(about.version));
-        if (about.editable === true) {
-          notices.push(
-            `${distribution} is an editable install outside the project: only its version counts, not its edits`,
-          );
-        }
-      }
-    }
-    return {packages: Object.fromEntries([...packages].sort((a, b) => byCodeUnit(a[0], b[0]))), notices};
+  #questions(interpreter: Interpreter): Questions {
+    return {store: this.#options.store, ask: question => this.#ask(interpreter, question)};
   }
 
   #ask(interpreter: Interpreter, question: Json): Promise<Json> {
