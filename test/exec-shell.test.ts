@@ -167,6 +167,7 @@ test('what a program prints is in the log when it prints it', {
         log += text;
         if (log.includes('> early')) onSeen();
       },
+      onAudit: () => {},
       onProgress: () => {},
     },
     new AbortController().signal,

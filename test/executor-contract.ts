@@ -116,6 +116,7 @@ export class ContractRig implements AsyncDisposable {
         onLog: (_stream, text) => {
           this.told.log += text;
         },
+        onAudit: () => {},
         onProgress: () => {
           this.told.progress++;
         },

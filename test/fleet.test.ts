@@ -114,7 +114,13 @@ test('a coordinator that dies leaves its jobs to the next one, which attaches', 
   const abandoned = rig.execute(assignment);
   const stage = await held.next('a');
   const second = fleetOf(rig.workspace, share);
-  const listener = {onLog: () => {}, onProgress: () => {}, onFree: () => {}, onPlaced: () => {}};
+  const listener = {
+    onLog: () => {},
+    onProgress: () => {},
+    onAudit: () => {},
+    onFree: () => {},
+    onPlaced: () => {},
+  };
   const attached = second.executor.attach(assignment, listener, new AbortController().signal);
   stage.release();
   const ending = await attached;

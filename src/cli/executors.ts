@@ -2,6 +2,7 @@
 
 import {join} from 'node:path';
 import {assertNever} from '../core/result.ts';
+import {Auditor, findStrace} from '../exec/audit/auditor.ts';
 import type {Executor} from '../exec/executor.ts';
 import {LocalExecutor, type LocalMachine} from '../exec/local-executor.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
@@ -53,7 +54,7 @@ export function openExecutors(
     local: LOCAL,
     otherwise: chosenExecutor(config, options),
     nameOf: pool => resolve(pool).name,
-    open: name => openExecutor(shell, workspace, machine, resolve(name)),
+    open: name => openExecutor(shell, workspace, machine, resolve(name), options),
   });
 }
 
@@ -74,18 +75,33 @@ function namedExecutor({executors}: Config, name: string): NamedExecutor {
   );
 }
 
+function auditorOf({outside, packageRoot}: Shell, {project, store}: Workspace): Auditor {
+  const found = findStrace(outside.env.PATH ?? '');
+  if ('missing' in found)
+    return refuse('cannot-audit', `expected to see what stages read, but ${found.missing}`);
+  const ours = ['dist', 'src', 'python', 'node_modules', 'package.json'].map(name => join(packageRoot, name));
+  const own = [...ours, process.execPath, '/bin/bash', '/usr/bin/bash', '/usr/bin/setpriv', found.strace];
+  return new Auditor(found.strace, {project, store, own});
+}
+
 /** What it has to tell is put between the lines of the display. */
 function openExecutor(
   shell: Shell,
   workspace: Workspace,
   machine: LocalMachine,
   {name, config}: NamedExecutor,
+  options: Options,
 ): Executor {
   const {outside} = shell;
   const notice = (text: string): void => outside.stderr.screen.write(`! ${text}\n`);
   switch (config.kind) {
     case 'local': {
-      const processes = new ProcessExecutor({env: outside.env, cwd: workspace.project});
+      const auditor = options.audit === true ? auditorOf(shell, workspace) : undefined;
+      const processes = new ProcessExecutor({
+        env: outside.env,
+        cwd: workspace.project,
+        ...(auditor && {auditor}),
+      });
       const cpus = name === LOCAL ? machine.cpus : (config.jobs ?? machine.cpus);
       return localExecutorOf(workspace, processes, {...machine, cpus}, outside.clock.now, name);
     }
@@ -94,6 +110,13 @@ function openExecutor(
     case 'remote':
       return remoteExecutorOf(shell, workspace, {name, config});
     case 'slurm':
+      if (options.audit === true) {
+        return refuse(
+          'cannot-audit',
+          'expected stages that run on this machine for --audit',
+          '--executor local',
+        );
+      }
       return slurmExecutorOf(shell, workspace, {name, config}, notice);
     default:
       return assertNever(config);

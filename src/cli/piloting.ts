@@ -68,6 +68,7 @@ export async function pilotAction(
       onLog: (stream, text) => tell({type: 'log', stream, text}),
       onProgress: progress => tell({type: 'progress', progress}),
       onPlaced: host => tell({type: 'placed', host}),
+      onAudit: () => undefined,
       onFree: () => tell({type: 'free'}),
     },
     signal,

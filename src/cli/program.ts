@@ -163,7 +163,8 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('-w, --watch', 'run again whenever the pipeline, code or a tracked file changes')
     .option('--replay', 'print the logs of cached instances as well')
     .option('--logs', 'print what stages write while they run')
-    .option('--explain', 'say of each instance why it runs when it starts');
+    .option('--explain', 'say of each instance why it runs when it starts')
+    .option('--audit', 'list what stages read, run and reach that they do not declare (Linux, with strace)');
 
   selecting(
     planning(

@@ -3,6 +3,7 @@
 
 import {existsSync} from 'node:fs';
 import {assertNever, err, ok} from '../core/result.ts';
+import type {Auditor} from './audit/auditor.ts';
 import {baseEnvironment, OWNER_VARIABLE, threadEnvironment} from './environment.ts';
 import {LogTail} from './log-tail.ts';
 import {killAll, orphans, ownerMark} from './process-group.ts';
@@ -21,6 +22,8 @@ export interface ProcessExecutorOptions {
   readonly cwd: string;
   /** Between TERM and KILL, in milliseconds; 5000 by default. */
   readonly graceMs?: number;
+  /** Look at what tasks read, run and reach; see `audit/auditor.ts`. */
+  readonly auditor?: Auditor;
 }
 
 /** What both kinds of process have in common. */
@@ -75,6 +78,9 @@ export class ProcessExecutor {
   readonly #workers: Pool<WorkerProcess>;
   readonly #shells: Pool<ShellServer>;
   readonly #templates: PythonTemplates;
+  readonly #makeWorker: (cpus: number, before: readonly string[]) => WorkerProcess;
+  readonly #makeTemplates: (before: readonly string[]) => PythonTemplates;
+  readonly #auditor: Auditor | undefined;
   #made = 0;
 
   constructor(options: ProcessExecutorOptions) {
@@ -84,21 +90,25 @@ export class ProcessExecutor {
     const mark = (): string => `${owner}.${this.#made++}`;
     const entry = options.worker ?? workerEntry();
     const shell = findShell();
-    this.#workers = new Pool(
-      cpus =>
-        new WorkerProcess({
-          entry,
-          env: {...env, ...threadEnvironment(cpus)},
-          cwd: options.cwd,
-          mark: mark(),
-          graceMs,
-        }),
-    );
-    this.#templates = new PythonTemplates({
-      environment: cpus => ({...env, ...threadEnvironment(cpus)}),
-      mark,
-      graceMs,
-    });
+    this.#makeWorker = (cpus, before) =>
+      new WorkerProcess({
+        entry,
+        env: {...env, ...threadEnvironment(cpus)},
+        cwd: options.cwd,
+        mark: mark(),
+        graceMs,
+        before,
+      });
+    this.#workers = new Pool(cpus => this.#makeWorker(cpus, []));
+    this.#makeTemplates = before =>
+      new PythonTemplates({
+        environment: cpus => ({...env, ...threadEnvironment(cpus)}),
+        mark,
+        graceMs,
+        before,
+      });
+    this.#templates = this.#makeTemplates([]);
+    this.#auditor = options.auditor;
     this.#shells = new Pool(
       cpus => new ShellServer({shell, env: {...env, ...threadEnvironment(cpus)}, mark: mark(), graceMs}),
     );
@@ -112,13 +122,14 @@ export class ProcessExecutor {
     if (signal.aborted) return err({reason: 'cancelled'});
     const log = this.#logs.follow(task.logFile, text => listener.onLog('stdout', text));
     try {
+      if (this.#auditor !== undefined) return await this.#audit(this.#auditor, task, listener, signal);
       switch (task.work.kind) {
         case 'module':
           return await this.#runModule(task, listener, signal);
         case 'python':
           return await this.#templates.run(task.work.launch, task, listener, signal);
         case 'shell':
-          return await this.#runShell(task, signal);
+          return await this.#runShell(task, signal, []);
         default:
           return assertNever(task.work);
       }
@@ -137,6 +148,51 @@ export class ProcessExecutor {
     await Promise.all([this.#workers.close(), this.#shells.close(), this.#templates.close()]);
   }
 
+  /** Each task in processes of its own, which have ended when it is told what they did. */
+  async #audit(
+    auditor: Auditor,
+    task: Task,
+    listener: TaskListener,
+    signal: AbortSignal,
+  ): Promise<TaskAnswer> {
+    const before = auditor.before(task);
+    try {
+      return await this.#runTraced(task, before, listener, signal);
+    } finally {
+      listener.onAudit(auditor.look(task));
+    }
+  }
+
+  async #runTraced(
+    task: Task,
+    before: readonly string[],
+    listener: TaskListener,
+    signal: AbortSignal,
+  ): Promise<TaskAnswer> {
+    switch (task.work.kind) {
+      case 'module': {
+        const worker = this.#makeWorker(task.cpus, before);
+        try {
+          return await worker.run(task, listener, signal);
+        } finally {
+          await worker.close();
+        }
+      }
+      case 'python': {
+        const templates = this.#makeTemplates(before);
+        try {
+          return await templates.run(task.work.launch, task, listener, signal);
+        } finally {
+          await templates.close();
+        }
+      }
+      case 'shell':
+        return this.#runShell(task, signal, before);
+      default:
+        return assertNever(task.work);
+    }
+  }
+
   async #runModule(task: Task, listener: TaskListener, signal: AbortSignal): Promise<TaskAnswer> {
     const worker = this.#workers.take(task.cpus);
     try {
@@ -146,11 +202,11 @@ export class ProcessExecutor {
     }
   }
 
-  async #runShell(task: Task, signal: AbortSignal): Promise<TaskAnswer> {
+  async #runShell(task: Task, signal: AbortSignal, before: readonly string[]): Promise<TaskAnswer> {
     const shell = this.#shells.take(task.cpus);
     let answer: TaskAnswer;
     try {
-      answer = await shell.run(task, signal);
+      answer = await shell.run(task, signal, before);
     } finally {
       this.#shells.give(task.cpus, shell);
     }

@@ -22,6 +22,8 @@ export interface TemplateOptions {
   readonly mark: string;
   /** Between TERM and KILL, in milliseconds. */
   readonly graceMs: number;
+  /** What stands in front of the program, such as a tracer. */
+  readonly before: readonly string[];
 }
 
 interface Ended {
@@ -60,7 +62,7 @@ export class PythonTemplate {
   constructor(options: TemplateOptions) {
     this.#options = options;
     const {executable, program, setup} = options.launch;
-    const python = [executable, program];
+    const python = [...options.before, executable, program];
     const [first = '', ...args] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', ...python] : python;
     this.#child = spawn(first, args, {
       detached: true,

@@ -14,6 +14,8 @@ export interface TemplatesOptions {
   readonly environment: (cpus: number) => Readonly<Record<string, string>>;
   readonly mark: () => string;
   readonly graceMs: number;
+  /** What stands in front of the program, such as a tracer. */
+  readonly before: readonly string[];
 }
 
 /** Variables of the process itself, the same for everybody: hashes of texts do not change from run to run. */
@@ -71,10 +73,10 @@ export class PythonTemplates {
   }
 
   #make(launch: PythonLaunch, cpus: number, declared: Readonly<Record<string, string>>): PythonTemplate {
-    const {environment, mark, graceMs} = this.#options;
+    const {environment, mark, graceMs, before} = this.#options;
     const base = launch.userBase === null ? {} : {PYTHONUSERBASE: launch.userBase};
     const env = {...environment(cpus), ...FIXED, ...base, ...declared};
-    const template = new PythonTemplate({launch, env, mark: mark(), graceMs});
+    const template = new PythonTemplate({launch, env, mark: mark(), graceMs, before});
     this.#all.add(template);
     return template;
   }

@@ -43,14 +43,20 @@ export function shellVariables(task: Task): Map<string, string> {
   return variables;
 }
 
-/** One command for a shell server: runs the task in a subshell, which is a process group of its own. */
-export function shellScript(task: Task): string {
+/**
+ * One command for a shell server: runs the task in a subshell, which is a process group of its own. `before`: what stands
+ * in front of a program, such as a tracer; the command then runs in a shell under it.
+ */
+export function shellScript(task: Task, shell: string, before: readonly string[]): string {
   if (task.work.kind !== 'shell') throw new Error('Internal error: expected a shell command');
   const variables = [...Object.entries(lineBuffering()), ...shellVariables(task)];
   const assignments = variables.map(([name, value]) => `${name}=${quote(value)}`);
+  const command = `set -e -u -o pipefail; eval ${quote(task.work.command)}`;
+  const words = [...before, shell, '--noprofile', '--norc', '-c', command];
   return (
-    `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; set -e -u -o pipefail; ` +
-    `eval ${quote(task.work.command)} ) </dev/null >>${quote(task.logFile)} 2>&1 & __pipe_wait\n`
+    `( export ${assignments.join(' ')}; cd ${quote(task.cwd)} || exit; ` +
+    `${before.length === 0 ? command : `exec ${words.map(quote).join(' ')}`} ) ` +
+    `</dev/null >>${quote(task.logFile)} 2>&1 & __pipe_wait\n`
   );
 }
 

@@ -80,13 +80,14 @@ export class ShellServer {
     this.#hold('unref');
   }
 
-  async run(task: Task, signal: AbortSignal): Promise<TaskAnswer> {
+  /** `before`: what stands in front of the command's shell, such as a tracer. */
+  async run(task: Task, signal: AbortSignal, before: readonly string[] = []): Promise<TaskAnswer> {
     this.#hold('ref');
     const ended = new Promise<Ending | ShellGone>(resolve => {
       this.#onEnding = resolve;
     });
     const meter = new CommandMeter(this.#child.pid ?? 0);
-    const script = shellScript(task);
+    const script = shellScript(task, this.#options.shell, before);
     this.#child.stdin?.write(`__pipe_next ${Buffer.byteLength(script)}\n${script}`);
     let isOver = false;
     const stopper = new Stopper(task.timeoutMs, signal, () => void this.#stopCommand(() => isOver));

@@ -2,6 +2,7 @@
 // worker process. All paths are absolute.
 
 import type {Usage} from '../action/action.ts';
+import type {Audit} from '../action/audit.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import type {JsonObject} from '../core/json.ts';
 import type {Metrics} from '../core/metric.ts';
@@ -56,6 +57,8 @@ export interface TaskListener {
   /** What came into the log file since the last call; everything has been told before the task settles. */
   readonly onLog: (stream: 'stdout' | 'stderr', text: string) => void;
   readonly onProgress: (progress: Progress) => void;
+  /** What it read that it was not given; only where that is looked at. */
+  readonly onAudit: (audit: Audit) => void;
 }
 
 /** What a task gave, beside the files in its output folder. */

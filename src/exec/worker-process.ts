@@ -20,6 +20,8 @@ export interface WorkerOptions {
   readonly mark: string;
   /** Between TERM and KILL, in milliseconds. */
   readonly graceMs: number;
+  /** What stands in front of the program, such as a tracer. */
+  readonly before: readonly string[];
 }
 
 /** Kills a child when the runner dies, even by KILL; part of util-linux. */
@@ -37,7 +39,7 @@ export class WorkerProcess {
     this.#options = options;
     // The sources run under tsx: found from here, since the worker starts in a project that may not have it.
     const loader = options.entry.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
-    const node = [process.execPath, ...loader, options.entry];
+    const node = [...options.before, process.execPath, ...loader, options.entry];
     const [program = '', ...args] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', ...node] : node;
     // A group of its own: what the stage starts is ended with it, and a Ctrl-C in the terminal does not reach it.
     this.#child = spawn(program, args, {

@@ -161,6 +161,20 @@ const planned = {
   selected: z.array(instanceId),
 };
 
+const paths = z.array(z.string());
+const audit = z.object({
+  project: paths.describe('Files of the project outside of the input root'),
+  missed: paths.describe('Files that the project has, looked for where only declared ones are'),
+  files: paths.describe('Files of the home, of temporary folders and elsewhere'),
+  machine: paths.describe('What tells of this machine'),
+  written: paths.describe("Files written outside of the task's own folder"),
+  network: paths.describe('Addresses with ports, and paths of sockets'),
+  programs: paths,
+  libraries: z.array(z.object({folder: z.string(), files: z.number().int()})),
+  clock: z.number().int().describe('How often the clock was asked through the kernel'),
+  more: z.number().int().describe('Entries that the lists leave off'),
+});
+
 const at = milliseconds.describe('Milliseconds since the epoch');
 
 export const wireEvent = z.discriminatedUnion('type', [
@@ -208,6 +222,12 @@ export const wireEvent = z.discriminatedUnion('type', [
       unit: z.string(),
       detail: z.string().optional(),
     }),
+  }),
+  z.object({
+    type: z.literal('audited'),
+    at,
+    id: instanceId,
+    audit: audit.describe('What a try read, ran and reached that it was not given; with --audit'),
   }),
   z.object({
     type: z.literal('retrying'),

@@ -9,6 +9,7 @@ import {printable} from '../core/printable.ts';
 import {assertNever} from '../core/result.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {RunEvent} from '../run/event.ts';
+import {auditLines} from './audit-text.ts';
 import {describeFailure} from './failure.ts';
 import {formatDuration, formatNumber, plural} from './format.ts';
 import type {Palette} from './palette.ts';
@@ -84,6 +85,11 @@ export class LineComposer {
         return [
           `${palette.warning('!')} ${event.id === null ? '' : `${palette.name(event.id)} `}${event.message}`,
         ];
+      case 'audited':
+        return [
+          `${palette.running('◇')} ${palette.name(event.id)} ${palette.dim('looked at')}`,
+          ...auditLines(event.audit, this.#isShell(event.id), palette).map(line => `  ${line}`),
+        ];
       case 'diagnosed':
         return event.diagnostics.flatMap(diagnostic => this.#diagnosed(diagnostic));
       case 'stopping':
@@ -98,6 +104,10 @@ export class LineComposer {
       default:
         return assertNever(event);
     }
+  }
+
+  #isShell(id: InstanceId): boolean {
+    return this.#state.instance(id)?.work.kind === 'shell';
   }
 
   #finished(id: InstanceId, outcome: Outcome): string[] {

@@ -1,6 +1,8 @@
 // What happens during a run, as plain data: every reporter, `--json` and the ledger read these and nothing else.
 
 import type {Fingerprint, Prefix} from '../action/action.ts';
+import type {Audit} from '../action/audit.ts';
+
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
@@ -53,6 +55,8 @@ export type RunEvent = {readonly at: number} & (
       readonly text: string;
     }
   | {readonly type: 'progress'; readonly id: InstanceId; readonly progress: Progress}
+  /** What a try read, ran and reached that it was not given, where that was asked for. */
+  | {readonly type: 'audited'; readonly id: InstanceId; readonly audit: Audit}
   | {
       readonly type: 'retrying';
       readonly id: InstanceId;

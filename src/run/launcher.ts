@@ -2,7 +2,10 @@
 // somebody else has made of the same action meanwhile. Gives its slots back when nothing of it runs any more.
 
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {ActionResult, Fingerprint, Prefix} from '../action/action.ts';
+
+import {type ActionResult, type Fingerprint, type Prefix, trackedFilesOf} from '../action/action.ts';
+import {withoutDeclared} from '../action/audit.ts';
+
 import type {Outcome, StageFailure} from '../action/outcome.ts';
 import {assertNever} from '../core/result.ts';
 import type {ExecutionListener} from '../exec/executor.ts';
@@ -175,6 +178,11 @@ export class Launcher {
       onPlaced: host => news.emit({type: 'placed', id, host}),
       onLog: (stream, text) => news.emit({type: 'log', id, stream, text}),
       onProgress: progress => news.emit({type: 'progress', id, progress}),
+      onAudit: seen => {
+        const audit = withoutDeclared(seen, Object.keys(trackedFilesOf(due.action)));
+        this.#services.request.recorder.audited(id, audit, this.#services.surroundings.now());
+        news.emit({type: 'audited', id, audit});
+      },
     };
     const instance = this.#jobs.instance(id);
     const trial = {instance, due, demand, executor, attempt: job.attempt, prefix, isHeld};

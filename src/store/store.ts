@@ -2,6 +2,7 @@
 // Failures of the disk are values (`StoreError`); nothing here knows of plans, executors or events.
 
 import type {Action, ActionResult, Artifact, Fingerprint, GitState, TrackedFiles} from '../action/action.ts';
+import type {Audit} from '../action/audit.ts';
 import type {Outcome} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {JsonObject} from '../core/json.ts';
@@ -186,6 +187,7 @@ export interface RunRecorder {
   /** `executor` was given an action: should this process die, the instance counts as unfinished. */
   started(id: InstanceId, fingerprint: Fingerprint, action: Action, executor: string, at: number): void;
   finished(id: InstanceId, outcome: Outcome, at: number): void;
+  audited(id: InstanceId, audit: Audit, at: number): void;
   /** The state of the sources. */
   git(state: GitState): void;
   end(at: number, durationMs: number): void;

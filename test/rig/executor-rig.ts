@@ -104,6 +104,7 @@ export class ExecutorRig implements AsyncDisposable {
       onLog: (_stream, text) => {
         said.log += text;
       },
+      onAudit: () => {},
       onProgress: progress => said.progress.push(progress),
     };
     const answer = await this.executor.execute(task, listener, signal);

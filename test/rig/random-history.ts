@@ -87,6 +87,8 @@ export class Life implements Disposable {
   /** Damaged so far: what stands in the index can be made again from the records of runs, and only from them. */
   readonly #hurt = new Set<Place>();
   #isLockWhole = true;
+  /** Published files that somebody edited: where nothing is published any more, they stay. */
+  readonly #edited = new Set<string>();
   /** Blobs that were damaged: `verify` voids what was made from those that nobody has looked at since. */
   readonly #hits: Hit[] = [];
   readonly log: string[] = [];
@@ -151,8 +153,10 @@ export class Life implements Disposable {
       case 'none':
         return;
       case 'damage': {
-        const hit = damage(this.folder, place, way, draw);
-        if (hit !== undefined) this.#damaged(place, way, hit);
+        // A folder in the place of a lock file is the user's own doing: it is said, and left alone.
+        const how = place === 'lock' && way === 'folder' ? 'garbage' : way;
+        const hit = damage(this.folder, place, how, draw);
+        if (hit !== undefined) this.#damaged(place, how, hit);
         return;
       }
       case 'rot': {
@@ -168,8 +172,10 @@ export class Life implements Disposable {
         const files = filesBelow(this.folder, 'results');
         const path = files[draw % Math.max(1, files.length)];
         if (path === undefined) return;
-        if (draw % 3 === 0) this.#rig.write(path, 'edited by somebody\n');
-        else rmSync(this.#rig.path(path));
+        if (draw % 3 === 0) {
+          this.#rig.write(path, 'edited by somebody\n');
+          this.#edited.add(path);
+        } else rmSync(this.#rig.path(path));
         return;
       }
       case 'gc': {
@@ -360,7 +366,9 @@ export class Life implements Disposable {
         wanted.set(`results/${stage.name}${below}/${path}`, text);
       }
     }
-    const found = filesBelow(this.folder, 'results');
+    const found = filesBelow(this.folder, 'results').filter(
+      path => wanted.has(path) || !this.#edited.has(path),
+    );
     const isWhole = model.every(({files}) => files !== undefined);
     if (isWhole) assert.deepEqual(found, [...wanted.keys()].sort());
     for (const [path, text] of wanted) assert.equal(this.#rig.read(path), text, path);

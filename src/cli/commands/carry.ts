@@ -71,6 +71,7 @@ export async function carry(shell: Shell): Promise<ExitCode> {
           progress = last;
         },
         onPlaced: () => {},
+        onAudit: () => undefined,
         onFree: () => {},
       },
       leaving.signal,

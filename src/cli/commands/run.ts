@@ -5,8 +5,10 @@ import {resolve} from 'node:path';
 import type {GitState} from '../../action/action.ts';
 import type {ExecutorRouter} from '../../exec/router.ts';
 import type {InstanceId, Plan} from '../../plan/plan.ts';
+import {AUDIT_LIMITS} from '../../report/audit-text.ts';
 import type {RecordedDuration} from '../../report/estimate.ts';
-import {paletteOf} from '../../report/palette.ts';
+import {plural} from '../../report/format.ts';
+import {type Palette, paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
 import type {Reporter} from '../../report/reporter.ts';
 import {JsonLines} from '../../report/wire.ts';
@@ -70,6 +72,7 @@ export async function runOnce(
   const summary = await execute(shell, pipeline, runner, options, pipeline.workspace.ledger);
   lockResults(shell, pipeline, summary);
   await settleTraffic(shell, pipeline.workspace);
+  if (!options.json && options.audit) print(outside, auditNotes(summary, paletteOf(outside.stdout.colors)));
   if (!options.json) {
     print(outside, publishedTables(pipeline.workspace.blobs, summary, outside.stdout));
   }
@@ -142,6 +145,12 @@ async function recordGit(project: string, recorder: RunRecorder): Promise<GitSta
   const state = await gitStateOf(project);
   if (state !== null) recorder.git(state);
   return state;
+}
+
+/** What an audit could not look at. */
+function auditNotes({counts}: RunSummary, palette: Palette): string[] {
+  const cached = `${plural(counts.cached, 'cached instance')} not looked at; --force runs them`;
+  return [...(counts.cached > 0 ? [cached] : []), AUDIT_LIMITS].map(line => palette.dim(`audit: ${line}`));
 }
 
 /** Throws what is in the way of what the selected instances publish. */

@@ -6,6 +6,7 @@ import type {Json} from '../../core/json.ts';
 import {printable} from '../../core/printable.ts';
 import type {Instance, Plan} from '../../plan/plan.ts';
 import {producersIn} from '../../plan/plan-graph.ts';
+import {auditLines} from '../../report/audit-text.ts';
 import {describeFailure} from '../../report/failure.ts';
 import {formatBytes, formatDuration, formatNumber, formatValue, plural} from '../../report/format.ts';
 import type {Palette} from '../../report/palette.ts';
@@ -44,10 +45,19 @@ export async function drawInstance(inquiry: Inquiry, known: Known, palette: Pale
     const how = failed.failure === null ? 'was stopped' : `failed: ${describeFailure(failed.failure)}`;
     lines.push('', palette.warning(printable(`the last try, in run ${failed.run}, ${how}`)));
   }
+  lines.push(...drawAudit(inquiry, instance, palette));
   const log = failed?.log ?? (known.status === 'found' ? known.result.log : null);
   return log === null
     ? lines
     : [...lines, ...drawLog(await readLog(inquiry.pipeline.workspace, log), palette)];
+}
+
+/** What was seen of it when it was last looked at (`pipe run --audit`). */
+function drawAudit({pipeline, plan}: Inquiry, {id, work}: Instance, palette: Palette): string[] {
+  const seen = pipeline.workspace.ledger.auditOf(plan.pipeline, id);
+  if (seen === undefined) return [];
+  const title = `${palette.strong('audit')}${palette.dim(` in run ${seen.run}`)}`;
+  return ['', title, ...auditLines(seen.audit, work.kind === 'shell', palette).map(line => `  ${line}`)];
 }
 
 export function drawResult({outputs, metrics}: ActionResult, palette: Palette): string[] {
@@ -164,6 +174,13 @@ export function drawInstances(plan: Plan, all: readonly Known[], palette: Palett
   return renderTable(columns, rows, palette.dim);
 }
 
+function auditJson({pipeline, plan}: Inquiry, {id}: Instance): Json {
+  const seen = pipeline.workspace.ledger.auditOf(plan.pipeline, id);
+  return seen === undefined
+    ? null
+    : {run: seen.run, ...seen.audit, libraries: seen.audit.libraries.map(each => ({...each}))};
+}
+
 export function instanceJson(inquiry: Inquiry, known: Known): Json {
   const {instance, failed} = known;
   const result = known.status === 'found' ? known.result : undefined;
@@ -195,6 +212,7 @@ export function instanceJson(inquiry: Inquiry, known: Known): Json {
     metrics: result?.metrics ?? null,
     log: failed?.log ?? result?.log ?? null,
     made: result === undefined ? null : {...result.made},
+    audit: auditJson(inquiry, instance),
     code: known.action?.work.kind === 'module' ? known.action.work.code : null,
     failure: failed?.failure ? describeFailure(failed.failure) : null,
     tried: failed === undefined ? null : {run: failed.run, at: failed.at},

@@ -4,6 +4,7 @@
 
 import {dirname, join} from 'node:path';
 import type {ActionResult, Fingerprint} from '../../action/action.ts';
+import type {Audit} from '../../action/audit.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {namesIn} from '../../host/atomic-file.ts';
@@ -120,6 +121,15 @@ export class Ledger {
       const entry = header.pipeline === pipeline ? instances.get(id) : undefined;
       if (entry !== undefined) yield {header, entry};
     }
+  }
+
+  /** What was seen of an instance when it was last looked at; `undefined` where it never was. */
+  auditOf(pipeline: string, id: InstanceId): {readonly run: string; readonly audit: Audit} | undefined {
+    for (const {header, audits} of this.runs()) {
+      const audit = header.pipeline === pipeline ? audits.get(id) : undefined;
+      if (audit !== undefined) return {run: header.run, audit};
+    }
+    return undefined;
   }
 
   /** How an instance ended in a run, through the run that has its result; `undefined` if it did not end. */

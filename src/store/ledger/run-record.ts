@@ -1,6 +1,7 @@
 // The record of one run as it is read back. Lines that a kill cut short are passed over.
 
 import type {Fingerprint, GitState} from '../../action/action.ts';
+import type {Audit} from '../../action/audit.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
 import {checkedLine} from '../../host/checked-line.ts';
@@ -32,6 +33,8 @@ export interface RunRecord {
   readonly instances: ReadonlyMap<InstanceId, RunEntry>;
   /** The state of the sources when it began to make something; `null` where that is not known. */
   readonly git: GitState | null;
+  /** What was seen of tries that were looked at; the last one of each instance. */
+  readonly audits: ReadonlyMap<InstanceId, Audit>;
   /** `undefined` for a run that was killed, or that goes on. */
   readonly end: {readonly at: number; readonly durationMs: number} | undefined;
 }
@@ -68,6 +71,7 @@ export function decodeRun(text: string): RunRecord | undefined {
   const header = decodeHeader(parseJson(checkedLine(first) ?? ''));
   if (header === undefined) return undefined;
   const instances = new Map<InstanceId, RunEntry>();
+  const audits = new Map<InstanceId, Audit>();
   let end: RunRecord['end'];
   let git: RunRecord['git'] = null;
   for (const text of lines) {
@@ -79,11 +83,14 @@ export function decodeRun(text: string): RunRecord | undefined {
       end = {at: line.at, durationMs: line.durationMs};
     } else if (line.type === 'git' && typeof line.commit === 'string' && typeof line.isClean === 'boolean') {
       git = {commit: line.commit, isClean: line.isClean};
+    } else if (line.type === 'audited' && typeof line.id === 'string' && isJsonObject(line.audit)) {
+      // Our own line, whole: its checksum fits.
+      audits.set(line.id as InstanceId, line.audit as unknown as Audit);
     } else if (line.type === 'known' && typeof line.from === 'string' && Array.isArray(line.ids)) {
       for (const id of line.ids) instances.set(id, {status: 'known', from: line.from});
     } else readInstance(line, instances);
   }
-  return {header, instances, git, end};
+  return {header, instances, git, audits, end};
 }
 
 function readInstance(line: JsonObject, instances: Map<InstanceId, RunEntry>): void {

@@ -2,6 +2,7 @@
 
 import {dirname} from 'node:path';
 import type {Action, ActionResult, Fingerprint, GitState} from '../../action/action.ts';
+import type {Audit} from '../../action/audit.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {withSum} from '../../host/checked-line.ts';
 import {appendLines} from '../../host/journal.ts';
@@ -56,6 +57,11 @@ export class FileRunRecorder implements RunRecorder {
       this.#keepEarlier(id, outcome.fingerprint, 'failed', at);
     }
     if (outcome.status !== 'cached' || this.#buffer.length > longestBuffer) this.#flush();
+  }
+
+  audited(id: InstanceId, audit: Audit, at: number): void {
+    this.#line({type: 'audited', id, at, audit});
+    this.#flush();
   }
 
   git(state: GitState): void {
