@@ -28,6 +28,7 @@ const params = z
       .default('refuse')
       .describe('whether a mirror may stand in with a part of the data set; tables then say so'),
     idle_seconds: z.number().positive().default(30).describe('how long a host may stay silent'),
+    most_bytes: z.number().int().positive().default(50e9).describe('a file that is larger is refused'),
     attempts: z.number().int().positive().default(4).describe('tries in a row without progress, per host'),
   })
   .superRefine(({dataset, files}, context) => {
@@ -66,6 +67,7 @@ export default defineStage({
             idleMs: params.idle_seconds * 1000,
             attempts: params.attempts,
             pauseMs: 500,
+            mostBytes: params.most_bytes,
             needed: source.parts.map(([first]) => first?.file ?? ''),
             signal,
             log,

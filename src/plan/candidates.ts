@@ -8,7 +8,7 @@ import type {Reference, StageSpec} from '../spec/spec.ts';
 import type {Cell} from '../stage/define.ts';
 import type {BoundStage} from './bind.ts';
 import {groupBy, joinRows, type Producers, type Row, sharedAxes, unitedAxes, valuesKey} from './join.ts';
-import {cellText} from './matrix.ts';
+import {CELL_LIMIT, cellText} from './matrix.ts';
 import type {Instance} from './plan.ts';
 import {axisNames, type BoundCell} from './stage-parameters.ts';
 
@@ -31,7 +31,11 @@ export function joinSingles(
   for (const single of singles) {
     const {stage} = single.value;
     const producer = producers(stage);
-    const next = joinRows(rows, axes, producer);
+    const next = joinRows(rows, axes, producer, CELL_LIMIT);
+    if (typeof next === 'number') {
+      report(tooMany(next, single.span));
+      return null;
+    }
     if (next.length === 0) {
       const shared = sharedAxes(axes, producer.axes);
       const other = singles.find(each => each !== single)?.value.stage;
@@ -46,6 +50,12 @@ export function joinSingles(
   }
   return {rows, axes};
 }
+
+/** Axes that inputs do not share are multiplied: that is soon more than anybody wants to run. */
+const tooMany = (count: number, span: Span): Diagnostic =>
+  mistake('too-many-cells', `expected a stage of at most ${CELL_LIMIT} instances, got ${count}`, span, {
+    hint: 'axes that the inputs do not share are multiplied: leave values out, or gather with {each: …}',
+  });
 
 /** A module's own axis is a parameter of it, or it is there to choose among the instances of an input. */
 export function checkAxisUse(
@@ -107,6 +117,14 @@ export function joinCells(
   const shared = sharedAxes(ownAxes, joined.axes);
   const groups = groupBy(cells, ({cell}) => valuesKey(cell, shared));
   const met = new Set<string>();
+  const count = joined.rows.reduce(
+    (sum, row) => sum + (groups.get(valuesKey(row.cell, shared))?.length ?? 0),
+    0,
+  );
+  if (count > CELL_LIMIT) {
+    report(tooMany(count, spec.name.span));
+    return [];
+  }
   const candidates = joined.rows.flatMap(row => {
     const key = valuesKey(row.cell, shared);
     met.add(key);

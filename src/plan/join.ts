@@ -108,13 +108,16 @@ export interface Row {
   readonly picks: readonly Instance[];
 }
 
-/** Adds one more single producer to every row; the result is empty where nothing agrees. */
+/** Adds one more single producer to every row; the result is empty where nothing agrees. A count where it is too many. */
 export function joinRows(
   rows: readonly Row[],
   axes: readonly string[],
   producer: StageInstances,
-): readonly Row[] {
+  most: number,
+): readonly Row[] | number {
   const shared = sharedAxes(axes, producer.axes);
+  const count = rows.reduce((sum, row) => sum + producer.matching(shared, row.cell).length, 0);
+  if (count > most) return count;
   return rows.flatMap(row =>
     producer
       .matching(shared, row.cell)

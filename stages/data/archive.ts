@@ -1,10 +1,11 @@
 // Archives to files. Members go only where the caller says, and only regular files do:
-// a member that is a link, a device or tries to leave the folder makes the whole archive refused.
+// a member that is a link, a device or tries to leave the folder makes the whole archive refused, and so does content
+// that is out of all proportion to its package (a bomb).
 
 import {createReadStream, createWriteStream} from 'node:fs';
-import {mkdir, rm} from 'node:fs/promises';
+import {mkdir, rm, stat} from 'node:fs/promises';
 import {dirname, join, posix} from 'node:path';
-import {Readable, type Readable as ReadableStream} from 'node:stream';
+import {Readable, type Readable as ReadableStream, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {createGunzip} from 'node:zlib';
 import type {Digest, Member, Unpacking} from './catalogue.ts';
@@ -21,12 +22,56 @@ export interface Unpacked {
 }
 
 const maxMembers = 200_000;
+/** Data sets shrink to a tenth, tables of zeros to a hundredth; a bomb goes beyond a thousandth. */
+const maxRatio = 250;
+/** Small packages may be anything. Bytes. */
+const alwaysAllowed = 64e6;
+
+/** What may still come out of a package and of the packages in it. Bytes. */
+class Allowance {
+  readonly #packed: number;
+  #left: number;
+
+  constructor(packed: number) {
+    this.#packed = packed;
+    this.#left = Math.max(alwaysAllowed, packed * maxRatio);
+  }
+
+  /** Passes bytes on, and fails when they are too many. */
+  meter(): Transform {
+    const passing = new Transform({
+      transform: (piece: Buffer, _encoding, done) => {
+        this.#left -= piece.length;
+        if (this.#left >= 0) done(null, piece);
+        else
+          done(
+            new PackageError(
+              `it holds more than ${maxRatio} times its ${this.#packed} bytes, as a bomb does; unpack it by hand, if it is meant so`,
+            ),
+          );
+      },
+    });
+    // It may fail before anybody reads it; whoever then does is told.
+    passing.on('error', () => {});
+    return passing;
+  }
+}
 
 /**
  * Unpacks a file into `folder`, which exists.
- * @throws PackageError when the package is damaged, unsafe, incomplete or fails a content digest.
+ * @throws PackageError when the package is damaged, unsafe, a bomb, incomplete or fails a content digest.
  */
 export async function unpack(
+  path: string,
+  unpacking: Unpacking,
+  folder: string,
+  signal: AbortSignal,
+): Promise<Unpacked> {
+  return unpackWithin(new Allowance((await stat(path)).size), path, unpacking, folder, signal);
+}
+
+async function unpackWithin(
+  allowance: Allowance,
   path: string,
   unpacking: Unpacking,
   folder: string,
@@ -38,18 +83,20 @@ export async function unpack(
       return {isVerified: false};
     case 'gzip': {
       const target = join(folder, unpacking.to);
-      await readable(() => copyStream(gunzip(path), target, unpacking.content, signal));
+      await readable(() => copyStream(gunzip(path, allowance), target, unpacking.content, signal));
       return {isVerified: unpacking.content !== null};
     }
     case 'members':
-      return unpackMembers(path, unpacking.members, folder, signal);
+      return unpackMembers(allowance, path, unpacking.members, folder, signal);
     case 'tar-tree': {
-      const count = await readTar(gunzip(path), signal, name => placeInTree(name, unpacking.under, folder));
+      const count = await readTar(gunzip(path, allowance), signal, name =>
+        placeInTree(name, unpacking.under, folder),
+      );
       if (count === 0) throw new PackageError(`it has no files${within(unpacking.under)}`);
       return {isVerified: false};
     }
     case 'zip-tree': {
-      const count = await readZip(path, async (name, stream) => {
+      const count = await readZip(path, allowance, async (name, stream) => {
         const target = placeInTree(name, unpacking.under, folder);
         if (target !== undefined) await copyStream(stream, target, null, signal);
         return target !== undefined;
@@ -59,13 +106,13 @@ export async function unpack(
     }
     case 'zip-inner': {
       const file = join(folder, '.inner');
-      const count = await readZip(path, async (name, stream) => {
+      const count = await readZip(path, allowance, async (name, stream) => {
         if (name !== unpacking.member) return false;
         await copyStream(stream, file, null, signal);
         return true;
       });
       if (count === 0) throw new PackageError(`it has no member ${unpacking.member}`);
-      const result = await unpack(file, unpacking.inner, folder, signal);
+      const result = await unpackWithin(allowance, file, unpacking.inner, folder, signal);
       await rm(file);
       return result;
     }
@@ -73,6 +120,7 @@ export async function unpack(
 }
 
 async function unpackMembers(
+  allowance: Allowance,
   path: string,
   members: readonly Member[],
   folder: string,
@@ -80,7 +128,7 @@ async function unpackMembers(
 ): Promise<Unpacked> {
   const byPath = new Map(members.map(member => [member.path, member]));
   const found = new Set<string>();
-  await readTar(gunzip(path), signal, name => {
+  await readTar(gunzip(path, allowance), signal, name => {
     const member = byPath.get(name);
     if (member === undefined) return undefined;
     found.add(name);
@@ -135,6 +183,7 @@ async function readTar(
 /** Offers a zip's files one after another; returns how many were taken. */
 async function readZip(
   path: string,
+  allowance: Allowance,
   take: (name: string, stream: ReadableStream) => Promise<boolean>,
 ): Promise<number> {
   const {openPromise} = await import('yauzl');
@@ -149,7 +198,9 @@ async function readZip(
         if (mode === 0o120000)
           throw new PackageError(`its member ${name} is a link; expected plain files only`);
         if (entry.fileName.endsWith('/')) continue;
-        const stream = await zip.openReadStreamPromise(entry);
+        const packed = await zip.openReadStreamPromise(entry);
+        const stream = allowance.meter().on('close', () => packed.destroy());
+        packed.on('error', error => stream.destroy(error)).pipe(stream);
         if (await take(name, stream)) taken++;
         else stream.destroy();
       }
@@ -179,11 +230,13 @@ function placeInTree(name: string, under: string | null, folder: string): string
 const within = (under: string | null): string => (under === null ? '' : ` below ${under}/`);
 
 /** The uncompressed bytes of a gzip file; an error of either end reaches the reader. */
-function gunzip(path: string): ReadableStream {
+function gunzip(path: string, allowance: Allowance): ReadableStream {
   const uncompressed = createGunzip();
   const file = createReadStream(path).on('error', error => uncompressed.destroy(error));
   uncompressed.on('close', () => file.destroy());
-  return file.pipe(uncompressed);
+  const metered = allowance.meter().on('close', () => uncompressed.destroy());
+  uncompressed.on('error', error => metered.destroy(error));
+  return file.pipe(uncompressed).pipe(metered);
 }
 
 async function copyStream(

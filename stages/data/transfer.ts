@@ -12,6 +12,8 @@ export interface TransferOptions {
   readonly attempts: number;
   /** Waiting time before a second try; doubled for each further one. */
   readonly pauseMs: number;
+  /** A file with more bytes than this is refused. */
+  readonly mostBytes: number;
   /** Bytes so far, and in all where the host says so. */
   readonly onProgress: (done: number, total: number | undefined) => void;
 }
@@ -98,14 +100,19 @@ async function receive(
 ): Promise<void> {
   if (response.body === null) throw new TransferError('the answer has no body', false);
   const total = totalOf(response);
+  const refuse = (): never => {
+    throw new TransferError(`more than ${options.mostBytes} bytes came; \`most_bytes\` allows more`, true);
+  };
+  if (total !== undefined && total > options.mostBytes) refuse();
   let done = start;
   // One awaited write after another: what is on disk after a cut is a prefix, with nothing still on its way.
   const file = await open(path, start > 0 ? 'a' : 'w');
   try {
     for await (const chunk of response.body) {
       timer.refresh();
-      await file.appendFile(chunk);
       done += chunk.length;
+      if (done > options.mostBytes) refuse();
+      await file.appendFile(chunk);
       options.onProgress(done, total);
     }
   } finally {

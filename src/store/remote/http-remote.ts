@@ -8,6 +8,7 @@ import type {Dispatcher} from 'undici';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {answersOf} from './bounded.ts';
+import {limitedTo, textOf} from './limited.ts';
 import type {ActionRemote, BlobName, BlobRemote, Remote, RemoteError, RowName} from './remote.ts';
 import {largestRow} from './remote.ts';
 
@@ -123,20 +124,20 @@ class HttpBlobs implements BlobRemote {
     return failed === undefined ? ok(found) : err(failed);
   }
 
-  fetch({digest}: BlobName, to: string, signal?: AbortSignal): Promise<Result<boolean, RemoteError>> {
+  fetch(blob: BlobName, to: string, signal?: AbortSignal): Promise<Result<boolean, RemoteError>> {
     return this.#client.ask<boolean>(async () => {
       const answer = await this.#client.request(
         'GET',
-        `/cas/${digest}`,
+        `/cas/${blob.digest}`,
         signal === undefined ? {} : {signal},
       );
       if (isMissing(answer)) {
         await answer.body.dump();
         return ok(false);
       }
-      if (answer.statusCode !== 200) return this.#client.refused(answer, `GET /cas/${digest}`);
+      if (answer.statusCode !== 200) return this.#client.refused(answer, `GET /cas/${blob.digest}`);
       try {
-        await pipeline(answer.body, createWriteStream(to, {flags: 'wx'}));
+        await pipeline(answer.body, limitedTo(blob), createWriteStream(to, {flags: 'wx'}));
       } catch (error) {
         await rm(to, {force: true});
         throw error;
@@ -184,7 +185,7 @@ class HttpActions implements ActionRemote {
         return ok(undefined);
       }
       if (answer.statusCode !== 200) return this.#client.refused(answer, `GET /ac/${digest}`);
-      return ok(await answer.body.text());
+      return ok(await textOf(answer.body, largestRow));
     });
   }
 

@@ -10,6 +10,7 @@ import type {S3Client} from '@aws-sdk/client-s3';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {answersOf} from './bounded.ts';
+import {limitedTo, textOf} from './limited.ts';
 import type {ActionRemote, BlobName, BlobRemote, PutMode, Remote, RemoteError, RowName} from './remote.ts';
 import {largestRow} from './remote.ts';
 
@@ -109,16 +110,16 @@ class S3Blobs implements BlobRemote {
     return failed === undefined ? ok(found) : err(failed);
   }
 
-  fetch({digest}: BlobName, to: string, signal?: AbortSignal): Promise<Result<boolean, RemoteError>> {
+  fetch(blob: BlobName, to: string, signal?: AbortSignal): Promise<Result<boolean, RemoteError>> {
     return this.#bucket.ask(async client => {
       const {GetObjectCommand} = await import('@aws-sdk/client-s3');
       const options = signal === undefined ? {} : {abortSignal: signal};
       const answer = await client
-        .send(new GetObjectCommand(this.#bucket.nameOf('cas', digest)), options)
+        .send(new GetObjectCommand(this.#bucket.nameOf('cas', blob.digest)), options)
         .catch(unlessMissing);
       if (!(answer?.Body instanceof Readable)) return false;
       try {
-        await pipeline(answer.Body, createWriteStream(to, {flags: 'wx'}));
+        await pipeline(answer.Body, limitedTo(blob), createWriteStream(to, {flags: 'wx'}));
       } catch (error) {
         await rm(to, {force: true});
         throw error;
@@ -171,8 +172,8 @@ class S3Actions implements ActionRemote {
       const answer = await client
         .send(new GetObjectCommand(this.#bucket.nameOf('ac', digest)))
         .catch(unlessMissing);
-      if (answer?.Body === undefined || (answer.ContentLength ?? 0) > largestRow) return undefined;
-      return answer.Body.transformToString('utf8');
+      if (!(answer?.Body instanceof Readable)) return undefined;
+      return textOf(answer.Body, largestRow);
     });
   }
 
