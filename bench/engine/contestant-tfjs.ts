@@ -1,5 +1,6 @@
-// One contestant, in a process of its own: the same step, run eagerly by TF.js on its WebAssembly backend.
-// Arguments and protocol as in contestant-engine.ts; the backend has one thread in Node.
+// One contestant, in a process of its own: the same step, run eagerly by TF.js: `wasm`, its WebAssembly backend (one
+// thread in Node), or `native`, TensorFlow's own kernels where `npm run native` has built them. Protocol as in
+// contestant-engine.ts.
 
 import {dirname} from 'node:path';
 import {createInterface} from 'node:readline';
@@ -8,16 +9,23 @@ import '@tensorflow/tfjs';
 import * as wasm from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import type {HostTensors, TensorsNamed} from '../../src/engine/program.ts';
+import {findTfjs} from '../../src/engine/run/tfjs.ts';
 import {definition, indices, isRule} from './program.ts';
 import {isWorkloadName, workload} from './workloads.ts';
 
-const [name, rule] = process.argv.slice(2);
+const [name, rule, backend] = process.argv.slice(2);
 if (!isWorkloadName(name) || !isRule(rule)) throw new RangeError(`no workload ${name} ${rule}`);
 const measured = workload(name);
 const {step, state, resident = {}} = definition(rule, measured);
 
-wasm.setWasmPaths(`${dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm')))}/`);
-await tf.setBackend('wasm');
+if (backend === 'native') {
+  const {backend} = await findTfjs();
+  if (backend !== 'tensorflow') throw new RangeError('the native package is not built: npm run native');
+  await tf.setBackend(backend);
+} else {
+  wasm.setWasmPaths(`${dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm')))}/`);
+  await tf.setBackend('wasm');
+}
 await tf.ready();
 
 const upload = (tensors: HostTensors): TensorsNamed =>
@@ -39,7 +47,7 @@ async function runStep(): Promise<void> {
   tf.dispose([loss, ...before] as tf.Tensor[]);
 }
 
-const STEPS = 2;
+const STEPS = backend === 'native' ? 20 : 2;
 await runStep();
 process.stdout.write('ready\n');
 for await (const _ of createInterface({input: process.stdin})) {

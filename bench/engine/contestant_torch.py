@@ -1,6 +1,6 @@
-"""One contestant, in a process of its own: the same training steps in PyTorch, eagerly.
+"""One contestant, in a process of its own: the same training steps in PyTorch.
 
-Arguments and protocol as in contestant-engine.ts. The models are those of stages/learn/models: SimpleNN 784-512-512-10
+Arguments and protocol as in contestant-engine.ts, and a mode: eager, channels_last, compile (of the model). The models are those of stages/learn/models: SimpleNN 784-512-512-10
 and pre-activation Wide ResNets with projection shortcuts. SAM follows Foret et al. 2021 in the usual two passes.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-NAME, RULE, THREADS = sys.argv[1:4]
+NAME, RULE, THREADS, MODE = sys.argv[1:5]
 BATCH = 128
 RHO = 0.05
 
@@ -55,16 +55,22 @@ else:
     model = wide_resnet(16, int(NAME.split("-")[2]))
     samples, steps, image = 512, 1, (3, 32, 32)
 
+if MODE == "channels_last":
+    model = model.to(memory_format=torch.channels_last)
+forward = torch.compile(model) if MODE == "compile" else model
+
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
 size = torch.Size((samples, *image))
 images = ((torch.arange(size.numel(), dtype=torch.float64) * 0.6180339887498949) % 1).float().reshape(size)
+if MODE == "channels_last":
+    images = images.contiguous(memory_format=torch.channels_last)
 labels = (torch.arange(samples) * 7) % 10
 batches = ((torch.arange(steps * BATCH) * 31) % samples).reshape(steps, BATCH)
 
 
 def gradients(x, y):
     optimizer.zero_grad()
-    loss = F.cross_entropy(model(x), y)
+    loss = F.cross_entropy(forward(x), y)
     loss.backward()
     return loss
 
