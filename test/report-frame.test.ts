@@ -71,6 +71,30 @@ test('the live block shows what runs with bar, epoch, time left, loss and rate, 
   ]);
 });
 
+test('what runs elsewhere says where, and what waits there is one line, with who is there and what is free', () => {
+  const away = (id: InstanceId): Said => ({
+    type: 'started',
+    id,
+    fingerprint,
+    stale: {why: 'never-run'},
+    prefix: null,
+    attempt: 1,
+    executor: 'lab',
+  });
+  const state = stateAfter(
+    [0, {type: 'room', executor: 'lab', machines: 2, slots: 8, busy: 1}],
+    [1000, away(first)],
+    [2000, away(second)],
+    [3000, away(third)],
+    [4000, {type: 'placed', id: second, host: 'node1'}],
+  );
+  assert.deepEqual(draw(80, 24, state).slice(0, 3), [
+    '⠋ train[optimizer=sam,seed=1]  0:04 at node1',
+    '… 2 queued at lab, the first for 7.0 s',
+    '  lab: 2 workers, 7 of 8 slots free',
+  ]);
+});
+
 test('no line of the live block is ever wider than the terminal', () => {
   for (let columns = 10; columns <= 140; columns++) {
     for (const line of draw(columns)) assert.ok(stringWidth(line) <= columns, `${columns}: ${line}`);

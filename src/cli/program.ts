@@ -374,7 +374,7 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
 
   define(
     'doctor',
-    'Check this installation: versions, devices, the store, the terminal.',
+    'Check this installation: versions, devices, stores, executors, the terminal.',
     ['pipe doctor'],
     async () => (await import('./commands/doctor.ts')).doctor,
   ).option('--json', 'write the answer as JSON');

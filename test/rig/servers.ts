@@ -195,7 +195,7 @@ export async function startRemoteExecution(folders: readonly string[] = []): Pro
 }
 
 /** Asks until the port answers, or the server has ended. */
-async function untilListening(child: ChildProcess, port: number): Promise<void> {
+export async function untilListening(child: ChildProcess, port: number): Promise<void> {
   for (;;) {
     const isOpen = await new Promise<boolean>(resolve => {
       const socket = connect(port, '127.0.0.1', () => {

@@ -9,18 +9,13 @@ import {formatBytes, plural} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {renderTable} from '../../report/table.ts';
 import {cudaParts, thisMachine} from '../cuda.ts';
+import {executorFacts} from '../executor-facts.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
+import {bad, type Fact, good} from '../fact.ts';
 import {findProject, listPipelines} from '../project.ts';
 import type {Invocation, Shell} from '../shell.ts';
 import {print, printJson, type Surroundings} from '../surroundings.ts';
 import {openWorkspace, type Workspace} from '../workspace.ts';
-
-interface Fact {
-  readonly topic: string;
-  readonly name: string;
-  readonly state: 'good' | 'absent' | 'bad';
-  readonly detail: string;
-}
 
 const PACKAGES = ['esbuild', 'onnxruntime-node', '@tensorflow/tfjs', 'zod', 'yaml', 'keyv', 'p-queue'];
 
@@ -37,6 +32,7 @@ export async function doctor(shell: Shell, {options}: Invocation): Promise<ExitC
     ...cudaFacts(),
     ...projectFacts(workspace.project),
     ...(await storeFacts(workspace)),
+    ...(await executorFacts(shell, workspace)),
     terminalFact(outside),
   ];
   const isWell = facts.every(({state}) => state !== 'bad');
@@ -63,9 +59,6 @@ export async function doctor(shell: Shell, {options}: Invocation): Promise<ExitC
   );
   return isWell ? EXIT.ok : EXIT.failed;
 }
-
-const good = (topic: string, name: string, detail: string): Fact => ({topic, name, state: 'good', detail});
-const bad = (topic: string, name: string, detail: string): Fact => ({topic, name, state: 'bad', detail});
 
 /** The oldest Node.js that package.json allows. */
 function nodeFact({packageRoot}: Shell): Fact {

@@ -156,7 +156,9 @@ export class QueueExecutor implements Executor {
   async close(): Promise<void> {
     const link = await this.#link;
     if (link?.isReady) await Promise.all(this.#forgetting.values());
-    await Promise.all([...this.#queues.values()].map(queue => queue.close().catch(() => undefined)));
+    const closed = [...this.#queues.values()].map(queue => queue.close().catch(() => undefined));
+    // A server that does not answer is not waited for.
+    if (link?.isReady) await Promise.all(closed);
     link?.close();
   }
 
@@ -250,6 +252,7 @@ export class QueueExecutor implements Executor {
   async #stop(link: RedisLink, flight: Flight): Promise<void> {
     flight.stoppedAt = this.#options.now();
     this.#wake.abort();
+    setTimeout(() => this.#giveUp(link, flight), UNREACHABLE_MS);
     if (!flight.isPosted) return;
     const {fingerprint} = flight.assignment;
     await link.commands.set(KEYS.stopOf(fingerprint), '', 'EX', STOP_SECONDS);
@@ -274,7 +277,7 @@ export class QueueExecutor implements Executor {
         this.#signs = readSigns(await link.commands.hgetall(KEYS.workers), time);
         for (const flight of [...this.#flights.values()]) await this.#lookAt(flight);
         this.#tellNobody();
-      } else this.#giveUpUnwanted();
+      }
       this.#wake = new AbortController();
       await sleep(LOOK_MS, undefined, {signal: this.#wake.signal}).catch(() => undefined);
     }
@@ -303,13 +306,11 @@ export class QueueExecutor implements Executor {
   }
 
   /** No server to ask whether it runs: whoever waits for the end is not held up. */
-  #giveUpUnwanted(): void {
-    const {now, notice, place} = this.#options;
-    for (const flight of this.#flights.values()) {
-      if (flight.stoppedAt === undefined || now() - flight.stoppedAt < UNREACHABLE_MS) continue;
-      notice(`${place} does not answer: ${flight.assignment.label} may still run`);
-      this.#settle(flight, {status: 'cancelled'});
-    }
+  #giveUp(link: RedisLink, flight: Flight): void {
+    if (flight.isOver || link.isReady) return;
+    const {notice, place} = this.#options;
+    notice(`${place} does not answer: ${flight.assignment.label} may still run`);
+    this.#settle(flight, {status: 'cancelled'});
   }
 
   #tellNobody(): void {
@@ -372,7 +373,7 @@ export class QueueExecutor implements Executor {
         return this.#settle(flight, {status: 'failed', failure, logTail, log, advice});
       }
       case 'cancelled':
-        return this.#settle(flight, {status: 'cancelled'});
+        return this.#lose(flight, 'another run that wanted it was stopped');
       case 'lost':
         return this.#lose(flight, last.message);
       default:

@@ -83,7 +83,9 @@ export class QueueWorker {
     } finally {
       clearInterval(signs);
       if (link.isReady) await link.commands.hdel(KEYS.workers, this.name);
-      await Promise.all([...this.#lanes.values()].map(({jobs}) => jobs.close(true).catch(() => undefined)));
+      const closed = [...this.#lanes.values()].map(({jobs}) => jobs.close(true).catch(() => undefined));
+      // A server that does not answer is not waited for.
+      if (link.isReady) await Promise.all(closed);
     }
   }
 
