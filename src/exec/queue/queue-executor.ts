@@ -252,7 +252,7 @@ export class QueueExecutor implements Executor {
   async #stop(link: RedisLink, flight: Flight): Promise<void> {
     flight.stoppedAt = this.#options.now();
     this.#wake.abort();
-    setTimeout(() => this.#giveUp(link, flight), UNREACHABLE_MS);
+    setTimeout(() => this.#giveUp(link, flight), UNREACHABLE_MS).unref();
     if (!flight.isPosted) return;
     const {fingerprint} = flight.assignment;
     await link.commands.set(KEYS.stopOf(fingerprint), '', 'EX', STOP_SECONDS);
