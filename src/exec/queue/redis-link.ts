@@ -63,7 +63,8 @@ export class RedisLink {
       retryStrategy: (times: number) => Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * times),
     };
     const commands = new Redis(url, options);
-    const ears = new Redis(url, options);
+    // A connection that listens takes no questions, such as that whether its server is ready.
+    const ears = new Redis(url, {...options, enableReadyCheck: false});
     let isInTrouble = false;
     for (const client of [commands, ears]) {
       client.on('error', error => {
