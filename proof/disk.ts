@@ -28,7 +28,7 @@ type Change =
 
 interface Attributes {
   readonly mode: number;
-  /** Milliseconds since the epoch; `null`: whenever it was written. */
+  /** Microseconds since the epoch; `null`: whenever it was written. */
   readonly time: number | null;
 }
 
@@ -100,7 +100,7 @@ export class Disk {
           initial: readFileSync(absolute),
           changes: [],
           synced: 0,
-          attributes: [{mode: state.mode & 0o777, time: state.mtimeMs}],
+          attributes: [{mode: state.mode & 0o777, time: Math.round(state.mtimeMs * 1000)}],
         });
       }
     }
@@ -109,55 +109,61 @@ export class Disk {
   apply({kind, path, other, value, data}: Call): void {
     switch (kind) {
       case 'create':
-        return this.#set([[path, newFile(value)]]);
+        this.#set([[path, newFile(value)]]);
+        break;
       case 'mkdir': {
         const folder: FolderNode = {kind: 'folder'};
         this.#now.set(folder, new Map());
-        return this.#set([[path, folder]]);
+        this.#set([[path, folder]]);
+        break;
       }
       case 'symlink':
-        return this.#set([[other, {kind: 'link', target: path}]]);
+        this.#set([[other, {kind: 'link', target: path}]]);
+        break;
       case 'unlink':
       case 'rmdir':
-        return this.#set([[path, null]]);
-      case 'rename': {
-        const node = this.#held(path, other, data);
-        return node === undefined
-          ? undefined
-          : this.#set([
-              [path, null],
-              [other, node],
-            ]);
-      }
+        this.#set([[path, null]]);
+        break;
+      case 'rename':
       case 'link': {
-        const node = this.#held(path, other, data);
-        return node === undefined ? undefined : this.#set([[other, node]]);
+        const node = this.#held(path, data);
+        if (node !== undefined)
+          this.#set([...(kind === 'rename' ? [[path, null] as const] : []), [other, node]]);
+        break;
       }
       case 'write':
-        return this.#change(path, {is: 'write', at: value, bytes: Buffer.from(data, 'hex')});
+        this.#change(path, {is: 'write', at: value, bytes: Buffer.from(data, 'hex')});
+        break;
       case 'copy':
-        return this.#change(path, {is: 'whole', bytes: Buffer.from(data.slice(1), 'hex')});
+        this.#change(path, {is: 'whole', bytes: Buffer.from(data.slice(1), 'hex')});
+        break;
       case 'truncate':
-        return this.#change(path, {is: 'cut', size: value});
+        this.#change(path, {is: 'cut', size: value});
+        break;
       case 'chmod':
-      case 'times': {
-        const node = this.#find(path);
-        if (node?.kind !== 'file') return;
-        const {mode, time} = node.attributes.at(-1) ?? {mode: value, time: null};
-        node.attributes.push(kind === 'chmod' ? {mode: value, time} : {mode, time: value < 0 ? null : value});
-        return;
-      }
-      case 'fsync': {
-        const node = this.#find(path);
-        if (node === undefined) return;
-        this.#forced = this.#steps.length;
-        if (node.kind === 'folder') this.#vouched.set(node, this.#steps.length);
-        else if (node.kind === 'file') node.synced = node.changes.length;
-        return;
-      }
+      case 'times':
+        this.#setAttribute(path, kind, value);
+        break;
+      case 'fsync':
+        this.#sync(this.#find(path));
+        break;
       default:
         throw new Error(`a call of an unknown kind: ${kind}`);
     }
+  }
+
+  #setAttribute(path: string, kind: 'chmod' | 'times', value: number): void {
+    const node = this.#find(path);
+    if (node?.kind !== 'file') return;
+    const {mode, time} = node.attributes.at(-1) ?? {mode: value, time: null};
+    node.attributes.push(kind === 'chmod' ? {mode: value, time} : {mode, time: value < 0 ? null : value});
+  }
+
+  #sync(node: DiskNode | undefined): void {
+    if (node === undefined) return;
+    this.#forced = this.#steps.length;
+    if (node.kind === 'folder') this.#vouched.set(node, this.#steps.length);
+    else if (node.kind === 'file') node.synced = node.changes.length;
   }
 
   #find(path: string): DiskNode | undefined {
@@ -184,7 +190,7 @@ export class Disk {
   }
 
   /** The node at a path; where another process wrote it, or to it, as the call found it. */
-  #held(path: string, other: string, data: string): DiskNode | undefined {
+  #held(path: string, data: string): DiskNode | undefined {
     const node = this.#find(path);
     if (!data.startsWith('=')) return node;
     const bytes = Buffer.from(data.slice(1), 'hex');
@@ -192,7 +198,7 @@ export class Disk {
     if (node !== undefined && node.kind !== 'file') return node;
     const file = node ?? newFile(0o644);
     file.changes.push({is: 'whole', bytes});
-    return other === '' ? undefined : file;
+    return file;
   }
 
   #change(path: string, change: Change): void {
@@ -259,7 +265,7 @@ export class Disk {
           const {mode, time} = attributesOf(node, random);
           writeFileSync(absolute, bytes);
           chmodSync(absolute, mode);
-          if (time !== null) utimesSync(absolute, time / 1000, time / 1000);
+          if (time !== null) utimesSync(absolute, time / 1e6, time / 1e6);
           break;
         }
         default:

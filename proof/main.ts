@@ -4,6 +4,7 @@ import {parseArgs} from 'node:util';
 import {nameOf, sweepFaults} from './faults.ts';
 import {sweepPowerCuts} from './power.ts';
 import {buildPreload} from './preload.ts';
+import {MIXES, shareOnce, stopAndTakeOver} from './sharing.ts';
 
 const {values, positionals} = parseArgs({
   allowPositionals: true,
@@ -47,9 +48,29 @@ async function power(library: string): Promise<number> {
   return reports.reduce((sum, {failures}) => sum + failures.length, 0);
 }
 
+async function sharing(library: string): Promise<number> {
+  const rounds = values.most === undefined ? 11 : atMost;
+  let failures = 0;
+  for (const mix of MIXES) {
+    let twice = 0;
+    for (let round = 0; round < rounds; round++) {
+      const shared = await shareOnce(mix, 60, library);
+      twice += shared.twice;
+      failures += shared.wrong.length + shared.twice;
+      for (const wrong of shared.wrong) say(`✗ ${mix}: ${wrong}`);
+    }
+    say(`four runners, ${mix}: ${rounds} rounds of 60 stages, ${twice} made twice`);
+  }
+  const stopped = await stopAndTakeOver();
+  for (const wrong of stopped) say(`✗ stopped: ${wrong}`);
+  say(`a runner that was stopped for a minute, and taken over: ${stopped.length} failures`);
+  return failures + stopped.length;
+}
+
 const PROOFS = new Map([
   ['faults', faults],
   ['power', power],
+  ['sharing', sharing],
 ]);
 const library = buildPreload();
 if (library === undefined) {

@@ -22,7 +22,7 @@ import {type Call, type Orders, preloadEnvironment, readCalls} from './preload.t
 import {COPIES, copyProject, LOCK, PUBLISHED, REMARK} from './study.ts';
 
 const PACKAGE = join(import.meta.dirname, '..');
-const CLI = join(PACKAGE, 'dist', 'cli.js');
+export const CLI = join(PACKAGE, 'dist', 'cli.js');
 /** No command here takes a second on a machine at rest: what takes that long hangs. Milliseconds. */
 const HANGS_AFTER = 180_000;
 

@@ -13,6 +13,7 @@
  * PROOF_HOLD     "1": the error stays: every later call that can fail so does, as on a disk that is full
  * PROOF_READS    "1": files and folders that are opened to be read count as calls, too
  * PROOF_BOOT     a file with the boot's id that the process is to believe in
+ * PROOF_CLOCK    seconds by which the clock of the process is ahead
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,6 +34,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -49,6 +51,7 @@ static int how_errno;
 static int is_held;
 static int counts_reads;
 static const char *boot;
+static long ahead;
 static long count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -93,8 +96,10 @@ __attribute__((constructor)) static void begin(void) {
   is_held = getenv("PROOF_HOLD") != NULL;
   counts_reads = getenv("PROOF_READS") != NULL;
   boot = getenv("PROOF_BOOT");
+  const char *clock = getenv("PROOF_CLOCK");
+  ahead = clock ? atol(clock) : 0;
   if (boot) boot = strdup(boot);
-  static const char *own[] = {"LD_PRELOAD", "PROOF_ROOTS", "PROOF_LOG", "PROOF_RECORD", "PROOF_AT", "PROOF_HOW", "PROOF_HOLD", "PROOF_READS", "PROOF_BOOT"};
+  static const char *own[] = {"LD_PRELOAD", "PROOF_ROOTS", "PROOF_LOG", "PROOF_RECORD", "PROOF_AT", "PROOF_HOW", "PROOF_HOLD", "PROOF_READS", "PROOF_BOOT", "PROOF_CLOCK"};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) unsetenv(own[i]);
 }
 
@@ -476,8 +481,8 @@ int fchmod(int file, mode_t mode) {
 }
 
 static int time_set(const char *full, int folder, const char *path, const struct timespec times[2], int flags) {
-  long long ms = times ? (long long)times[1].tv_sec * 1000 + times[1].tv_nsec / 1000000 : -1;
-  NAMED("times", full, "", ms, RIGHT | CHANGE, 0, (int)raw(SYS_utimensat, folder, path, times, flags));
+  long long us = times ? (long long)times[1].tv_sec * 1000000 + times[1].tv_nsec / 1000 : -1;
+  NAMED("times", full, "", us, RIGHT | CHANGE, 0, (int)raw(SYS_utimensat, folder, path, times, flags));
 }
 int utimensat(int folder, const char *path, const struct timespec times[2], int flags) {
   char full[PATH_MAX];
@@ -501,4 +506,26 @@ int futimes(int file, const struct timeval times[2]) {
   struct timespec exact[2];
   if (times) spec(times, exact);
   return futimens(file, times ? exact : NULL);
+}
+
+/* The time of day; what only measures how long something takes is left alone. */
+int clock_gettime(clockid_t clock, struct timespec *out) {
+  static int (*real)(clockid_t, struct timespec *);
+  if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  int answer = real(clock, out);
+  if (answer == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) out->tv_sec += ahead;
+  return answer;
+}
+int gettimeofday(struct timeval *restrict out, void *restrict zone) {
+  static int (*real)(struct timeval *, void *);
+  if (!real) real = (int (*)(struct timeval *, void *))dlsym(RTLD_NEXT, "gettimeofday");
+  int answer = real(out, zone);
+  if (answer == 0) out->tv_sec += ahead;
+  return answer;
+}
+time_t time(time_t *out) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (out) *out = now.tv_sec;
+  return now.tv_sec;
 }

@@ -19,6 +19,8 @@ export interface Orders {
   readonly fault?: Fault;
   /** A file with the boot's id that the process is to believe in. */
   readonly boot?: string;
+  /** Seconds by which its clock is ahead. */
+  readonly ahead?: number;
 }
 
 export interface Fault {
@@ -57,7 +59,7 @@ export function buildPreload(): string | undefined {
 
 /** What makes a process load the library, and tells it what to do. */
 export function preloadEnvironment(library: string, orders: Orders): Record<string, string> {
-  const {roots, log, record, fault, boot} = orders;
+  const {roots, log, record, fault, boot, ahead} = orders;
   return {
     LD_PRELOAD: library,
     // io_uring goes past the C library.
@@ -69,6 +71,7 @@ export function preloadEnvironment(library: string, orders: Orders): Record<stri
     ...(fault?.isHeld === true && {PROOF_HOLD: '1'}),
     ...(fault?.countsReads === true && {PROOF_READS: '1'}),
     ...(boot !== undefined && {PROOF_BOOT: boot}),
+    ...(ahead !== undefined && {PROOF_CLOCK: String(ahead)}),
   };
 }
 
@@ -79,7 +82,7 @@ export interface Call {
   readonly path: string;
   /** The second path of a rename or a link; what a symbolic link leads to stands in `path`. */
   readonly other: string;
-  /** An offset, a size, a mode, a time in milliseconds: as the kind says. */
+  /** An offset, a size, a mode, a time in microseconds: as the kind says. */
   readonly value: number;
   /** What was written; `=` and all that a file holds where others may have written it. */
   readonly data: string;

@@ -9,6 +9,7 @@ import {assertNever, err, ok, type Result} from '../core/result.ts';
 import type {CheckedParameters, LoadFailure} from '../exec/declaration-protocol.ts';
 import {DeclarationReader} from '../exec/declaration-reader.ts';
 import type {Checked} from '../plan/catalogue.ts';
+import {describeFailure} from '../report/failure.ts';
 import {
   type DeclarationData,
   declarationFormat,
@@ -51,7 +52,7 @@ export class Declarations {
     const known = isDeclarationData(kept) ? this.#revive(kept, code.value, module) : undefined;
     if (known !== undefined) return ok(known);
     const entry = await this.#code.entryOfModule(code.value, module);
-    if (!entry.ok) return err({kind: 'store', message: 'its bundle cannot be brought to the disk'});
+    if (!entry.ok) return err({kind: 'store', message: describeFailure(entry.error)});
     const data = await this.#reader.declare(entry.value);
     if (!data.ok) return err({kind: 'load', failure: data.error});
     const read = this.#revive(data.value, code.value, module);

@@ -35,6 +35,9 @@ export class UserMistakes extends Error {
 /** Ends a command that was asked for a result that is not there: no mistake, and no answer either. */
 export class MissingResult extends UserMistakes {}
 
+/** Ends a command for which the machine failed: a disk that is full, or cannot be read. */
+export class MachineFailed extends UserMistakes {}
+
 /** Throws one mistake of the command line, which has no place in a file. */
 export function refuse(code: string, message: string, hint?: string): never {
   throw new UserMistakes([mistake(code, message, undefined, {hint})]);

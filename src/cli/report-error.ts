@@ -4,18 +4,17 @@ import {mkdtempSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Diagnostic, mistake, renderDiagnostic} from '../core/diagnostic.ts';
-import {isFull} from '../host/reserve.ts';
 import {hasCode} from '../host/system-error.ts';
 import {plural} from '../report/format.ts';
 import {paletteOf} from '../report/palette.ts';
 import {describeStoreError, ioError} from '../store/store-error.ts';
-import {EXIT, type ExitCode, MissingResult, UserMistakes} from './exit.ts';
+import {EXIT, type ExitCode, MachineFailed, MissingResult, UserMistakes} from './exit.ts';
 import type {Shell} from './shell.ts';
 
 export async function reportError(error: unknown, shell: Shell): Promise<ExitCode> {
   if (error instanceof UserMistakes) {
     await drawDiagnostics(error.diagnostics, shell);
-    return error instanceof MissingResult ? EXIT.failed : EXIT.mistake;
+    return error instanceof MissingResult || error instanceof MachineFailed ? EXIT.failed : EXIT.mistake;
   }
   if (isCommanderError(error)) {
     // Help and version that were asked for end so, too.
@@ -34,26 +33,16 @@ export async function reportError(error: unknown, shell: Shell): Promise<ExitCod
   if (hasCode(error, ...MACHINE)) {
     await drawDiagnostics([mistake('machine', describeStoreError(ioError(error, shell.outside.cwd)))], shell);
     // Nothing that was written is wrong.
-    return isFull(error) ? EXIT.failed : EXIT.mistake;
+    return hasCode(error, ...FAILED) ? EXIT.failed : EXIT.mistake;
   }
   return reportBug(error, shell);
 }
 
+/** No mistake of anybody: the machine has too little of something, or is broken. */
+const FAILED = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE', 'EIO'];
+
 /** What the system refuses for reasons that only the user can mend. */
-const MACHINE = [
-  'ENOSPC',
-  'EDQUOT',
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'EMFILE',
-  'ENFILE',
-  'ENOTDIR',
-  'EEXIST',
-  'EISDIR',
-  'ENXIO',
-  'EIO',
-];
+const MACHINE = [...FAILED, 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENXIO'];
 
 /** All mistakes at once: drawn on standard error, or with `--json` as one event on standard output. */
 export async function drawDiagnostics(diagnostics: readonly Diagnostic[], shell: Shell): Promise<void> {

@@ -5,7 +5,8 @@ import {mkdirSync, readdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {removeTree, temporaryName} from '../host/atomic-file.ts';
-import {identityIn, isAlive} from '../host/process-identity.ts';
+import {hasOneKernel} from '../host/presence.ts';
+import {identityIn, isAlive, ownIdentity, type ProcessIdentity} from '../host/process-identity.ts';
 
 const PREFIX = 'pipe-reproduce-';
 
@@ -22,7 +23,7 @@ export function removeDeadStores(): number {
   let removed = 0;
   for (const name of readdirSync(tmpdir())) {
     const owner = name.startsWith(PREFIX) ? identityIn(name.slice(PREFIX.length)) : undefined;
-    if (owner === undefined || isAlive(owner) !== false) continue;
+    if (owner === undefined || !isGone(owner)) continue;
     try {
       removeTree(join(tmpdir(), name));
       removed++;
@@ -32,3 +33,7 @@ export function removeDeadStores(): number {
   }
   return removed;
 }
+
+/** Of this machine, or of an earlier boot of it: a temporary folder is no other machine's. */
+const isGone = (owner: ProcessIdentity): boolean =>
+  isAlive(owner) === false || (owner.boot !== ownIdentity().boot && hasOneKernel(tmpdir()));

@@ -2,11 +2,12 @@
 // process; so the first instance imports the bundle where it lies, and each later one the same files under names of
 // their own: links in a folder below, from which packages are found as before.
 
-import {copyFileSync, linkSync, mkdirSync, readdirSync, statSync} from 'node:fs';
+import {copyFileSync, linkSync, readdirSync, statSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {instancesFolder} from '../action/stage-code.ts';
 import {removeTree, temporaryName} from '../host/atomic-file.ts';
+import {makeFolder} from '../host/folder.ts';
 
 /** Code that was imported is never given back: a worker that has loaded this much of it is not used again. Bytes. */
 const MOST_CODE = 128 * 1024 ** 2;
@@ -32,7 +33,7 @@ export class FreshModules {
     const folder = join(dirname(entry), instancesFolder, temporaryName());
     const release = (): void => removeTree(folder);
     try {
-      mkdirSync(folder, {recursive: true});
+      makeFolder(folder);
       for (const {name} of parts) link(join(dirname(entry), name), join(folder, name));
       return {exports: await import(pathToFileURL(join(folder, basename(entry))).href), release};
     } catch (error) {

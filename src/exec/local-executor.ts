@@ -1,7 +1,7 @@
 // The executor of this machine: lays an action out in a sandbox, runs it in a process, takes its outputs in and signs
 // the result. It needs the action, the content store and the code store, and nothing of the run that sent it.
 
-import {mkdirSync, statSync, writeFileSync} from 'node:fs';
+import {statSync, writeFileSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {
   type Action,
@@ -15,6 +15,8 @@ import {
 import type {StageFailure} from '../action/outcome.ts';
 import {escapeObeyed, isPlainLine} from '../core/printable.ts';
 import {assertNever, err, ok, type Result} from '../core/result.ts';
+import {makeFolder} from '../host/folder.ts';
+import {describeSystemError, isSystemError} from '../host/system-error.ts';
 import type {CodeStore, ContentStore, Placed, Placement} from './content-store.ts';
 import type {Assignment, Capabilities, Ending, ExecutionListener, Executor} from './executor.ts';
 import {inputsBelow, layInputs, type Placing} from './input-layout.ts';
@@ -102,8 +104,7 @@ export class LocalExecutor implements Executor {
       sandbox = this.#sandboxes.open(assignment.action);
     } catch (error) {
       listener.onFree();
-      const message = `cannot make a sandbox: ${String(error)}`;
-      return {status: 'failed', failure: {reason: 'store', message}, logTail: [], log: null, advice: null};
+      return failedBySystem(error);
     }
     const placement = content.placement();
     try {
@@ -122,6 +123,8 @@ export class LocalExecutor implements Executor {
       const result = gain.ok ? await this.#conclude(trial, gain.value, touched) : gain;
       if (result.ok) return {status: 'done', ...result.value};
       return await this.#failed(trial, redaction.json(result.error));
+    } catch (error) {
+      return failedBySystem(error);
     } finally {
       placement.release();
       this.#sandboxes.close(sandbox);
@@ -307,6 +310,13 @@ async function redacted(
   return answer;
 }
 
+/** The disk failed around a task: that task's failure, and nobody else's. Bugs are thrown on. */
+function failedBySystem(error: unknown): Ending {
+  if (!isSystemError(error)) throw error;
+  const failure: StageFailure = {reason: 'store', message: describeSystemError(error)};
+  return {status: 'failed', failure, logTail: [], log: null, advice: null};
+}
+
 const hasContent = (path: string): boolean => (statSync(path, {throwIfNoEntry: false})?.size ?? 0) > 0;
 
 const isDeviceKind = (device: string): boolean => ['cpu', 'webgpu', 'cuda', 'tfjs'].includes(device);
@@ -340,11 +350,11 @@ async function placeOne(
     case 'file':
       return placement.placeFile(placing.file, to);
     case 'text':
-      mkdirSync(dirname(to), {recursive: true});
+      makeFolder(dirname(to));
       writeFileSync(to, placing.text);
       return ok(undefined);
     case 'folder':
-      mkdirSync(to, {recursive: true});
+      makeFolder(to);
       return ok(undefined);
   }
 }

@@ -7,6 +7,7 @@ import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type {Action} from '../action/action.ts';
 import {removeOrphans, temporaryName} from '../host/atomic-file.ts';
+import {makeFolder} from '../host/folder.ts';
 import {INPUT_FOLDER, PROJECT_FOLDER} from './input-layout.ts';
 
 export interface Sandbox {
@@ -46,13 +47,13 @@ export class Sandboxes {
     const idle = shape === null ? undefined : this.#idle.get(shape)?.pop();
     if (idle !== undefined) return idle;
     const root = join(this.#folder, temporaryName());
-    mkdirSync(root, {recursive: true});
+    makeFolder(root);
     for (const name of EMPTY_FOLDERS) mkdirSync(join(root, name));
     const outputFolder = join(root, OUTPUT_FOLDER);
     for (const output of Object.values(action.outputs)) {
       const path = join(outputFolder, output.path);
       const below = output.kind === 'folder' ? path : dirname(path);
-      if (below !== outputFolder) mkdirSync(below, {recursive: true});
+      if (below !== outputFolder) makeFolder(below);
     }
     return {
       root,

@@ -3,7 +3,6 @@
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,7 +13,8 @@ import {
 } from 'node:fs';
 import {dirname, join} from 'node:path';
 import {syncNames} from './durable.ts';
-import {Observer} from './presence.ts';
+import {makeFolder} from './folder.ts';
+import {isOfEarlierBoot, Observer} from './presence.ts';
 import {identityIn, identityLabel, isAlive, ownIdentity} from './process-identity.ts';
 import {hasCode} from './system-error.ts';
 
@@ -58,7 +58,7 @@ function openWithFolder(path: string): number {
     return openSync(path, 'wx');
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    mkdirSync(dirname(path), {recursive: true});
+    makeFolder(dirname(path));
     return openSync(path, 'wx');
   }
 }
@@ -71,29 +71,30 @@ export function removeOrphans(folder: string, now: number, isDryRun = false): nu
   const observer = new Observer(dirname(folder));
   let removed = 0;
   for (const name of namesIn(folder)) {
-    if (observer.isAlive(name) !== false || isYoungForeigner(folder, name, now)) continue;
+    if (observer.isAlive(name) !== false || isYoungForeigner(folder, name, dirname(folder), now)) continue;
     if (!isDryRun) removeTree(join(folder, name));
     removed++;
   }
   return removed;
 }
 
-/** Removes the staged siblings that a killed process left beside a target. */
-export function removeStaleSiblings(folder: string): void {
-  for (const path of staleSiblings(folder)) removeTree(path);
+/** Removes the staged siblings that a killed process, which worked with `store`, left beside a target. */
+export function removeStaleSiblings(folder: string, store: string): void {
+  for (const path of staleSiblings(folder, store)) removeTree(path);
 }
 
 /**
- * What processes that are gone staged in a folder and never put into place. With `now`, what others staged of whom
- * nothing can be known counts as well after a day.
+ * What processes that are gone, and that worked with `store`, staged in a folder and never put into place. With `now`, what
+ * others staged of whom nothing can be known counts as well after a day.
  */
-export function staleSiblings(folder: string, now?: number): readonly string[] {
+export function staleSiblings(folder: string, store: string, now?: number): readonly string[] {
   return namesIn(folder)
     .filter(name => {
       const label = /^\.pipe-(.+)\.tmp$/.exec(name)?.[1];
       const identity = label === undefined ? undefined : identityIn(label);
       if (label === undefined || identity === undefined) return false;
-      const alive = isAlive(identity);
+      const known = isAlive(identity);
+      const alive = known === 'unknown' && isOfEarlierBoot(store, identity) ? false : known;
       return alive === 'unknown' ? now !== undefined && isOlderThanADay(join(folder, name), now) : !alive;
     })
     .map(name => join(folder, name));
@@ -105,9 +106,10 @@ const isOlderThanADay = (path: string, now: number): boolean => {
 };
 
 /** Commands that only look write temporary files as well, and give no signs of life. */
-function isYoungForeigner(folder: string, name: string, now: number): boolean {
+function isYoungForeigner(folder: string, name: string, store: string, now: number): boolean {
   const identity = identityIn(name);
-  if (identity === undefined || isAlive(identity) !== 'unknown') return false;
+  if (identity === undefined || isAlive(identity) !== 'unknown' || isOfEarlierBoot(store, identity))
+    return false;
   return !isOlderThanADay(join(folder, name), now);
 }
 

@@ -2,8 +2,10 @@
 // other machines. Whoever holds something there keeps a file in `running/` and moves its time on, again and again.
 // An observer never compares clocks: it watches whether a sign changes, and counts how long *it* has watched in vain.
 
-import {mkdirSync, statfsSync, statSync, unlinkSync, utimesSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {readdirSync, type Stats, statfsSync, statSync, unlinkSync, utimesSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {syncNames} from './durable.ts';
+import {makeFolder} from './folder.ts';
 import {identityIn, identityLabel, isAlive, ownIdentity, type ProcessIdentity} from './process-identity.ts';
 import {withReserve} from './reserve.ts';
 import {hasCode} from './system-error.ts';
@@ -16,6 +18,8 @@ const lookMs = 1_000;
 
 /** Where signs are, in a store's folder. */
 export const signsOf = (store: string): string => join(store, 'running');
+/** Where the boots are noted that had a store's file system for themselves. */
+const bootsOf = (store: string): string => join(store, 'boots');
 
 /** What a sign's mode says of the file system, as its process sees it. */
 const LOCAL_MODE = 0o644;
@@ -55,9 +59,37 @@ export function giveSigns(store: string): () => void {
 /** An empty file, for which there is room on a full disk; its mode says whether one kernel alone can write here. */
 function makeSign(path: string, store: string): void {
   withReserve(store, () => {
-    mkdirSync(signsOf(store), {recursive: true});
-    writeFileSync(path, '', {mode: hasOneKernel(store) ? LOCAL_MODE : SHARED_MODE});
+    makeFolder(signsOf(store));
+    const isLocal = hasOneKernel(store);
+    if (isLocal) noteBoot(store);
+    writeFileSync(path, '', {mode: isLocal ? LOCAL_MODE : SHARED_MODE});
   });
+}
+
+/** Keeps in mind, also after a power cut, that this boot had the store's file system for itself. */
+function noteBoot(store: string): void {
+  const path = join(bootsOf(store), ownIdentity().boot);
+  if (statSync(path, {throwIfNoEntry: false}) !== undefined) return;
+  makeFolder(bootsOf(store));
+  writeFileSync(path, '');
+  syncNames([path], dirname(store));
+}
+
+/**
+ * True where a process is of a boot that had the store's file system for itself, and this one has it by now: then
+ * nothing of that boot lives. False says nothing.
+ */
+export function isOfEarlierBoot(store: string, {boot}: ProcessIdentity): boolean {
+  if (boot === ownIdentity().boot || !hasOneKernel(store)) return false;
+  return statSync(join(bootsOf(store), boot), {throwIfNoEntry: false}) !== undefined;
+}
+
+/** Forgets the boots of which nothing is left; for the sweep, after it has removed what they left. */
+export function forgetBoots(store: string): void {
+  if (statSync(bootsOf(store), {throwIfNoEntry: false}) === undefined) return;
+  for (const boot of readdirSync(bootsOf(store))) {
+    if (boot !== ownIdentity().boot) unlinkSync(join(bootsOf(store), boot));
+  }
 }
 
 /** The time of the file is a number that grows, no time: clocks of others do not matter, and a full disk does not either. */
@@ -114,7 +146,7 @@ export class Observer {
     const sign = statSync(path, {throwIfNoEntry: false});
     // Signs come before all that they speak of, and go after it.
     if (sign === undefined) return false;
-    if (identity.boot !== ownIdentity().boot && this.#isOfEarlierBoot(path)) return false;
+    if (identity.boot !== ownIdentity().boot && this.#sawOneKernel(sign)) return false;
     const beat = sign.mtimeMs;
     const lookedAt = this.#clock();
     const before = this.#watches.get(label);
@@ -128,11 +160,9 @@ export class Observer {
   }
 
   /** Only one kernel at a time writes to such a file system: if it is ours now, the other one is gone. */
-  #isOfEarlierBoot(path: string): boolean {
+  #sawOneKernel({mode}: Stats): boolean {
     this.#isLocal ??= hasOneKernel(this.#store);
-    if (!this.#isLocal) return false;
-    const sign = statSync(path, {throwIfNoEntry: false});
-    return sign !== undefined && (sign.mode & 0o777) === (LOCAL_MODE & ~process.umask());
+    return this.#isLocal && (mode & 0o777) === (LOCAL_MODE & ~process.umask());
   }
 }
 
@@ -141,7 +171,8 @@ const LOCAL = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e,
 ]);
 
-function hasOneKernel(store: string): boolean {
+/** True where the file system of a folder is one that a single kernel mounts at a time. */
+export function hasOneKernel(store: string): boolean {
   try {
     return process.platform === 'linux' && LOCAL.has(statfsSync(store).type);
   } catch {

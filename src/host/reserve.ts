@@ -1,17 +1,9 @@
 // A little room on the disk that a store keeps for itself: when the disk is full, what must still be written (who is at
 // work, how a run ended, what the sweep needs) gets a piece of it, so that a full disk ends stages and not the runner.
 
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import {closeSync, fstatSync, ftruncateSync, openSync, statfsSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {makeFolder} from './folder.ts';
 import {hasCode} from './system-error.ts';
 
 const SIZE = 256 * 1024;
@@ -29,7 +21,7 @@ export function fillReserve(store: string): void {
   const path = pathOf(store);
   if ((statSync(path, {throwIfNoEntry: false})?.size ?? 0) >= SIZE) return;
   try {
-    mkdirSync(store, {recursive: true});
+    makeFolder(store);
     const {bavail, bsize} = statfsSync(store);
     if (bavail * bsize >= ROOM) writeFileSync(path, Buffer.alloc(SIZE));
   } catch {

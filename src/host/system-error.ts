@@ -11,6 +11,16 @@ export const isSystemError = (error: unknown): error is NodeJS.ErrnoException & 
 export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
   isSystemError(error) && codes.includes(error.code);
 
+/** One sentence for people: where, and what the code means. */
+export const describeSystemError = ({
+  path,
+  code,
+  message,
+}: NodeJS.ErrnoException & {readonly code: string}): string => {
+  const meaning = meaningOf(code);
+  return meaning === undefined ? message : path === undefined ? meaning : `${path}: ${meaning}`;
+};
+
 /** What a code means and what to do, for people; `undefined` for codes that have no better words than the system's. */
 export function meaningOf(code: string): string | undefined {
   switch (code) {
@@ -20,6 +30,8 @@ export function meaningOf(code: string): string | undefined {
     case 'EACCES':
     case 'EPERM':
       return 'no permission; check the owner and the mode of the file and of its folder';
+    case 'EIO':
+      return 'the disk could not be read or written (an input/output error); check the disk and its file system';
     case 'EROFS':
       return 'the file system is read-only';
     case 'EMFILE':

@@ -1,7 +1,7 @@
 // What is kept of Python between runs, on disk, and sources put where Python can import them: a folder named by
 // everything that is in it, with the very files that were hashed.
 
-import {mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {Artifact, TrackedFiles} from '../action/action.ts';
 import type {CodeFile} from '../action/stage-code.ts';
@@ -10,6 +10,7 @@ import {type Digest, digestJson} from '../core/digest.ts';
 import {isJsonObject, type Json, parseJson} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
 import {removeTree, temporaryName} from '../host/atomic-file.ts';
+import {makeFolder} from '../host/folder.ts';
 import {Journal} from '../host/journal.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {PythonCode, PythonRecord, PythonStore} from './python-store.ts';
@@ -114,7 +115,7 @@ export class PythonShelf implements PythonStore {
     const written = this.#content.filesOf(sources);
     if (this.#isReady(folder, written, declared)) return folder;
     const temporary = join(this.#folder, 'code', temporaryName());
-    mkdirSync(temporary, {recursive: true});
+    makeFolder(temporary);
     try {
       for (const [path, digest] of written) {
         const bytes = this.#content.read(digest);
@@ -164,7 +165,7 @@ function leadsTo(link: string, target: string): boolean {
 
 function writeBelow(folder: string, path: string, write: (to: string) => void): void {
   const to = join(folder, path);
-  mkdirSync(dirname(to), {recursive: true});
+  makeFolder(dirname(to));
   write(to);
 }
 

@@ -1,10 +1,12 @@
 // The files at published places: what stands there, whether it is ours, and what becomes of it.
 
-import {copyFileSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync} from 'node:fs';
+import {copyFileSync, linkSync, readdirSync, rmdirSync, rmSync} from 'node:fs';
 import {basename, dirname, join, relative} from 'node:path';
 import type {Artifact} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {temporaryName} from '../host/atomic-file.ts';
+import {syncFile, syncNames} from '../host/durable.ts';
+import {makeFolder} from '../host/folder.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {Publications} from '../store/ledger/publications.ts';
 import type {ArtifactFile, FileStates} from '../store/store.ts';
@@ -75,7 +77,10 @@ export class PublishedPlaces {
     return digest.ok ? digest.value : undefined;
   }
 
-  /** Moves what was edited since we wrote it into the store's quarantine, where `pipe gc` leaves it for a while. */
+  /**
+   * Keeps what was edited since we wrote it in the store's quarantine, where `pipe gc` leaves it for a while. It is there,
+   * also after a power cut, before anything is written over it, and stands in its place until then.
+   */
   setEditedAside(wanted: Wanted): Map<string, string> {
     const project = this.#project;
     const edited = new Map<string, string>();
@@ -85,8 +90,10 @@ export class PublishedPlaces {
       const digest = this.digestOf(path);
       if (digest !== undefined && this.#publications.at(path)?.includes(digest) === true) continue;
       const aside = join(this.#store, 'quarantine', `edited-${temporaryName()}-${basename(path)}`);
-      mkdirSync(dirname(aside), {recursive: true});
-      moveFile(absolute, aside);
+      makeFolder(dirname(aside));
+      keepBeside(absolute, aside);
+      syncFile(aside);
+      syncNames([aside], dirname(this.#store));
       edited.set(path, relative(project, aside));
     }
     return edited;
@@ -109,14 +116,13 @@ export class PublishedPlaces {
   }
 }
 
-/** Also to another file system. */
-function moveFile(from: string, to: string): void {
+/** Gives a file a second name, or copies it where that cannot be. */
+function keepBeside(from: string, to: string): void {
   try {
-    renameSync(from, to);
+    linkSync(from, to);
   } catch (error) {
-    if (!hasCode(error, 'EXDEV')) throw error;
+    if (!hasCode(error, 'EXDEV', 'EMLINK', 'EPERM', 'ENOTSUP', 'ENOSYS')) throw error;
     copyFileSync(from, to);
-    rmSync(from);
   }
 }
 

@@ -10,6 +10,7 @@ import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {namesIn, removeFile, removeOrphans, removeTree, staleSiblings} from '../host/atomic-file.ts';
+import {forgetBoots} from '../host/presence.ts';
 import {isSystemError} from '../host/system-error.ts';
 import type {BlobShelf} from './blobs/blob-shelf.ts';
 import type {CodeShelf} from './blobs/code-shelf.ts';
@@ -134,6 +135,7 @@ async function sweepAlone(
   for (const folder of [join(store, 'tmp'), join(store, 'sandboxes'), ...ofWorkers]) {
     leftovers += removeOrphans(folder, now, mode === 'plan');
   }
+  if (mode === 'remove') forgetBoots(store);
   const bytesOf = (digests: Iterable<Digest>): number => {
     let bytes = 0;
     for (const digest of digests) bytes += sizes.get(digest) ?? 0;
@@ -176,7 +178,7 @@ function staged({project, store, ledger}: SweepParts, now: number): string[] {
   for (const name of ['runs', 'last', 'code', 'plans', 'published', 'index']) folders.add(join(store, name));
   for (const shard of namesIn(join(store, 'index'))) folders.add(join(store, 'index', shard));
   for (const folder of publishedFolders(project, store)) folders.add(folder);
-  return [...folders].flatMap(folder => staleSiblings(folder, now));
+  return [...folders].flatMap(folder => staleSiblings(folder, store, now));
 }
 
 interface Bundles {

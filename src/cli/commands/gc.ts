@@ -8,7 +8,7 @@ import {type Column, renderTable} from '../../report/table.ts';
 import {parseSize, SIZE_EXAMPLES} from '../../spec/quantity.ts';
 import {describeStoreError} from '../../store/store-error.ts';
 import {type Sweep, type SweepError, sweep} from '../../store/sweep.ts';
-import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
+import {EXIT, type ExitCode, MachineFailed, refuse, UserMistakes} from '../exit.ts';
 import {findProject} from '../project.ts';
 import {removeDeadStores} from '../scratch-store.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -50,7 +50,9 @@ function cannot(error: SweepError): never {
       mistake('in-doubt', 'expected lock files that can be read', undefined, {hint}),
     ]);
   }
-  if (error.reason !== 'busy') return refuse('cannot-sweep', describeStoreError(error));
+  if (error.reason !== 'busy') {
+    throw new MachineFailed([mistake('cannot-sweep', describeStoreError(error))]);
+  }
   const {pid, where} = error.by;
   const who = `process ${pid}${where === 'here' ? '' : ' of another container or machine'}`;
   return refuse('busy', `expected a store at rest, but ${who} is using it`, 'try again when it has ended');

@@ -3,13 +3,14 @@
 
 import {join, relative} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
+import {mistake} from '../../core/diagnostic.ts';
 import {quoteArgument} from '../../report/failure.ts';
 import {formatBytes} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
 import type {ArtifactFile} from '../../store/store.ts';
 import {describeStoreError, type StoreError} from '../../store/store-error.ts';
 import {CopiedFiles} from '../copied-files.ts';
-import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {EXIT, type ExitCode, MachineFailed, refuse} from '../exit.ts';
 import {type Found, Inquiry} from '../inquiry.ts';
 import {openPipeline} from '../pipeline.ts';
 import {artifactOf, findInstance, sayOther} from '../results.ts';
@@ -85,5 +86,8 @@ function refuseForeign({outside}: Shell, {target, files}: Copy, copied: CopiedFi
   );
 }
 
-const cannotRestore = (error: StoreError): never =>
-  refuse('cannot-restore', describeStoreError(error), 'run the pipeline again to make it anew');
+function cannotRestore(error: StoreError): never {
+  const said = describeStoreError(error);
+  if (error.reason === 'io') throw new MachineFailed([mistake('cannot-restore', said)]);
+  return refuse('cannot-restore', said, 'run the pipeline again to make it anew');
+}

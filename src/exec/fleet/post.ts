@@ -11,7 +11,6 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -26,6 +25,7 @@ import * as z from 'zod';
 import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {hasCode} from '../../host/system-error.ts';
 import {type Orders, type PilotMessage, parseOrders, parsePilotMessage} from '../pilot.ts';
 
@@ -102,7 +102,7 @@ export class Post {
       const fingerprint = fingerprintIn(name);
       if (fingerprint === undefined) continue;
       const to = join(this.folder, 'taken', `${fingerprint}.${pilot}.json`);
-      mkdirSync(join(this.folder, 'taken'), {recursive: true});
+      makeFolder(join(this.folder, 'taken'));
       try {
         renameSync(join(this.folder, 'todo', shape, name), to);
       } catch (error) {
@@ -118,7 +118,7 @@ export class Post {
 
   /** Puts a job back that a pilot has taken and not begun, or was made to leave; unless the pilot counted as lost. */
   giveBack(fingerprint: Fingerprint, shape: Shape, pilot: string): void {
-    mkdirSync(join(this.folder, 'todo', shape), {recursive: true});
+    makeFolder(join(this.folder, 'todo', shape));
     const from = join(this.folder, 'taken', `${fingerprint}.${pilot}.json`);
     try {
       renameSync(from, join(this.folder, 'todo', shape, `${fingerprint}.json`));
@@ -128,7 +128,7 @@ export class Post {
   }
 
   tell(fingerprint: Fingerprint, pilot: string, message: PilotMessage): void {
-    mkdirSync(join(this.folder, 'said'), {recursive: true});
+    makeFolder(join(this.folder, 'said'));
     appendFileSync(this.#saidPath(fingerprint, pilot), `${JSON.stringify(message)}\n`);
   }
 
@@ -175,7 +175,7 @@ export class Post {
   /** Takes a job back that still waits; false where a pilot has it. */
   withdraw(fingerprint: Fingerprint, shape: Shape): boolean {
     const away = join(this.folder, 'tmp', temporaryName());
-    mkdirSync(join(this.folder, 'tmp'), {recursive: true});
+    makeFolder(join(this.folder, 'tmp'));
     try {
       renameSync(join(this.folder, 'todo', shape, `${fingerprint}.json`), away);
     } catch (error) {
@@ -235,8 +235,8 @@ export class Post {
 
   #write(path: string, text: string): void {
     const temporary = join(this.folder, 'tmp', temporaryName());
-    mkdirSync(join(this.folder, 'tmp'), {recursive: true, mode: 0o700});
-    mkdirSync(join(path, '..'), {recursive: true, mode: 0o700});
+    makeFolder(join(this.folder, 'tmp'), 0o700);
+    makeFolder(join(path, '..'), 0o700);
     writeFileSync(temporary, text, {mode: 0o600});
     renameSync(temporary, path);
   }

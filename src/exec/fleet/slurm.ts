@@ -4,9 +4,10 @@
 
 import {execFile} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
+import {makeFolder} from '../../host/folder.ts';
 import type {Assignment} from '../executor.ts';
 import type {PilotStarter} from './fleet-executor.ts';
 import type {Shape} from './post.ts';
@@ -184,7 +185,7 @@ export class SlurmStarter implements PilotStarter {
     const needs = needsOf(shape);
     if (needs === undefined) return;
     const folder = join(post, 'slurm');
-    mkdirSync(folder, {recursive: true});
+    makeFolder(folder);
     const script = join(folder, `${shape}.sh`);
     writeFileSync(script, this.#script(shape, needs), {mode: 0o700});
     const args = [

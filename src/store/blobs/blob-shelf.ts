@@ -1,6 +1,6 @@
 // Blobs on this disk: `blobs/ab/cdef…`, read-only, named by the SHA-256 of their bytes, which is computed here.
-// A name appears by rename when its bytes are complete. Each blob carries one fixed old mtime, so that an edit in
-// place (through a hard link, say) shows in a stat.
+// A name appears by rename when its bytes are complete. Each blob carries an old mtime that says how sure its bytes are
+// (`blob-stamp.ts`), so that an edit in place (through a hard link, say) shows in a stat, and a power cut as well.
 
 import {
   chmodSync,
@@ -10,7 +10,6 @@ import {
   fstatSync,
   futimesSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -24,13 +23,13 @@ import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {readRegularFile} from '../../host/store-file.ts';
 import {hasCode} from '../../host/system-error.ts';
 import {ioError, type StoreError} from '../store-error.ts';
+import {isSure, isUnsureSinceBoot, isUntouched, sureStamp, unsureStamp} from './blob-stamp.ts';
 import {hashFile, isSameState, kindOf, streamedFrom, streamOpenFile} from './file-hash.ts';
 
-/** Seconds since the epoch: 2001-01-01, the modification time of every blob. */
-export const admittedAt = 978_307_200;
 /** A file that has been taken in. */
 export interface Shelved {
   readonly digest: Digest;
@@ -119,18 +118,28 @@ export class BlobShelf {
     }
     if (state === undefined) return {reason: 'missing-blob', digest};
     if (!state.isFile()) return this.setAside(digest);
-    const isUntouched = state.mtimeMs === admittedAt * 1000;
-    if (isUntouched && (size === undefined || state.size === size)) return undefined;
+    if (isUntouched(state.mtimeMs) && (size === undefined || state.size === size)) return undefined;
     return this.recheck(digest);
   }
 
-  /** Compares the bytes with the name: sets them aside if they differ, else marks the blob as untouched again. */
+  /**
+   * Compares the bytes with the name: sets them aside if they differ, else marks the blob as untouched again. What a power
+   * cut left of a blob that was not on the disk is nobody's work and no damage: it is gone.
+   */
   recheck(digest: Digest): StoreError | undefined {
     const path = this.pathOf(digest);
     try {
-      if (!lstatSync(path).isFile() || hashFile(path) !== digest) return this.setAside(digest);
+      const state = lstatSync(path);
+      const isOfEarlierBoot = state.isFile() && isUnsureSinceBoot(state.mtimeMs);
+      if (!state.isFile() || hashFile(path) !== digest) {
+        if (!isOfEarlierBoot) return this.setAside(digest);
+        removeFile(path);
+        return {reason: 'missing-blob', digest};
+      }
       chmodSync(path, 0o444);
-      utimesSync(path, admittedAt, admittedAt);
+      // What was read after a boot came from the disk.
+      const stamp = isOfEarlierBoot || isSure(state.mtimeMs) ? sureStamp : unsureStamp();
+      utimesSync(path, stamp, stamp);
       return undefined;
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return {reason: 'missing-blob', digest};
@@ -138,11 +147,19 @@ export class BlobShelf {
     }
   }
 
+  /** Says of blobs that an fsync vouches for them. Throws errors of the system. */
+  markSure(digests: Iterable<Digest>): void {
+    for (const digest of digests) {
+      const path = this.pathOf(digest);
+      if (isUntouched(lstatSync(path).mtimeMs)) utimesSync(path, sureStamp, sureStamp);
+    }
+  }
+
   /** Moves a damaged blob out of the way, for people to look at. */
   setAside(digest: Digest): StoreError {
     const setAside = join(this.root, 'quarantine', `${digest}-${temporaryName()}`);
     try {
-      mkdirSync(dirname(setAside), {recursive: true});
+      makeFolder(dirname(setAside));
       renameSync(this.pathOf(digest), setAside);
       return {reason: 'damaged-blob', digest, setAside: relative(dirname(this.root), setAside)};
     } catch (error) {
@@ -167,7 +184,7 @@ export class BlobShelf {
   }
 
   async #putOpenFile(file: number, path: string, how: 'take' | 'copy'): Promise<Result<Shelved, StoreError>> {
-    const before = fstatSync(file);
+    let before = fstatSync(file);
     if (!before.isFile())
       return err({reason: 'refused', path, message: `expected a file, got ${kindOf(before)}`});
     if (how === 'take' && this.#isMovable(before)) {
@@ -175,6 +192,8 @@ export class BlobShelf {
         before.size < streamedFrom ? digestBytes(readFileSync(file)) : await streamOpenFile(file);
       if (!isSameState(before, fstatSync(file))) return err({reason: 'changed', path});
       if (this.#take(file, path, digest, before.size)) return ok({digest, size: before.size});
+      // What was done to it so far was our doing.
+      before = fstatSync(file);
     }
     const copied = await this.#copy(file, before.size);
     if (!isSameState(before, fstatSync(file))) {
@@ -187,7 +206,7 @@ export class BlobShelf {
   }
 
   #isMovable(state: Stats): boolean {
-    mkdirSync(this.#temporary, {recursive: true});
+    makeFolder(this.#temporary);
     const ours = statSync(this.#temporary);
     // A file with another name could be edited through it later.
     return state.nlink === 1 && state.dev === ours.dev && state.uid === ours.uid;
@@ -201,7 +220,7 @@ export class BlobShelf {
         return true;
       }
       fchmodSync(file, 0o444);
-      futimesSync(file, admittedAt, admittedAt);
+      futimesSync(file, unsureStamp(), unsureStamp());
       this.#shelve(path, digest);
       return true;
     } catch (error) {
@@ -220,7 +239,7 @@ export class BlobShelf {
     const to = openIn(this.#temporary, temporary);
     try {
       const digest = await streamOpenFile(file, piece => writeFileSync(to, piece));
-      futimesSync(to, admittedAt, admittedAt);
+      futimesSync(to, unsureStamp(), unsureStamp());
       return {temporary, digest};
     } catch (error) {
       removeFile(temporary);
@@ -236,7 +255,7 @@ export class BlobShelf {
     const file = openIn(this.#temporary, temporary);
     try {
       writeFileSync(file, bytes);
-      futimesSync(file, admittedAt, admittedAt);
+      futimesSync(file, unsureStamp(), unsureStamp());
     } catch (error) {
       removeFile(temporary);
       throw error;
@@ -252,7 +271,7 @@ export class BlobShelf {
       renameSync(temporary, path);
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
-      mkdirSync(dirname(path), {recursive: true});
+      makeFolder(dirname(path));
       renameSync(temporary, path);
     }
   }
@@ -263,7 +282,7 @@ function openIn(folder: string, path: string): number {
     return openSync(path, 'wx', 0o444);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    mkdirSync(folder, {recursive: true});
+    makeFolder(folder);
     return openSync(path, 'wx', 0o444);
   }
 }

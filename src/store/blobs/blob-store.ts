@@ -3,7 +3,7 @@
 
 import {createReadStream, openSync, realpathSync} from 'node:fs';
 import {open} from 'node:fs/promises';
-import {dirname} from 'node:path';
+import {dirname, join} from 'node:path';
 import {setImmediate} from 'node:timers/promises';
 import type {Artifact} from '../../action/action.ts';
 import type {Digest} from '../../core/digest.ts';
@@ -111,16 +111,33 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async sync(artifact: Artifact): Promise<Result<void, StoreError>> {
-    const layout = this.#layoutOf(artifact);
-    if (!layout.ok) return layout;
-    const blobs = new Set([artifact.digest, ...layout.value.files.map(file => file.digest)]);
+    const blobs = new Set([artifact.digest]);
+    const failure = artifact.kind === 'folder' ? this.#addBlobsOf(artifact.digest, blobs) : undefined;
+    if (failure !== undefined) return err(failure);
+    const {root} = this.#shelf;
     const paths = [...blobs].map(digest => this.#shelf.pathOf(digest));
+    // The names of the files, of the folders that they are in, and of the store, which may be new.
+    const folders = new Set(paths.map(dirname));
     try {
-      for (const path of [...paths, ...new Set(paths.map(dirname))]) await syncPath(path);
+      for (const path of [...paths, ...folders, join(root, 'blobs'), root, dirname(root)])
+        await syncPath(path);
+      this.#shelf.markSure(blobs);
       return ok(undefined);
     } catch (error) {
       return err(ioError(error, this.#shelf.root));
     }
+  }
+
+  #addBlobsOf(digest: Digest, blobs: Set<Digest>): StoreError | undefined {
+    const folder = this.readFolder(digest);
+    if (!folder.ok) return folder.error;
+    for (const file of folder.value.files.values()) blobs.add(file.digest);
+    for (const below of folder.value.folders.values()) {
+      blobs.add(below);
+      const failure = this.#addBlobsOf(below, blobs);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
   }
 
   async verify(

@@ -2,7 +2,7 @@
 // bytes that were hashed, source maps beside them, and a `node_modules` that leads to the packages, so that Node's
 // resolver does the rest.
 
-import {existsSync, mkdirSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
+import {existsSync, readlinkSync, renameSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
 import {ownPlaces, type PackagePlaces} from '../../action/package-places.ts';
@@ -12,6 +12,7 @@ import {type Digest, digestJson, isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {removeTree, temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {Journal} from '../../host/journal.ts';
 import {hasCode, isSystemError} from '../../host/system-error.ts';
 import type {ArtifactFile, BlobStore, FileStates} from '../store.ts';
@@ -172,17 +173,17 @@ export class CodeShelf implements CodeStore {
 
   #build(folder: string, files: ReadonlyArray<readonly [string, Buffer]>, places: PackagePlaces): void {
     const temporary = join(this.#folder, 'tmp', temporaryName());
-    mkdirSync(temporary, {recursive: true});
+    makeFolder(temporary);
     try {
       writeFileSync(join(temporary, 'package.json'), '{"type":"module"}\n');
       for (const [name, bytes] of files) writeFileSync(join(temporary, name), bytes, {mode: 0o444});
       for (const [link, target] of places) {
         const path = join(temporary, 'node_modules', link);
-        mkdirSync(dirname(path), {recursive: true});
+        makeFolder(dirname(path));
         // A junction needs no rights on Windows; elsewhere the type says nothing.
         symlinkSync(target, path, 'junction');
       }
-      mkdirSync(dirname(folder), {recursive: true});
+      makeFolder(dirname(folder));
       try {
         renameSync(temporary, folder);
       } catch (error) {

@@ -10,7 +10,6 @@ import {
   copyFileSync,
   linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   statSync,
   unlinkSync,
@@ -21,7 +20,8 @@ import {setImmediate} from 'node:timers/promises';
 import type {Artifact, TrackedFile} from '../../action/action.ts';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {hasCode} from '../../host/system-error.ts';
+import {makeFolder} from '../../host/folder.ts';
+import {hasCode, isSystemError} from '../../host/system-error.ts';
 import type {ArtifactFile, BlobStore} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 import type {BlobShelf} from './blob-shelf.ts';
@@ -62,10 +62,10 @@ export class InputFiles {
     const files = this.#blobs.filesOf(artifact);
     if (!files.ok) return files;
     if (artifact.kind === 'folder') {
-      mkdirSync(to, {recursive: true});
+      makeFolder(to);
       const folders = this.#blobs.foldersOf(artifact);
       if (!folders.ok) return folders;
-      for (const folder of folders.value) mkdirSync(join(to, folder), {recursive: true});
+      for (const folder of folders.value) makeFolder(join(to, folder));
     }
     for (const file of files.value) {
       const done = await this.#placeBlob(file, join(to, file.path), placed);
@@ -96,7 +96,8 @@ export class InputFiles {
       try {
         unlinkSync(path);
       } catch (error) {
-        if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+        // It goes with its folder, and the blob is looked at before it is believed again.
+        if (!isSystemError(error)) throw error;
         continue;
       }
       if (isKnown) this.#remember(digest, blob);
@@ -206,7 +207,7 @@ export class InputFiles {
 }
 
 function makeFolderOf(path: string): void {
-  mkdirSync(dirname(path), {recursive: true});
+  makeFolder(dirname(path));
 }
 
 function digestOf(path: string): Digest | undefined {

@@ -10,7 +10,6 @@ import {
   copyFileSync,
   linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmdirSync,
@@ -24,6 +23,7 @@ import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeStaleSiblings, removeTree, temporaryBeside} from '../../host/atomic-file.ts';
 import {syncFile, syncNames} from '../../host/durable.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {hasCode} from '../../host/system-error.ts';
 import type {ArtifactFile, FileStates, Restored, RestoreMode} from '../store.ts';
 import {ioError, type StoreError} from '../store-error.ts';
@@ -87,11 +87,12 @@ class Restoration {
 
   async restore(layout: Layout): Promise<Result<Restored, StoreError>> {
     if (layout.kind === 'folder') this.#makeFolder(this.#to);
-    else this.#top = mkdirSync(dirname(this.#to), {recursive: true});
+    else this.#top = makeFolder(dirname(this.#to));
     for (const folder of layout.folders) this.#makeFolder(join(this.#to, folder));
     const targets = layout.files.map(file => ({file, path: join(this.#to, file.path)}));
     const wrong = targets.filter(({file, path}) => !this.#isRight(file, path));
-    for (const folder of new Set(wrong.map(({path}) => dirname(path)))) removeStaleSiblings(folder);
+    for (const folder of new Set(wrong.map(({path}) => dirname(path))))
+      removeStaleSiblings(folder, this.#shelf.root);
     for (const {file, path} of wrong) {
       const failure = await this.#stage(file, path);
       if (failure !== undefined) return err(failure);
@@ -121,7 +122,7 @@ class Restoration {
     const state = lstatSync(path, {throwIfNoEntry: false});
     if (state?.isDirectory()) return;
     if (state !== undefined) this.#clear(path, state);
-    const made = mkdirSync(path, {recursive: true});
+    const made = makeFolder(path);
     this.#top ??= made;
   }
 

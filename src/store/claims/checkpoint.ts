@@ -2,13 +2,14 @@
 // It is no part of any key; nothing below the stage ever sees it. Below it each process has a folder of its own, so that
 // a stage whose runner was only thought dead never writes where another one does by now.
 
-import {constants, cpSync, mkdirSync, renameSync, statSync} from 'node:fs';
+import {constants, cpSync, renameSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeTree, temporaryName, writeAtomically} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
 import {readStoreFile} from '../../host/store-file.ts';
 import {ioError, type StoreError} from '../store-error.ts';
@@ -34,9 +35,9 @@ export class Checkpoints {
     const folder = join(this.#folder, fingerprint);
     const own = join(folder, identityLabel(ownIdentity()));
     try {
-      mkdirSync(folder, {recursive: true});
+      makeFolder(folder);
       const last = newestIn(folder);
-      if (last === undefined) mkdirSync(own, {recursive: true});
+      if (last === undefined) makeFolder(own);
       else if (join(folder, last) !== own) this.#inherit(folder, last, own);
       return ok(own);
     } catch (error) {
@@ -85,7 +86,7 @@ export class Checkpoints {
       return;
     }
     const copy = join(this.#store, 'tmp', temporaryName());
-    mkdirSync(join(this.#store, 'tmp'), {recursive: true});
+    makeFolder(join(this.#store, 'tmp'));
     cpSync(join(folder, last), copy, {
       recursive: true,
       preserveTimestamps: true,

@@ -3,11 +3,12 @@
 // highest N holds. Whoever takes over from the dead makes N + 1, of which again only one can be made; so N is the
 // fencing token: a holder that was only thought dead finds a higher one, and knows that it holds nothing any more.
 
-import {mkdirSync, readlinkSync, symlinkSync} from 'node:fs';
+import {readlinkSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
 import type {Digest} from '../../core/digest.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {giveSigns, Observer} from '../../host/presence.ts';
 import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
 import {withReserve} from '../../host/reserve.ts';
@@ -154,7 +155,7 @@ export class ClaimTable implements Claims {
       } catch (error) {
         if (hasCode(error, 'EEXIST')) return false;
         if (!hasCode(error, 'ENOENT')) throw error;
-        mkdirSync(this.#folder, {recursive: true});
+        makeFolder(this.#folder);
       }
     }
   }

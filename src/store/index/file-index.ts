@@ -3,13 +3,14 @@
 // full disk is an error of one write. Nothing is mapped into memory, and nothing is read but what is asked for.
 
 import {EventEmitter} from 'node:events';
-import {mkdirSync, renameSync} from 'node:fs';
+import {renameSync} from 'node:fs';
 import {basename, dirname, join, relative, sep} from 'node:path';
 import type {KeyvStoreAdapter, StoredData} from 'keyv';
 import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
 import {namesIn, removeFile, removeTree, temporaryName, writeAtomically} from '../../host/atomic-file.ts';
 import {checkedText, withChecksum} from '../../host/checked-text.ts';
 import {syncFile, syncNames} from '../../host/durable.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {type ReadFile, readRegularFile, readStoreFile} from '../../host/store-file.ts';
 import {hasCode} from '../../host/system-error.ts';
 
@@ -157,7 +158,7 @@ export class FileIndex extends EventEmitter implements KeyvStoreAdapter {
 
   #setAside(path: string): void {
     const aside = join(this.#store, 'quarantine', `index-${temporaryName()}`);
-    mkdirSync(dirname(aside), {recursive: true});
+    makeFolder(dirname(aside));
     try {
       renameSync(path, aside);
     } catch (error) {
