@@ -38,7 +38,7 @@ interface FileNode {
   readonly changes: Change[];
   /** How many of the changes are on the disk for sure. */
   synced: number;
-  readonly attributes: Attributes[];
+  attributes: Attributes;
 }
 
 interface FolderNode {
@@ -100,7 +100,7 @@ export class Disk {
           initial: readFileSync(absolute),
           changes: [],
           synced: 0,
-          attributes: [{mode: state.mode & 0o777, time: Math.round(state.mtimeMs * 1000)}],
+          attributes: {mode: state.mode & 0o777, time: Math.round(state.mtimeMs * 1000)},
         });
       }
     }
@@ -155,8 +155,8 @@ export class Disk {
   #setAttribute(path: string, kind: 'chmod' | 'times', value: number): void {
     const node = this.#find(path);
     if (node?.kind !== 'file') return;
-    const {mode, time} = node.attributes.at(-1) ?? {mode: value, time: null};
-    node.attributes.push(kind === 'chmod' ? {mode: value, time} : {mode, time: value < 0 ? null : value});
+    const {mode, time} = node.attributes;
+    node.attributes = kind === 'chmod' ? {mode: value, time} : {mode, time: value < 0 ? null : value};
   }
 
   #sync(node: DiskNode | undefined): void {
@@ -262,7 +262,8 @@ export class Disk {
           // Two names of one file: the same bytes.
           const bytes = done.get(node) ?? survivorOf(node, random);
           done.set(node, bytes);
-          const {mode, time} = attributesOf(node, random);
+          // Set before the file has its name, and kept in the same order; that the bytes are not is what is hard to bear.
+          const {mode, time} = node.attributes;
           writeFileSync(absolute, bytes);
           chmodSync(absolute, mode);
           if (time !== null) utimesSync(absolute, time / 1e6, time / 1e6);
@@ -280,14 +281,8 @@ const newFile = (mode: number): FileNode => ({
   initial: Buffer.alloc(0),
   changes: [],
   synced: 0,
-  attributes: [{mode, time: null}],
+  attributes: {mode, time: null},
 });
-
-/** Nothing vouches for a mode or a time, but that they are there while the bytes are not is what is hard to bear. */
-function attributesOf({attributes}: FileNode, random: () => number): Attributes {
-  const index = random() < 0.8 ? attributes.length - 1 : below(random, attributes.length);
-  return attributes[index] ?? {mode: 0o644, time: null};
-}
 
 /** A file after so many of its changes. */
 function contentsOf({initial, changes}: FileNode, count: number): Buffer {

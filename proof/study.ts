@@ -1,6 +1,7 @@
 // A project that touches every part of the store: commands, a module, a folder, a declared file, a published table.
 
-import {chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {execFileSync} from 'node:child_process';
+import {chmodSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 
 export const PIPELINE = 'pipelines/study.yaml';
@@ -81,6 +82,7 @@ export function editPublished(project: string): void {
   writeFileSync(path, readFileSync(path, 'utf8') + REMARK);
 }
 
-/** A copy that is as the original is, times and links included. */
-export const copyProject = (from: string, to: string): void =>
-  cpSync(from, to, {recursive: true, preserveTimestamps: true, verbatimSymlinks: true});
+/** A copy that is as the original is, links and times included, these to the nanosecond. */
+export function copyProject(from: string, to: string): void {
+  execFileSync('cp', ['-a', from, to]);
+}

@@ -23,7 +23,7 @@ test('a fault in any call that changes the disk costs nothing but the call: seed
     scenarios: [],
     hows: [],
     forMs,
-    atMost: 5,
+    atMost: 4,
   });
   assert.deepEqual(
     reports.flatMap(({scenario, failures}) => failures.map(each => ({scenario, ...each}))),
@@ -33,7 +33,7 @@ test('a fault in any call that changes the disk costs nothing but the call: seed
 
 test('whatever a power cut leaves of the disk, the next call heals it', {skip}, async context => {
   context.diagnostic(`seed ${seed}`);
-  const reports = await sweepPowerCuts({library: library ?? '', seed, scenarios: [], forMs, atMost: 5});
+  const reports = await sweepPowerCuts({library: library ?? '', seed, scenarios: [], forMs, atMost: 4});
   assert.deepEqual(
     reports.flatMap(({scenario, failures}) => failures.map(each => ({scenario, ...each}))),
     [],

@@ -4,6 +4,7 @@
 import {join, relative} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
 import {mistake} from '../../core/diagnostic.ts';
+import {giveSigns} from '../../host/presence.ts';
 import {quoteArgument} from '../../report/failure.ts';
 import {formatBytes} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
@@ -40,11 +41,17 @@ export async function get(shell: Shell, {args, options}: Invocation): Promise<Ex
   const copied = new CopiedFiles(pipeline.workspace);
   if (!options.force) for (const copy of copies) refuseForeign(shell, copy, copied);
   const palette = paletteOf(shell.outside.stdout.colors);
-  for (const {artifact, target, files, shown} of copies) {
-    const restored = await pipeline.workspace.blobs.restore(artifact, target, 'copy');
-    if (!restored.ok) return cannotRestore(restored.error);
-    copied.remember(target, files);
-    print(shell.outside, [`${palette.done('✓')} ${shown} ${palette.dim(formatBytes(artifact.size))}`]);
+  // What is staged beside the targets is somebody's, also for those who come after a power cut.
+  const stopSigns = giveSigns(pipeline.workspace.store);
+  try {
+    for (const {artifact, target, files, shown} of copies) {
+      const restored = await pipeline.workspace.blobs.restore(artifact, target, 'copy');
+      if (!restored.ok) return cannotRestore(restored.error);
+      copied.remember(target, files);
+      print(shell.outside, [`${palette.done('✓')} ${shown} ${palette.dim(formatBytes(artifact.size))}`]);
+    }
+  } finally {
+    stopSigns();
   }
   await inquiry.close();
   return EXIT.ok;

@@ -25,7 +25,7 @@ import {err, ok, type Result} from '../../core/result.ts';
 import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
 import {readRegularFile} from '../../host/store-file.ts';
-import {hasCode} from '../../host/system-error.ts';
+import {hasCode, isSystemError} from '../../host/system-error.ts';
 import {ioError, type StoreError} from '../store-error.ts';
 import {isSure, isUnsureSinceBoot, isUntouched, sureStamp, unsureStamp} from './blob-stamp.ts';
 import {hashFile, isSameState, kindOf, streamedFrom, streamOpenFile} from './file-hash.ts';
@@ -136,10 +136,8 @@ export class BlobShelf {
         removeFile(path);
         return {reason: 'missing-blob', digest};
       }
-      chmodSync(path, 0o444);
       // What was read after a boot came from the disk.
-      const stamp = isOfEarlierBoot || isSure(state.mtimeMs) ? sureStamp : unsureStamp();
-      utimesSync(path, stamp, stamp);
+      mark(path, isOfEarlierBoot || isSure(state.mtimeMs) ? sureStamp : unsureStamp());
       return undefined;
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return {reason: 'missing-blob', digest};
@@ -284,5 +282,15 @@ function openIn(folder: string, path: string): number {
     if (!hasCode(error, 'ENOENT')) throw error;
     makeFolder(folder);
     return openSync(path, 'wx', 0o444);
+  }
+}
+
+/** Says that a blob is as it should be. Where that cannot be written (a store that can only be read), it is hashed again. */
+function mark(path: string, stamp: number): void {
+  try {
+    chmodSync(path, 0o444);
+    utimesSync(path, stamp, stamp);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
   }
 }
