@@ -5,7 +5,6 @@ import type {Action, ActionResult, Fingerprint, GitState} from '../../action/act
 import type {Audit} from '../../action/audit.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {withSum} from '../../host/checked-line.ts';
-import {makeFolder} from '../../host/folder.ts';
 import {appendLines} from '../../host/journal.ts';
 import {withReserve} from '../../host/reserve.ts';
 import type {InstanceId} from '../../plan/plan.ts';
