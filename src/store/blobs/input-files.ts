@@ -154,8 +154,12 @@ export class InputFiles {
     }
     if (!isExecutable) {
       try {
+        const before = contentStateOf(blob);
+        const isKnown = stateOf(blob) === this.#known.get(digest);
         linkSync(blob, to);
-        this.#remember(digest, blob);
+        // A stage that has the blob already may write to it at any moment: what is remembered is what was hashed.
+        if (isKnown && contentStateOf(blob) === before) this.#remember(digest, blob);
+        else this.#known.delete(digest);
         return 'link';
       } catch (error) {
         // Another device, too many links, or a file system without links.
@@ -217,6 +221,12 @@ function digestOf(path: string): Digest | undefined {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** What another name does not change. */
+function contentStateOf(path: string): string | undefined {
+  const state = lstatSync(path, {bigint: true, throwIfNoEntry: false});
+  return state === undefined ? undefined : `${state.ino}:${state.size}:${state.mode}:${state.mtimeNs}`;
 }
 
 function stateOf(path: string): string | undefined {
