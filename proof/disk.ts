@@ -266,7 +266,7 @@ export class Disk {
           const {mode, time} = node.attributes;
           writeFileSync(absolute, bytes);
           chmodSync(absolute, mode);
-          if (time !== null) utimesSync(absolute, time / 1e6, time / 1e6);
+          if (time !== null) utimesSync(absolute, (time + 0.5) / 1e6, (time + 0.5) / 1e6);
           break;
         }
         default:

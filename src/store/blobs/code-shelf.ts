@@ -8,7 +8,7 @@ import type {Artifact} from '../../action/action.ts';
 import {ownPlaces, type PackagePlaces} from '../../action/package-places.ts';
 import type {CodeFile, CodeStore, StageCode} from '../../action/stage-code.ts';
 import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
-import {type Digest, digestJson, isDigest} from '../../core/digest.ts';
+import {type Digest, digestBytes, digestJson, isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {removeTree, temporaryName} from '../../host/atomic-file.ts';
@@ -20,6 +20,8 @@ import {describeStoreError, ioError, type StoreError} from '../store-error.ts';
 import {hashFile} from './file-hash.ts';
 import {encodeFolder, type FolderFile} from './folder-blob.ts';
 
+/** What tells Node how to read a bundle's files. */
+const PACKAGE = '{"type":"module"}\n';
 /** The file of a bundle that has the stage module's exports. */
 const entryName = 'stage.js';
 
@@ -151,6 +153,7 @@ export class CodeShelf implements CodeStore {
 
   #isReady(folder: string, files: readonly ArtifactFile[], places: PackagePlaces): boolean {
     return (
+      this.digestFile(join(folder, 'package.json')) === digestBytes(PACKAGE) &&
       files.every(({path, digest}) => this.digestFile(join(folder, path)) === digest) &&
       [...places].every(([link, target]) => leadsTo(join(folder, 'node_modules', link), target))
     );
@@ -175,7 +178,7 @@ export class CodeShelf implements CodeStore {
     const temporary = join(this.#folder, 'tmp', temporaryName());
     makeFolder(temporary);
     try {
-      writeFileSync(join(temporary, 'package.json'), '{"type":"module"}\n');
+      writeFileSync(join(temporary, 'package.json'), PACKAGE);
       for (const [name, bytes] of files) writeFileSync(join(temporary, name), bytes, {mode: 0o444});
       for (const [link, target] of places) {
         const path = join(temporary, 'node_modules', link);
