@@ -2,9 +2,10 @@
 // in after a cut there, and the next run, of another boot, has to heal it.
 
 import {createHash} from 'node:crypto';
-import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {namesIn} from '../src/host/atomic-file.ts';
+import {isUntouched} from '../src/store/blobs/blob-stamp.ts';
 import {Disk} from './disk.ts';
 import type {Calm, Place} from './place.ts';
 import type {Call} from './preload.ts';
@@ -110,7 +111,7 @@ export class PowerCuts {
     disk.cut(this.#place.project, random);
   }
 
-  /** Blobs whose bytes are not those of their name, though the next run is over. */
+  /** Blobs whose bytes are not those of their name, and that would be believed without a look at them. */
   #wrongBlobs(): string[] {
     const blobs = join(this.#place.project, 'cache/blobs');
     const wrong: string[] = [];
@@ -118,8 +119,8 @@ export class PowerCuts {
       for (const rest of namesIn(join(blobs, shard))) {
         const path = join(blobs, shard, rest);
         const digest = createHash('sha256').update(readFileSync(path)).digest('hex');
-        if (digest !== shard + rest && existsSync(path))
-          wrong.push(`the blob ${shard}${rest} has other bytes`);
+        if (digest !== shard + rest && isUntouched(lstatSync(path).mtimeMs))
+          wrong.push(`the blob ${shard}${rest} has other bytes, and would be believed`);
       }
     }
     return wrong;
