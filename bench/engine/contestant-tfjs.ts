@@ -19,6 +19,8 @@ const measured = workload(name);
 const {step, state, resident = {}} = definition(rule, measured);
 
 if (backend === 'native') {
+  // The package is loaded beside a backend that is ready.
+  await tf.setBackend('cpu');
   const {backend} = await findTfjs();
   if (backend !== 'tensorflow') throw new RangeError('the native package is not built: npm run native');
   await tf.setBackend(backend);
