@@ -129,3 +129,12 @@ stages:
   const bad = await project.pipe('plan', 'study', '--set', 'x=1');
   assert.equal(bad.code, 2);
 });
+
+test('a notice says once of whom it is', async () => {
+  using project = new CliProject(
+    `pipeline: p\nstages:\n  a: {run: 'echo > "$out_x"; echo > "$out/y"', out: {x: x}, resources: {cpus: 9999}}\n`,
+  );
+  const ran = await project.expect(0, 'run', 'study');
+  assert.match(ran, /^! a wants 9,?999 CPU slots/m);
+  assert.match(ran, /^! a wrote y, which is none of its outputs/m);
+});

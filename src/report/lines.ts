@@ -82,9 +82,7 @@ export class LineComposer {
           ? [`${palette.cached('●')} ${palette.name(event.to)} restored, ${plural(event.files, 'file')}`]
           : [];
       case 'notice':
-        return [
-          `${palette.warning('!')} ${event.id === null ? '' : `${palette.name(event.id)} `}${event.message}`,
-        ];
+        return [`${palette.warning('!')} ${noticeText(event.id, event.message, palette)}`];
       case 'audited':
         return [
           `${palette.running('◇')} ${palette.name(event.id)} ${palette.dim('looked at')}`,
@@ -206,3 +204,10 @@ const reasonOf = (why: string, palette: Palette): string =>
   why === '' ? '' : `  ${palette.dim(`(${why})`)}`;
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';
+
+/** Of whom it is, unless it says so itself. */
+function noticeText(id: string | null, message: string, palette: Palette): string {
+  if (id === null) return message;
+  if (message.startsWith(`${id} `)) return `${palette.name(id)}${message.slice(id.length)}`;
+  return message.includes(` ${id} `) ? message : `${palette.name(id)} ${message}`;
+}
