@@ -18,11 +18,9 @@ import type {Workspace} from './workspace.ts';
 
 /** Jobs in flight at once: what is beyond waits here, in the order of the critical path. */
 const MOST_JOBS = 2_000;
-/** Pilots show a sign of life every two seconds; a shared folder may take its time to show it. Milliseconds. */
-const SILENT_MS = 45_000;
 
 /** Where the post office of an executor is: pilots of one take no jobs of another. */
-const postOf = (workspace: Workspace, {name, config}: NamedExecutor<SlurmConfig>): Post =>
+export const postOf = (workspace: Workspace, {name, config}: NamedExecutor<SlurmConfig>): Post =>
   new Post(join(resolve(workspace.project, config.share), 'post', name));
 
 /** `notice`: what people should know while jobs are out. */
@@ -56,7 +54,7 @@ export function slurmExecutorOf(
     idle: config.idle,
     flags: config.flags,
     env: {PATH: outside.env.PATH ?? '/usr/bin:/bin'},
-    hasSigns: () => post.pilots().some(({silentMs}) => silentMs < SILENT_MS),
+    hasSigns: () => post.pilots().some(({silentMs}) => silentMs < config.silence * 1000),
     now: outside.clock.now,
   });
   return new FleetExecutor({
@@ -64,7 +62,7 @@ export function slurmExecutorOf(
     store: fleetStoreOf(workspace, tier),
     starter,
     most: MOST_JOBS,
-    silentMs: SILENT_MS,
+    silentMs: config.silence * 1000,
     now: outside.clock.now,
     notice,
   });

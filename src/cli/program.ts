@@ -164,7 +164,13 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('--replay', 'print the logs of cached instances as well')
     .option('--logs', 'print what stages write while they run')
     .option('--explain', 'say of each instance why it runs when it starts')
-    .option('--audit', 'list what stages read, run and reach that they do not declare (Linux, with strace)');
+    .option('--audit', 'list what stages read, run and reach that they do not declare (Linux, with strace)')
+    .addOption(
+      new Option(
+        '--detach',
+        'go on in the background; a later run waits for it, and takes what it has made',
+      ).conflicts('watch'),
+    );
 
   selecting(
     planning(
@@ -231,6 +237,15 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('-l, --limit <n>', 'how many', positive, 20)
     .option('--metric <name>', 'show the smallest and the largest value of a metric')
     .option('--all', 'also those that found everything in the cache')
+    .option('--json', 'write the answer as JSON');
+
+  define(
+    'jobs [instances...]',
+    'List what is out there for this project, also after the run that sent it is gone: on clusters, on build farms, in the background.',
+    ['pipe jobs', 'pipe jobs --json', 'pipe jobs --cancel', "pipe jobs 'train[seed=1]' --cancel"],
+    async () => (await import('./commands/jobs.ts')).jobs,
+  )
+    .option('--cancel', 'end it: jobs, and without instances pilots and background runs as well')
     .option('--json', 'write the answer as JSON');
 
   define(

@@ -57,6 +57,8 @@ export interface Options {
   readonly shape?: string;
   readonly name?: string;
   readonly executor?: string;
+  readonly detach?: boolean;
+  readonly cancel?: boolean;
   /** Seconds. */
   readonly idle?: number;
   /** Seconds since the epoch. */

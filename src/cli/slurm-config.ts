@@ -15,6 +15,8 @@ export interface SlurmConfig {
   readonly pilots: number;
   /** Seconds that a pilot waits for another job. */
   readonly idle: number;
+  /** Seconds without a sign of life after which a pilot counts as lost. */
+  readonly silence: number;
   /** Where a node keeps its own copies. */
   readonly scratch: string;
   /** What starts `pipe` on a node, where it is not at the same place as here. */
@@ -30,6 +32,7 @@ export const defaultSlurm: SlurmConfig = {
   minutes: 60,
   pilots: 8,
   idle: 30,
+  silence: 45,
   scratch: '/tmp',
   command: null,
   flags: [],
@@ -43,6 +46,7 @@ export const readSlurm = (settings: SettingsReader): SlurmConfig => ({
   minutes: settings.count('minutes') ?? defaultSlurm.minutes,
   pilots: settings.count('pilots') ?? defaultSlurm.pilots,
   idle: settings.count('idle') ?? defaultSlurm.idle,
+  silence: settings.count('silence') ?? defaultSlurm.silence,
   scratch: settings.text('scratch') ?? defaultSlurm.scratch,
   command: settings.texts('command') ?? null,
   flags: settings.texts('flags') ?? [],

@@ -25,6 +25,13 @@ export function ownIdentity(): ProcessIdentity {
   return own;
 }
 
+/** A process that this one has started. */
+export const identityOf = (pid: number): ProcessIdentity => ({
+  ...ownIdentity(),
+  pid,
+  born: birthOf(pid) ?? '-',
+});
+
 /** `pid-born-boot-space`: the beginning of file names, and the mark of processes. */
 export const identityLabel = ({pid, born, boot, space}: ProcessIdentity): string =>
   `${pid}-${born}-${boot}-${space}`;

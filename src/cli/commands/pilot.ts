@@ -132,7 +132,8 @@ async function runJob(
     if (last.type === 'failed') await sleep(SIGNAL_MS, undefined, {signal: leaving}).catch(() => undefined);
     // The machine is taken away: whoever comes next goes on from the checkpoint.
     const isTakenAway = leaving.aborted && (last.type === 'cancelled' || last.type === 'failed');
-    if (isTakenAway && !unwanted.signal.aborted) return post.giveBack(fingerprint, shape, name);
+    const isUnwanted = unwanted.signal.aborted || post.isStopped(fingerprint);
+    if (isTakenAway && !isUnwanted) return post.giveBack(fingerprint, shape, name);
     post.tell(fingerprint, name, last);
     post.finish(fingerprint, name);
   } finally {

@@ -47,6 +47,12 @@ export async function run(shell: Shell, invocation: Invocation): Promise<ExitCod
 async function runPipeline(shell: Shell, invocation: Invocation): Promise<ExitCode> {
   const {args, options} = invocation;
   const pipeline = await openPipeline(shell, args, options);
+  if (options.detach) {
+    // Mistakes have been told by now: what goes on in the background has none that its author could mend.
+    chooseInstances(pipeline, options);
+    const {detach} = await import('../detached.ts');
+    return detach(shell, pipeline.workspace.store);
+  }
   rememberPipeline(pipeline);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
   if (options.watch) {

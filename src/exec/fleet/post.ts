@@ -96,6 +96,31 @@ export class Post {
     });
   }
 
+  /** False where nothing was ever posted. */
+  get isOpen(): boolean {
+    return existsSync(this.folder);
+  }
+
+  /** Everything that waits, and what pilots have. */
+  jobs(): ReadonlyArray<PostedJob & {readonly pilot: string | null}> {
+    const waiting = [...this.waiting()].flatMap(([shape, fingerprints]) =>
+      fingerprints.map(fingerprint => ({
+        fingerprint,
+        pilot: null,
+        path: join('todo', shape, `${fingerprint}.json`),
+      })),
+    );
+    const taken = this.taken().map(({fingerprint, pilot}) => ({
+      fingerprint,
+      pilot,
+      path: join('taken', `${fingerprint}.${pilot}.json`),
+    }));
+    return [...taken, ...waiting].flatMap(({fingerprint, pilot, path}) => {
+      const job = readJob(join(this.folder, path), fingerprint);
+      return job === undefined ? [] : [{...job, pilot}];
+    });
+  }
+
   /** The next job of a shape, won from all other pilots; `undefined` where none waits. */
   take(shape: Shape, pilot: string): PostedJob | undefined {
     for (const name of this.#list(join('todo', shape))) {

@@ -81,8 +81,7 @@ export class SlurmStarter implements PilotStarter {
 
   constructor(options: SlurmOptions) {
     this.#options = options;
-    // Pilots of one post office are found again by their name, whoever started them.
-    this.#jobName = `pipe-${createHash('sha256').update(options.post).digest('hex').slice(0, 8)}`;
+    this.#jobName = pilotJobName(options.post);
   }
 
   shapeOf({limits}: Assignment): Shape {
@@ -259,6 +258,10 @@ exit $code
     this.#notices.push(`${program} ${what}: ${text}; going on with the pilots that there are`);
   }
 }
+
+/** Pilots of one post office are found again by their name, whoever started them. */
+export const pilotJobName = (post: string): string =>
+  `pipe-${createHash('sha256').update(post).digest('hex').slice(0, 8)}`;
 
 function needsOf(shape: Shape): Needs | undefined {
   const parts = /^c(\d+)-m(\d+)-g(\d+)-t(\d+)$/.exec(shape);

@@ -2,7 +2,7 @@
 // in the input root, and beside it what runs it. A pure function of the assignment, so that the server's own cache
 // recognises it. Commands need a shell on the worker; stage modules need Node and this package.
 
-import {type Artifact, actionText} from '../../action/action.ts';
+import {type Artifact, actionText, secretsIn} from '../../action/action.ts';
 import type {StageFailure} from '../../action/outcome.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import type {Assignment} from '../executor.ts';
@@ -34,6 +34,10 @@ export async function buildJobOf(
   const {action, limits, env} = assignment;
   if (action.sandbox === 'project') {
     return err(mistaken('expected a closed stage, got one that works in the folder of the project'));
+  }
+  const [secret] = Object.keys(secretsIn(action, env));
+  if (secret !== undefined) {
+    return err(mistaken(`expected no secrets, which would be in the server's store, got ${secret}`));
   }
   const root = new RootBuilder();
   const put = (path: string, text: string): Result<void, StageFailure> => {
