@@ -2,7 +2,7 @@
 // lines in a file: it may be killed, and the next run finds what it has made.
 
 import {spawn} from 'node:child_process';
-import {mkdirSync, openSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {temporaryName, writeAtomically} from '../host/atomic-file.ts';
@@ -36,6 +36,7 @@ const folderIn = (store: string): string => join(store, 'detached');
 export function detach({argv, outside, packageRoot}: Shell, store: string): ExitCode {
   const folder = folderIn(store);
   mkdirSync(folder, {recursive: true});
+  dropOldLogs(folder);
   const name = temporaryName();
   const log = join(folder, `${name}.log`);
   const file = openSync(log, 'a');
@@ -57,6 +58,17 @@ export function detach({argv, outside, packageRoot}: Shell, store: string): Exit
   );
   return EXIT.ok;
 }
+
+/** Lines of runs that have ended, but for the last ones. */
+function dropOldLogs(folder: string): void {
+  const names = readdirSync(folder);
+  const logs = names
+    .filter(name => name.endsWith('.log') && !names.includes(name.replace(/log$/, 'json')))
+    .map(name => join(folder, name))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const log of logs.slice(MOST_LOGS)) rmSync(log, {force: true});
+}
+const MOST_LOGS = 10;
 
 /** Those that have ended are told once more, and forgotten. */
 export function listCoordinators(store: string): readonly Coordinator[] {

@@ -60,7 +60,7 @@ export async function onEach(
 
 function refuseForSeveral(files: readonly string[], rest: readonly string[], options: Options): void {
   const named = rest[0] ?? options.only?.[0] ?? options.from?.[0] ?? options.until?.[0];
-  const what = options.watch ? '--watch' : named;
+  const what = options.watch ? '--watch' : options.detach ? '--detach' : named;
   if (what === undefined) return;
   const message = `expected one pipeline with ${what}, got ${plural(files.length, 'pipeline')}`;
   refuse('several-pipelines', message, `name one of ${files.join(', ')}`);
