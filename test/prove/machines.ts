@@ -1,5 +1,5 @@
 // `npm run prove:machines -- [--kills 200] [--controllers 20] [--seed N]`: a study on a real Slurm cluster under attack.
-// Minutes to hours; CI runs a short one.
+// Minutes to hours.
 
 import {parseArgs} from 'node:util';
 import {startSlurm} from '../rig/slurm.ts';
