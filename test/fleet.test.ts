@@ -145,3 +145,25 @@ test('a pilot that shows no sign of life is lost with what it had, and that is s
   while (fleet?.post.take('any', 'ghost') === undefined) await new Promise(resolve => setImmediate(resolve));
   assert.deepEqual(await running, {status: 'lost', message: 'its pilot ghost shows no sign of life'});
 });
+
+test('what a pilot recorded after somebody had looked for it is found, and not made again', async () => {
+  let fleet: Fleet | undefined;
+  await using rig = await ContractRig.open(workspace => {
+    fleet = fleetOf(workspace, join(base, 'recorded'));
+    return fleet.executor;
+  });
+  const assignment = rig.assignment(rig.action('echo made > "$out_x"'));
+  await rig.done(assignment);
+  // As it stands when its coordinator died before it heard of the end.
+  fleet?.post.tell(assignment.fingerprint, 'p0', {type: 'done', notices: []});
+  const listener = {onLog: () => {}, onProgress: () => {}, onFree: () => {}};
+  const {signal} = new AbortController();
+  const fresh = {...assignment, isFresh: true};
+  assert.equal(
+    await fleet?.executor.attach(fresh, listener, signal),
+    undefined,
+    'unless it was asked for anew',
+  );
+  const found = await fleet?.executor.attach(assignment, listener, signal);
+  assert.ok(found?.status === 'done', JSON.stringify(found));
+});

@@ -112,13 +112,20 @@ export class FleetExecutor implements Executor {
     listener: ExecutionListener,
     signal: AbortSignal,
   ): Promise<Ending | undefined> {
-    const {post, starter} = this.#options;
+    const {post, starter, store} = this.#options;
     const {fingerprint} = assignment;
     const shape = starter.shapeOf(assignment);
     const waits = post.waiting().get(shape)?.includes(fingerprint) ?? false;
     const taken = post.taken().find(job => job.fingerprint === fingerprint);
     const isHeld = taken !== undefined && this.#isAlive(taken.pilot);
-    return waits || isHeld ? this.#follow(assignment, shape, listener, signal) : undefined;
+    if (waits || isHeld) return this.#follow(assignment, shape, listener, signal);
+    // A pilot may have recorded it since somebody looked for the record: it did so before it let go.
+    const result =
+      assignment.isFresh || !post.speakers().has(fingerprint) ? undefined : await store.find(assignment);
+    if (result === undefined) return undefined;
+    post.forget(fingerprint);
+    listener.onFree();
+    return {status: 'done', result, notices: []};
   }
 
   async sweep(): Promise<void> {}
