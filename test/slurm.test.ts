@@ -25,7 +25,7 @@ class SlurmProject extends CliProject {
     return this.start(['run', 'study', ...args], {env: this.cluster.env});
   }
 
-  /** A pipeline of one stage, which waits as `slow` before it ends. */
+  /** A pipeline of one stage, which waits as `slow` before it ends. `more`: further keys of the stage. */
   writeSlow(held: HeldStages, more = ''): void {
     this.write(
       'pipelines/study.yaml',
@@ -132,3 +132,115 @@ slurmTest('pilots that cannot start are told, with the end of their log', async 
   running.kill('SIGKILL');
   await running.ended;
 });
+
+slurmTest(
+  'a job that an urgent one pushes aside goes on from its checkpoint, and it costs no attempt',
+  async (project, {ask}) => {
+    await using held = await HeldStages.open();
+    project.write(
+      'pipelines/study.yaml',
+      `
+pipeline: study
+stages:
+  slow:
+    run: ${JSON.stringify(`if test -e "$checkpoint/at"; then echo made > "$out_n"; else echo > "$checkpoint/at"; ${held.shell('slow')}; fi`)}
+    checkpoint: true
+    out: {n: n.txt}
+    publish: results/study
+`,
+    );
+    const running = project.run();
+    const stage = await arrival(held, running);
+    ask('sbatch', '--partition=urgent', '--nodes=2', '--exclusive', '--output=/dev/null', '--wrap=true');
+    await stage.gone;
+    await project.endsWell(running);
+  },
+);
+
+slurmTest('a node that dies loses its pilot, and costs no attempt', async (project, {ask}) => {
+  await using held = await HeldStages.open();
+  project.write('pipe.config.yaml', 'executor: {kind: slurm, pilots: 2, idle: 2, minutes: 5, silence: 6}\n');
+  project.writeSlow(held);
+  const running = project.run();
+  const stage = await arrival(held, running);
+  const node = ask('squeue', '--noheader', '--states=RUNNING', '--format=%N').trim();
+  // At once, as in a power cut: nobody can give anything back.
+  ask('scancel', '--full', '--signal=KILL', '--user', userInfo().username);
+  ask('scontrol', 'update', `nodename=${node}`, 'state=down', 'reason=test');
+  try {
+    await stage.gone;
+    (await arrival(held, running)).release();
+    await project.endsWell(running);
+  } finally {
+    try {
+      ask('scontrol', 'update', `nodename=${node}`, 'state=resume');
+    } catch {
+      // It has come back by itself.
+    }
+  }
+});
+
+slurmTest('a controller that is gone holds up nothing that runs', async (project, cluster) => {
+  await using held = await HeldStages.open();
+  project.writeSlow(held);
+  const running = project.run();
+  const stage = await arrival(held, running);
+  await cluster.killController();
+  try {
+    stage.release();
+    await project.endsWell(running);
+  } finally {
+    await cluster.startController();
+  }
+});
+
+slurmTest('a stage that asks for a GPU gets one of a node that has some', async project => {
+  project.write('pipe.config.yaml', 'executor: {kind: slurm, idle: 2, partition: main, account: any}\n');
+  project.write(
+    'pipelines/study.yaml',
+    `
+pipeline: study
+stages:
+  gpu:
+    run: 'case $CUDA_VISIBLE_DEVICES in 0|1) echo made > "$out_n";; esac'
+    resources: {gpu: 1}
+    timeout: 90s
+    out: {n: n.txt}
+    publish: results/study
+`,
+  );
+  await project.endsWell(project.run());
+});
+
+slurmTest('jobs are listed after their coordinator is gone, and can be cancelled', async (project, {env}) => {
+  await using held = await HeldStages.open();
+  project.writeSlow(held);
+  const running = project.run();
+  const stage = await arrival(held, running);
+  running.kill('SIGKILL');
+  await running.ended;
+  const listed = await project.start(['jobs', '--json'], {env}).ended;
+  const [job, ...rest] = JSON.parse(listed.stdout);
+  assert.deepEqual([job.executor, job.what, job.state, rest], ['slurm', 'slow', 'running', []]);
+  assert.match(job.job, /^\d+-\d*$/, 'the number of its Slurm job');
+  const told = await project.start(['jobs', '--cancel'], {env}).ended;
+  assert.equal(told.code, 0, told.stdout + told.stderr);
+  await stage.gone;
+  await until(async () => (await project.start(['jobs'], {env}).ended).stdout === 'nothing is out there\n');
+});
+
+slurmTest('a second interrupt ends the jobs as well', async project => {
+  await using held = await HeldStages.open();
+  project.writeSlow(held);
+  const running = project.run();
+  const stage = await arrival(held, running);
+  running.interrupt();
+  await running.until(/again/);
+  running.interrupt();
+  await stage.gone;
+  assert.equal((await running.ended).code, 130);
+});
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise(resolve => setTimeout(resolve, 200));
+}

@@ -152,7 +152,9 @@ export class SlurmStarter implements PilotStarter {
         const [id = '', shape = '', ...reason] = line.trim().split(' ');
         // A controller that was restarted may start a job twice, and then holds it: it never runs.
         if (reason.join(' ') === 'launch failed requeued held') stuck.push(id);
-        else if (shape !== '') this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
+        // One that was taken away comes again in two minutes: too late to count on.
+        else if (shape !== '' && reason[0] !== 'BeginTime')
+          this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
       }
       if (stuck.length > 0) await run('scancel', ['--quiet', ...stuck]).catch(() => undefined);
       this.#lookedAt = this.#options.now();
