@@ -21,22 +21,25 @@ const CELLS = 8;
 /** The longest time until a kill: about as long as a round takes on an idle machine. Milliseconds. */
 const LONGEST_MS = 9_000;
 
-/** Each instance leaves a line when it has been made; what it gives does not tell where or when. */
+/**
+ * Each instance leaves a line when it has been made: one that a restarted controller takes away before begins anew, and
+ * that is no fault. What it gives does not tell where or when.
+ */
 const studyOf = (made: string): string => `
 pipeline: study
 params: {round: 0}
 stages:
   draw:
-    run: echo "draw $seed $round" >> ${made}; sleep 0.2; echo "$seed $round" > "$out_n"
+    run: sleep 0.2; echo "$seed $round" > "$out_n"; echo "draw $seed $round" >> ${made}
     with: {round: "\${round}"}
     matrix: {seed: [${Array.from({length: CELLS}, (_, n) => n).join(', ')}]}
     out: {n: n.txt}
   twice:
-    run: echo "twice $(cat "$in_n")" >> ${made}; sleep 0.2; cat "$in_n" "$in_n" > "$out_n"
+    run: sleep 0.2; cat "$in_n" "$in_n" > "$out_n"; echo "twice $(cat "$in_n")" >> ${made}
     in: {n: draw.n}
     out: {n: n.txt}
   table:
-    run: echo "table $round" >> ${made}; cat "$in_runs"/*.txt | sort > "$out_table"
+    run: cat "$in_runs"/*.txt | sort > "$out_table"; echo "table $round" >> ${made}
     with: {round: "\${round}"}
     in: {runs: {each: twice.n}}
     out: {table: table.txt}
