@@ -62,6 +62,8 @@ async function jobsOf(
 ): Promise<readonly FoundJob[]> {
   switch (config.kind) {
     case 'local':
+    // Its jobs are on the queue's server, which shows them to whoever may look there.
+    case 'queue':
       return [];
     case 'slurm':
       return postedJobs(name, postOf(workspace, {name, config}), config.silence * 1000);
