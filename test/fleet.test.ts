@@ -156,7 +156,13 @@ test('what a pilot recorded after somebody had looked for it is found, and not m
   await rig.done(assignment);
   // As it stands when its coordinator died before it heard of the end.
   fleet?.post.tell(assignment.fingerprint, 'p0', {type: 'done', notices: []});
-  const listener = {onLog: () => {}, onProgress: () => {}, onPlaced: () => {}, onAudit: () => {}, onFree: () => {}};
+  const listener = {
+    onLog: () => {},
+    onProgress: () => {},
+    onPlaced: () => {},
+    onAudit: () => {},
+    onFree: () => {},
+  };
   const {signal} = new AbortController();
   const fresh = {...assignment, isFresh: true};
   assert.equal(
