@@ -107,7 +107,11 @@ export async function runTraining(run: TrainingRun): Promise<void> {
       is_subset: dataset.provenance.is_subset === true,
       provenance: dataset.provenance,
     },
-    parameters: {...params, ...resolved, ...(run.policy === undefined ? {} : {augmentation: policy})},
+    parameters: inNameOrder({
+      ...params,
+      ...resolved,
+      ...(run.policy === undefined ? {} : {augmentation: policy}),
+    }),
     augmentation: policy,
     model: training.model.name,
     // What this was in the end: with a radius of 0, every variant of SAM is its base optimizer.
@@ -130,6 +134,10 @@ async function stateToContinue({checkpoint, before}: TrainingRun): Promise<Check
     throw new StageError(`${before}: expected the state of a training, got something else`);
   return interrupted ?? given;
 }
+
+/** Whoever runs a stage hands its parameters over in an order of its own, which is in no key. */
+const inNameOrder = (record: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 async function policyFrom(params: Hyperparameters, path: string | undefined): Promise<AugmentationPolicy> {
   const own = policyOf(params.augmentation);

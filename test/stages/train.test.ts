@@ -66,6 +66,8 @@ test('a training learns, and its metrics, curve, predictions and summary agree',
   assert.equal(summary.weights_sha256, digests(run).weights);
   assert.equal(summary.parameters.rho, 0.05, 'the published radius is resolved');
   assert.deepEqual(summary.dataset.is_subset, true);
+  const named = Object.keys(summary.parameters);
+  assert.deepEqual(named, [...named].sort(), 'in an order that does not depend on who hands them over');
   assert.equal(summary.platform, 'linux x64 avx2', 'where it was computed is carried to tables');
 });
 
