@@ -20,6 +20,7 @@ import {openWorkspace, type Workspace} from '../src/cli/workspace.ts';
 import type {Assignment, Ending, Executor} from '../src/exec/executor.ts';
 import {HeldStages} from './rig/held-stages.ts';
 import {packageRoot} from './rig/project-rig.ts';
+import {noPython} from './rig/python.ts';
 
 /** A project with its store, and an executor that works for it. */
 export class ContractRig implements AsyncDisposable {
@@ -157,13 +158,15 @@ const producer = (artifact: Artifact, more: Partial<ProducerContent> = {}): Prod
 export interface ContractTraits {
   /** False where nothing is kept from a try that was cancelled. */
   readonly keepsCheckpoints: boolean;
+  /** Python stages run there, with the packages of that machine. */
+  readonly runsPython: boolean;
 }
 
 /** Registers the contract's tests. `make`: an executor for a workspace; what it gives is in the workspace's store. */
 export function executorContract(
   name: string,
   make: (workspace: Workspace) => Executor,
-  {keepsCheckpoints = true}: Partial<ContractTraits> = {},
+  {keepsCheckpoints = true, runsPython = true}: Partial<ContractTraits> = {},
 ): void {
   const contract = (title: string, body: (rig: ContractRig) => Promise<void>): void => {
     test(`${name}: ${title}`, async () => {
@@ -260,6 +263,34 @@ export default defineStage({
     const card = rig.workspace.code.cardOf(code.value.code);
     const {result} = await rig.done(rig.assignment(rig.action('', {work, params: {b: 1, a: 2}}), {card}));
     assert.equal(rig.outputOf(result), '{"a":2,"b":1}');
+  });
+
+  contract('a Python stage runs from its sources, where its packages are', async rig => {
+    if (noPython !== false || !runsPython) return;
+    rig.write('lib/twice.py', 'def twice(n):\n    return n * 2\n');
+    const path = rig.write(
+      'stages/fit.py',
+      `from pathlib import Path
+from pipe_stage import File, Run, stage
+from lib.twice import twice
+@stage(outputs={"x": File("x.txt")})
+def fit(*, n: int, run: Run):
+    print("said")
+    run.out("x").write_text(str(twice(n)))
+    return {"twice": twice(n)}
+`,
+    );
+    const code = await rig.workspace.code.codeOf(path);
+    assert.ok(code.ok, JSON.stringify(code));
+    const {packages} = code.value;
+    const work = {kind: 'python' as const, code: code.value.code, packages};
+    const card = rig.workspace.code.cardOf(code.value.code);
+    const outputs = {x: {kind: 'file' as const, path: 'x.txt'}};
+    const {result} = await rig.done(rig.assignment(rig.action('', {work, params: {n: 21}, outputs}), {card}));
+    assert.deepEqual(
+      [result.metrics, rig.outputOf(result), rig.read(result.log)],
+      [{twice: 42}, '42', 'said\n'],
+    );
   });
 
   contract('a failure is an ending, with the tail of its log', async rig => {

@@ -8,7 +8,7 @@ import type {CodeFile, StageCode} from '../action/stage-code.ts';
 import {type Diagnostic, renderDiagnostic} from '../core/diagnostic.ts';
 import {type Digest, shortDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {CodeCard, CodeStore} from '../exec/content-store.ts';
+import type {CodeStore, ModuleCard} from '../exec/content-store.ts';
 import type {CodeSource} from '../run/stores.ts';
 import {CodeShelf} from '../store/blobs/code-shelf.ts';
 import type {BlobStore, FileStates} from '../store/store.ts';
@@ -65,19 +65,21 @@ export function openCode(options: CodeOptions): Code {
     shelf,
     python,
     manifestOf: code => shelf.manifestOf(code) ?? python.manifestOf(code),
-    launchOf: (work, files) => python.launchOf(work, files),
+    launchOf: (work, files, card) => python.launchOf(work, files, card),
     digest: module => digester.digest(module),
     entryOfModule,
     async entryOf({code}, card) {
       const known = bundled.get(code);
       if (known !== undefined) return entryOfModule(known, join(project, known.module));
-      return card === null ? unknownCode(code) : entryOfCard(shelf, card, {project, pipe: packageRoot});
+      return card?.kind !== 'module'
+        ? unknownCode(code)
+        : entryOfCard(shelf, card, {project, pipe: packageRoot});
     },
     cardOf(code) {
       const known = bundled.get(code);
-      if (known === undefined) return null;
+      if (known === undefined) return python.cardOf(code);
       const {module, bundle, maps, links} = known;
-      return {module, bundle, maps, links};
+      return {kind: 'module', module, bundle, maps, links};
     },
     async codeOf(path) {
       if (isPython(path)) {
@@ -104,7 +106,7 @@ const unknownCode = (code: Digest): Result<string, StageFailure> =>
   err({reason: 'store', message: `nobody says how to make the bundle ${shortDigest(code)} ready`});
 
 /** Where the sources are not: from the bundle's blobs, with packages by name and version below the install roots. */
-function entryOfCard(shelf: CodeShelf, card: CodeCard, roots: InstallRoots): Result<string, StageFailure> {
+function entryOfCard(shelf: CodeShelf, card: ModuleCard, roots: InstallRoots): Result<string, StageFailure> {
   const places = placesIn(card.links, roots);
   if (!places.ok) {
     const message = places.error.map(diagnostic => renderDiagnostic(diagnostic)).join('\n');

@@ -4,6 +4,7 @@
 import {join, resolve} from 'node:path';
 import {type Action, type Artifact, actionText} from '../action/action.ts';
 import {err, ok} from '../core/result.ts';
+import {artifactsOfCard} from '../exec/content-store.ts';
 import type {Assignment} from '../exec/executor.ts';
 import {FleetExecutor, type FleetStore} from '../exec/fleet/fleet-executor.ts';
 import {Post} from '../exec/fleet/post.ts';
@@ -94,7 +95,7 @@ function artifactsOf({action, card, prefix}: Assignment): Artifact[] {
     ...inputs.flatMap(({outputs}) => Object.values(outputs).map(({artifact}) => artifact)),
     ...filesOf(action),
     ...(prefix === null ? [] : [prefix.state]),
-    ...(card === null ? [] : [card.bundle, card.maps]),
+    ...(card === null ? [] : artifactsOfCard(card)),
   ];
 }
 

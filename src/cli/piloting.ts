@@ -9,6 +9,7 @@ import {
   platformText,
 } from '../action/action.ts';
 import {err, ok, type Result} from '../core/result.ts';
+import {artifactsOfCard} from '../exec/content-store.ts';
 import type {Ending, Executor} from '../exec/executor.ts';
 import type {Orders, PilotMessage} from '../exec/pilot.ts';
 import {ownPlatform} from '../host/platform.ts';
@@ -40,9 +41,10 @@ export async function pilotAction(
 ): Promise<PilotMessage> {
   const {blobs} = workspace;
   const {card} = orders;
+  const artifacts = card === null ? [] : artifactsOfCard(card);
   for (const brought of [
     await blobs.bringBlob(fingerprint),
-    ...(card === null ? [] : [await blobs.bring(card.bundle), await blobs.bring(card.maps)]),
+    ...(await Promise.all(artifacts.map(artifact => blobs.bring(artifact)))),
   ]) {
     if (!brought.ok) return {type: 'lost', message: describeStoreError(brought.error)};
   }

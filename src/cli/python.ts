@@ -1,12 +1,13 @@
 // Python stages, put together from the workspace: their code, and how the executor runs it.
 
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import type {TrackedFiles} from '../action/action.ts';
 import type {StageFailure} from '../action/outcome.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {type Digest, shortDigest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import type {PythonWork} from '../exec/content-store.ts';
+import type {CodeCard, PythonCard, PythonWork} from '../exec/content-store.ts';
 import type {PythonLaunch} from '../exec/python-launch.ts';
 import {PythonDigester} from '../python/python-digest.ts';
 import {PythonShelf} from '../python/python-shelf.ts';
@@ -39,7 +40,13 @@ export interface PythonSettings {
 
 export interface PythonStages {
   digest(module: string): Promise<Result<PythonCode, readonly Diagnostic[]>>;
-  launchOf(work: PythonWork, files: TrackedFiles): Promise<Result<PythonLaunch, StageFailure>>;
+  launchOf(
+    work: PythonWork,
+    files: TrackedFiles,
+    card: CodeCard | null,
+  ): Promise<Result<PythonLaunch, StageFailure>>;
+  /** `null` for code that this process never met. */
+  cardOf(code: Digest): PythonCard | null;
   manifestOf: PythonShelf['manifestOf'];
 }
 
@@ -68,15 +75,9 @@ export function openPython({project, store, packageRoot, shelf, blobs, settings}
   });
   const folder = join(packageRoot, 'python');
   const {program, path, env, onNotice} = settings;
-  const digester = new PythonDigester({
-    project,
-    configured: program,
-    path,
-    env,
-    folder,
-    store: kept,
-    onNotice,
-  });
+  const digesterWith = (configured: string | null): PythonDigester =>
+    new PythonDigester({project, configured, path, env, folder, store: kept, onNotice});
+  const digester = digesterWith(program);
   const known = new Map<Digest, PythonCode>();
   return {
     async digest(module) {
@@ -85,11 +86,17 @@ export function openPython({project, store, packageRoot, shelf, blobs, settings}
       if (code.ok) known.set(code.value.code, code.value);
       return code;
     },
-    async launchOf({code}, files) {
-      const stage = known.get(code) ?? kept.findStage(code);
-      if (stage === undefined) {
-        return err({reason: 'store', message: `the code ${shortDigest(code)} is not in this store`});
-      }
+    cardOf(code) {
+      const stage = known.get(code);
+      if (stage === undefined) return null;
+      const {entry, sources, interpreter, installed, missing} = stage;
+      return {kind: 'python', entry, sources, interpreter, installed, missing};
+    },
+    async launchOf({code, packages}, files, card) {
+      const found = known.get(code) ?? kept.findStage(code);
+      const made = found === undefined ? await carried(digesterWith, card, code, packages) : ok(found);
+      if (!made.ok) return made;
+      const stage = made.value;
       const interpreter = await digester.interpreter();
       const userBase = interpreter.ok ? interpreter.value.userBase : null;
       let at: string;
@@ -108,6 +115,35 @@ export function openPython({project, store, packageRoot, shelf, blobs, settings}
     },
     manifestOf: code => kept.manifestOf(code),
   };
+}
+
+/** A stage of a project that is not here: its sources came with it, its packages have to be those of this machine. */
+async function carried(
+  digesterWith: (configured: string | null) => PythonDigester,
+  card: CodeCard | null,
+  code: Digest,
+  wanted: PythonWork['packages'],
+): Promise<Result<Pick<PythonCode, 'code' | 'entry' | 'interpreter' | 'sources'>, StageFailure>> {
+  if (card?.kind !== 'python') {
+    return err({reason: 'store', message: `the code ${shortDigest(code)} is not in this store`});
+  }
+  const digester = digesterWith(existsSync(card.interpreter) ? card.interpreter : null);
+  const here = await digester.packagesHere(card);
+  if (!here.ok) {
+    const message = here.error.map(({message}) => message).join('; ');
+    return err({reason: 'mistake', message, hint: 'a Python stage runs where its packages are'});
+  }
+  const {executable, packages} = here.value;
+  const others = Object.entries(wanted).filter(([name, version]) => packages[name] !== version);
+  if (others.length > 0) {
+    const parts = others.map(([name, version]) => `${name} ${version} (here ${packages[name] ?? 'none'})`);
+    return err({
+      reason: 'mistake',
+      message: `expected the packages that its key names: ${parts.join(', ')}`,
+      hint: `install them for ${executable}, or name another Python by python: in the settings`,
+    });
+  }
+  return ok({code, entry: card.entry, interpreter: executable, sources: card.sources});
 }
 
 const notebook = (module: string): Diagnostic =>

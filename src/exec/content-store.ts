@@ -45,12 +45,19 @@ export interface ContentStore {
 export interface CodeStore {
   /** The absolute path of the module to import. `card`: how to make it ready where nobody has bundled it. */
   entryOf(work: ModuleWork, card: CodeCard | null): Promise<Result<string, StageFailure>>;
-  /** How to run a Python stage; its folder holds the declared files as well. */
-  launchOf(work: PythonWork, files: TrackedFiles): Promise<Result<PythonLaunch, StageFailure>>;
+  /** How to run a Python stage; its folder holds the declared files as well. `card`: as for a module. */
+  launchOf(
+    work: PythonWork,
+    files: TrackedFiles,
+    card: CodeCard | null,
+  ): Promise<Result<PythonLaunch, StageFailure>>;
 }
 
-/** What makes a bundle ready on a machine that has its blobs and its packages, and not its sources. */
-export interface CodeCard {
+/** What makes code ready on a machine that has its blobs and its packages, and not the project. */
+export type CodeCard = ModuleCard | PythonCard;
+
+export interface ModuleCard {
+  readonly kind: 'module';
   /** Path of the module, relative to the project it came from: for messages. */
   readonly module: string;
   readonly bundle: Artifact;
@@ -58,6 +65,29 @@ export interface CodeCard {
   /** The name under which the bundle imports a package → that package. */
   readonly links: Readonly<Record<string, CodePackage>>;
 }
+
+export interface PythonCard {
+  readonly kind: 'python';
+  /** How the stage is imported; paths are relative to the project, with `/`. */
+  readonly entry: {
+    readonly name: string | null;
+    readonly file: string;
+    readonly function: string;
+    readonly front: readonly string[];
+    readonly back: readonly string[];
+  };
+  /** A folder with the sources at their paths in the project. */
+  readonly sources: Artifact;
+  /** The program that it was read with, absolute: taken where it is there, as on machines that share a disk. */
+  readonly interpreter: string;
+  /** Names that the code imports of installed packages, and those that were not found when it was read. */
+  readonly installed: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** What whoever makes it ready will ask for. */
+export const artifactsOfCard = (card: CodeCard): readonly Artifact[] =>
+  card.kind === 'module' ? [card.bundle, card.maps] : [card.sources];
 
 export type PythonWork = Extract<ActionWork, {readonly kind: 'python'}>;
 export type ModuleWork = Extract<ActionWork, {readonly kind: 'module'}>;

@@ -185,7 +185,7 @@ export class LocalExecutor implements Executor {
         return entry.ok ? ok({kind: 'module', entry: entry.value}) : entry;
       }
       case 'python': {
-        const launch = await this.#options.code.launchOf(work, files);
+        const launch = await this.#options.code.launchOf(work, files, card);
         return launch.ok ? ok({kind: 'python', launch: launch.value}) : launch;
       }
       default:

@@ -85,12 +85,29 @@ const orders = z.object({
   mirror: text.nullable(),
   git: z.object({commit: text, isClean: z.boolean()}).nullable(),
   card: z
-    .object({
-      module: text,
-      bundle: artifact,
-      maps: artifact,
-      links: z.record(text, z.object({name: text, version: text, folder: text.nullable()})),
-    })
+    .discriminatedUnion('kind', [
+      z.object({
+        kind: z.literal('module'),
+        module: text,
+        bundle: artifact,
+        maps: artifact,
+        links: z.record(text, z.object({name: text, version: text, folder: text.nullable()})),
+      }),
+      z.object({
+        kind: z.literal('python'),
+        entry: z.object({
+          name: text.nullable(),
+          file: text,
+          function: text,
+          front: z.array(text),
+          back: z.array(text),
+        }),
+        sources: artifact,
+        interpreter: text,
+        installed: z.array(text),
+        missing: z.array(text),
+      }),
+    ])
     .nullable(),
 });
 

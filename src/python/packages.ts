@@ -2,7 +2,6 @@
 // them is a notice.
 
 import {byCodeUnit, canonicalJson, isJsonObject} from '../core/json.ts';
-import type {Walk} from './import-walk.ts';
 import {type Interpreter, installationOf} from './interpreter.ts';
 import type {Questions} from './kept-facts.ts';
 
@@ -14,8 +13,9 @@ export interface Packages {
   readonly notices: readonly string[];
 }
 
+/** What the names that a stage imports stand for on this machine. */
 export async function packagesOf(
-  {installed, missing}: Walk,
+  {installed, missing}: {readonly installed: Iterable<string>; readonly missing: Iterable<string>},
   interpreter: Interpreter,
   {store, ask}: Questions,
 ): Promise<Packages> {

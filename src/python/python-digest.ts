@@ -6,7 +6,7 @@ import {dirname, join, relative, sep} from 'node:path';
 import type {CodeFile} from '../action/stage-code.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {digestBytes, digestJson} from '../core/digest.ts';
-import {canonicalJson, isJsonObject, type Json} from '../core/json.ts';
+import {byCodeUnit, canonicalJson, isJsonObject, type Json} from '../core/json.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {Analyser, analyserEnvironment} from './analyser.ts';
 import {describeModule} from './describe-module.ts';
@@ -71,6 +71,16 @@ export class PythonDigester {
     return this.#interpreter;
   }
 
+  /** What the imports of a stage that was read elsewhere stand for with this project's interpreter. */
+  async packagesHere(
+    imports: Pick<PythonCode, 'installed' | 'missing'>,
+  ): Promise<Failed<{readonly executable: string; readonly packages: PythonCode['packages']}>> {
+    const found = await this.interpreter();
+    if (!found.ok) return found;
+    const {packages} = await packagesOf(imports, found.value, this.#questions(found.value));
+    return ok({executable: found.value.executable, packages});
+  }
+
   async #findInterpreter(): Promise<Failed<Interpreter>> {
     const {store, project, folder, env} = this.#options;
     const program = findPython(this.#options);
@@ -117,6 +127,8 @@ export class PythonDigester {
     const kept = store.recall('stage', key);
     if (!isJsonObject(kept) || !isJsonObject(kept.files) || !isJsonObject(kept.folders)) return undefined;
     const code = kept as unknown as PythonCode;
+    // Kept by an earlier version.
+    if (!Array.isArray(kept.installed)) return undefined;
     for (const [path, file] of Object.entries(code.files)) {
       if (store.digestFile(join(project, path)) !== file.digest) return undefined;
     }
@@ -225,6 +237,8 @@ export class PythonDigester {
         ...lostModules(project, walk.missing),
         ...computedNotices(walk, declaration, path => this.#shown(path)),
       ],
+      installed: [...walk.installed].sort(byCodeUnit),
+      missing: [...walk.missing].sort(byCodeUnit),
     });
   }
 

@@ -105,7 +105,7 @@ export class PythonShelf implements PythonStore {
    * may look for from its own place. What is there already is compared with what was hashed, and made anew where it is
    * anything else. Throws errors of the system.
    */
-  materialise({sources, code}: PythonCode, files: TrackedFiles): string {
+  materialise({sources, code}: Pick<PythonCode, 'sources' | 'code'>, files: TrackedFiles): string {
     const declared = Object.fromEntries(Object.entries(files).map(([path, {digest}]) => [path, digest]));
     const folder = join(
       this.#folder,

@@ -38,6 +38,9 @@ export interface PythonCode {
   readonly folders: Readonly<Record<string, Digest>>;
   readonly declaration: SaidDeclaration;
   readonly notices: readonly string[];
+  /** Names that it imports of installed packages, and those that were not found. */
+  readonly installed: readonly string[];
+  readonly missing: readonly string[];
 }
 
 /** What is kept, by kind: interpreters, what files say, distributions, and whole stages. */

@@ -117,6 +117,6 @@ function assignmentOf(
     prefix,
     mirror: request.mirror,
     git,
-    card: action.work.kind === 'module' ? stores.code.cardOf(action.work.code) : null,
+    card: action.work.kind === 'shell' ? null : stores.code.cardOf(action.work.code),
   };
 }

@@ -21,7 +21,7 @@ export interface ModuleCode {
 export interface CodeSource {
   /** The code of the module at this absolute path, bundled when it is new. */
   codeOf(path: string): Promise<Result<ModuleCode, StageFailure>>;
-  /** How to make the bundle of a module ready on another machine; `null` for code that this process never met. */
+  /** How to make the code of a module ready on another machine; `null` for code that this process never met. */
   cardOf(code: Digest): CodeCard | null;
 }
 

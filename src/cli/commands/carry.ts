@@ -9,7 +9,7 @@ import type {StageFailure} from '../../action/outcome.ts';
 import {placesIn} from '../../action/package-places.ts';
 import {renderDiagnostic} from '../../core/diagnostic.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import type {CodeCard, CodeStore} from '../../exec/content-store.ts';
+import type {CodeStore, ModuleCard} from '../../exec/content-store.ts';
 import type {Ending} from '../../exec/executor.ts';
 import {LocalExecutor} from '../../exec/local-executor.ts';
 import {parseOrders} from '../../exec/pilot.ts';
@@ -103,7 +103,9 @@ function carriedOf(ending: Ending, progress: readonly Progress[]): Carried {
 function carriedCode(root: string, packageRoot: string): CodeStore {
   return {
     async entryOf(_work, card) {
-      if (card === null) return err({reason: 'store', message: 'nobody says how to make its bundle ready'});
+      if (card?.kind !== 'module') {
+        return err({reason: 'store', message: 'nobody says how to make its bundle ready'});
+      }
       return linkPackages(join(root, CODE_FOLDER), card, packageRoot);
     },
     async launchOf() {
@@ -112,7 +114,7 @@ function carriedCode(root: string, packageRoot: string): CodeStore {
   };
 }
 
-function linkPackages(folder: string, card: CodeCard, packageRoot: string): Result<string, StageFailure> {
+function linkPackages(folder: string, card: ModuleCard, packageRoot: string): Result<string, StageFailure> {
   const places = placesIn(card.links, {project: packageRoot, pipe: packageRoot});
   if (!places.ok) {
     const message = places.error.map(diagnostic => renderDiagnostic(diagnostic)).join('\n');

@@ -84,7 +84,9 @@ async function putWork(
       mistaken('expected a command or a stage module, got a Python stage, whose packages stay here'),
     );
   }
-  if (card === null) return err({reason: 'store', message: 'nobody says how to make its bundle ready'});
+  if (card?.kind !== 'module') {
+    return err({reason: 'store', message: 'nobody says how to make its bundle ready'});
+  }
   for (const artifact of [card.bundle, card.maps]) {
     const folder = await content.folderOf(artifact);
     if (!folder.ok) return folder;
