@@ -71,7 +71,10 @@ test('the parts of stages in the manual are read', async () => {
 });
 
 test('the stage modules of the documents load', async () => {
-  const modules = ['README.md', 'pipelines/README.md'].flatMap(file => blocksOf(file, 'ts'));
+  // A model of one's own, which README has as well, is no stage; test/stages/own-model.test.ts trains it.
+  const modules = ['README.md', 'pipelines/README.md']
+    .flatMap(file => blocksOf(file, 'ts'))
+    .filter(text => text.includes('defineStage'));
   assert.ok(modules.length >= 2);
   mkdirSync(join(project, 'node_modules'), {recursive: true});
   cpSync(root, join(project, 'node_modules/pipe'), {
