@@ -186,3 +186,14 @@ test('a plan is JSON: what was read from it again is the same', async () => {
   const plan = await mustPlan(STUDY);
   assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan);
 });
+
+test('a mistake behind a YAML anchor is told once, however many aliases lead to it', async () => {
+  const result = await planText(
+    'pipeline: p\nstages:\n  a: {run: "true", with: &same {lr: "${lr}"}}\n  b: {run: "true", with: *same}\n',
+  );
+  assert.ok(!result.ok);
+  assert.deepEqual(
+    result.error.map(({code}) => code),
+    ['unknown-parameter'],
+  );
+});

@@ -17,6 +17,7 @@ import {NO_FILES, type PlanFiles} from './plan-files.ts';
 import {BROKEN, type Planned, planStage} from './plan-stage.ts';
 import type {ProjectFiles} from './project-files.ts';
 import {checkPublishing} from './publish.ts';
+import {once} from './stage-parameters.ts';
 import {studyOf} from './study.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -66,7 +67,7 @@ export function planPipeline(
     return stage?.status === 'planned' ? stage.instances.instances : [];
   });
   checkIds(instances, spec, report);
-  if (mistakes.length > 0) return err(inFileOrder(mistakes, spec));
+  if (mistakes.length > 0) return err(inFileOrder(distinct(mistakes), spec));
   return ok({
     pipeline: spec.name,
     about: spec.about,
@@ -79,6 +80,13 @@ export function planPipeline(
       ({stage, from}): PendingMatrix => ({stage, from, holdsBack: heldBy(stage, order.sorted, planned)}),
     ),
   });
+}
+
+/** What stands behind a YAML anchor is read once for each alias, and told once. */
+function distinct(mistakes: readonly Diagnostic[]): readonly Diagnostic[] {
+  const told: Diagnostic[] = [];
+  mistakes.forEach(once(diagnostic => void told.push(diagnostic)));
+  return told;
 }
 
 /** Of a value that could not be read, no more is said: what stands at its place is an echo. */
