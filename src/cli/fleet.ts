@@ -6,9 +6,10 @@ import {type Action, type Artifact, actionText} from '../action/action.ts';
 import {err, ok} from '../core/result.ts';
 import {artifactsOfCard} from '../exec/content-store.ts';
 import type {Assignment} from '../exec/executor.ts';
-import {FleetExecutor, type FleetStore} from '../exec/fleet/fleet-executor.ts';
+import {FleetExecutor} from '../exec/fleet/fleet-executor.ts';
 import {Post} from '../exec/fleet/post.ts';
 import {SlurmStarter} from '../exec/fleet/slurm.ts';
+import type {PilotStore} from '../exec/last-word.ts';
 import type {RemoteTier} from '../store/remote/tier.ts';
 import {describeStoreError} from '../store/store-error.ts';
 import type {NamedExecutor} from './executor-config.ts';
@@ -70,7 +71,7 @@ export function slurmExecutorOf(
 }
 
 /** What the nodes share, from this workspace's side. */
-export function fleetStoreOf({blobs}: Workspace, tier: RemoteTier): FleetStore {
+export function fleetStoreOf({blobs}: Workspace, tier: RemoteTier): PilotStore {
   return {
     async send(assignment) {
       const put = blobs.putBytes(actionText(assignment.action));

@@ -3,9 +3,7 @@
 // it had taken, unless it had recorded it. Jobs outlive the coordinator that posted them: the next one attaches.
 
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {ActionResult, Fingerprint} from '../../action/action.ts';
-import type {Digest} from '../../core/digest.ts';
-import type {Result} from '../../core/result.ts';
+import type {Fingerprint} from '../../action/action.ts';
 import {assertNever} from '../../core/result.ts';
 import {
   type Assignment,
@@ -16,18 +14,9 @@ import {
   openVariables,
   type Room,
 } from '../executor.ts';
-import {ordersOf, type PilotMessage} from '../pilot.ts';
+import {endingOf, type LastWord, type PilotStore} from '../last-word.ts';
+import {ordersOf} from '../pilot.ts';
 import type {Post, Shape} from './post.ts';
-
-/** What an executor of a fleet needs of the store that it shares with its pilots. */
-export interface FleetStore {
-  /** Sends every blob that whoever runs the action will ask for, the action among them. */
-  send(assignment: Assignment): Promise<Result<void, string>>;
-  /** The recorded result; `undefined` where there is none. */
-  find(assignment: Assignment): Promise<ActionResult | undefined>;
-  /** Brings the log of a failure here, where it can be had. */
-  bringLog(log: Digest): Promise<void>;
-}
 
 /** What brings pilots to life. */
 export interface PilotStarter {
@@ -48,7 +37,7 @@ export interface PilotStarter {
 
 export interface FleetOptions {
   readonly post: Post;
-  readonly store: FleetStore;
+  readonly store: PilotStore;
   readonly starter: PilotStarter;
   /** Jobs in flight at once. */
   readonly most: number;
@@ -61,8 +50,6 @@ export interface FleetOptions {
 
 /** Between two looks at the post office. Milliseconds. */
 const LOOK_MS = 150;
-
-type LastWord = Exclude<PilotMessage, {readonly type: 'log' | 'progress' | 'free' | 'placed'}>;
 
 interface Flight {
   readonly assignment: Assignment;
@@ -237,20 +224,9 @@ export class FleetExecutor implements Executor {
 
   async #conclude(flight: Flight, last: LastWord): Promise<void> {
     switch (last.type) {
-      case 'done': {
-        const result = await this.#options.store.find(flight.assignment);
-        return this.#settle(
-          flight,
-          result === undefined
-            ? {status: 'lost', message: 'its pilot says that it is done, and nothing is recorded'}
-            : {status: 'done', result, notices: last.notices},
-        );
-      }
-      case 'failed': {
-        const {failure, logTail, log, advice} = last;
-        if (log !== null) await this.#options.store.bringLog(log);
-        return this.#settle(flight, {status: 'failed', failure, logTail, log, advice});
-      }
+      case 'done':
+      case 'failed':
+        return this.#settle(flight, await endingOf(last, flight.assignment, this.#options.store, 'pilot'));
       case 'cancelled':
         return this.#settle(flight, {status: 'cancelled'});
       case 'lost':

@@ -15,8 +15,8 @@ import {
   openVariables,
   type Room,
 } from '../executor.ts';
-import type {FleetStore} from '../fleet/fleet-executor.ts';
-import {ordersOf, type PilotMessage, parsePilotMessage} from '../pilot.ts';
+import {endingOf, isLastWord, type LastWord, type PilotStore} from '../last-word.ts';
+import {ordersOf, parsePilotMessage} from '../pilot.ts';
 import {untilAborted} from './abort.ts';
 import {readSigns, type WorkerSign} from './queue-job.ts';
 import {type JobQueue, KEYS, type RedisLink} from './redis-link.ts';
@@ -28,7 +28,7 @@ export interface QueueExecutorOptions {
   readonly link: (onTrouble: (message: string) => void, onReady: () => void) => Promise<RedisLink>;
   /** The server as messages call it, without a password. */
   readonly place: string;
-  readonly store: FleetStore;
+  readonly store: PilotStore;
   /** The address of the store, as workers are told it. */
   readonly address: string;
   readonly version: string;
@@ -52,8 +52,6 @@ const UNREACHABLE_MS = 10_000;
 /** Finished jobs are kept so long for coordinators that were away, in seconds. */
 const KEPT_SECONDS = 3_600;
 const STOP_SECONDS = 86_400;
-
-type LastWord = Exclude<PilotMessage, {readonly type: 'log' | 'progress' | 'free' | 'placed'}>;
 
 interface Flight {
   readonly assignment: Assignment;
@@ -356,22 +354,10 @@ export class QueueExecutor implements Executor {
 
   async #conclude(flight: Flight, last: LastWord): Promise<void> {
     if (flight.isOver) return;
-    const {store} = this.#options;
     switch (last.type) {
-      case 'done': {
-        const result = await store.find(flight.assignment);
-        return this.#settle(
-          flight,
-          result === undefined
-            ? {status: 'lost', message: 'its worker says that it is done, and nothing is recorded'}
-            : {status: 'done', result, notices: last.notices},
-        );
-      }
-      case 'failed': {
-        const {failure, logTail, log, advice} = last;
-        if (log !== null) await store.bringLog(log);
-        return this.#settle(flight, {status: 'failed', failure, logTail, log, advice});
-      }
+      case 'done':
+      case 'failed':
+        return this.#settle(flight, await endingOf(last, flight.assignment, this.#options.store, 'worker'));
       case 'cancelled':
         return this.#lose(flight, 'another run that wanted it was stopped');
       case 'lost':
@@ -419,9 +405,6 @@ export class QueueExecutor implements Executor {
     await Promise.all([link?.ears.unsubscribe(KEYS.saidOf(fingerprint)), queue.remove(fingerprint)]);
   }
 }
-
-const isLastWord = (message: PilotMessage | undefined): message is LastWord =>
-  message !== undefined && !['log', 'progress', 'free', 'placed'].includes(message.type);
 
 const yes = (): boolean => true;
 const no = (): boolean => false;
