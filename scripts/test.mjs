@@ -31,7 +31,14 @@ function run(files, concurrency) {
     const {status} = spawnSync(
       process.execPath,
       [
-        ...['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`],
+        ...[
+          '--import',
+          'tsx',
+          '--import',
+          './scripts/fast-check.mjs',
+          '--test',
+          `--test-concurrency=${concurrency}`,
+        ],
         ...[`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`, '--test-reporter-destination=stdout'],
         ...['--test-reporter=./scripts/failed-files.mjs', `--test-reporter-destination=${failed}`],
         ...files,

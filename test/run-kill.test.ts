@@ -34,7 +34,8 @@ test('a run that is killed again and again ends in the same bytes', async () => 
       for (const folder of ['tmp', 'sandboxes', 'running']) {
         assert.deepEqual(readdirSync(rig.path(`cache/${folder}`)), [], `${folder} is empty`);
       }
-      assert.equal((await rig.pipe(['verify'])).code, 0);
+      const verified = await rig.pipe(['verify']);
+      assert.equal(verified.code, 0, `${verified.stdout}${verified.stderr}`);
     }),
     {numRuns: 8, ...seed},
   );

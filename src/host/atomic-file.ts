@@ -29,14 +29,15 @@ export const temporaryBeside = (path: string): string => join(dirname(path), `.p
 
 /**
  * Replaces `path` in one step; makes its folder if need be. `durable`: it survives a power cut right afterwards, and one
- * in between leaves the old file; else a power cut may leave an empty file. Throws errors of the system.
+ * in between leaves the old file; else a power cut may leave an empty file. `temporary`: where it is written first, on the
+ * same file system. Throws errors of the system.
  */
 export function writeAtomically(
   path: string,
   content: string | Uint8Array,
   durability: 'durable' | 'fleeting' = 'fleeting',
+  temporary = temporaryBeside(path),
 ): void {
-  const temporary = temporaryBeside(path);
   try {
     const file = openWithFolder(temporary);
     try {
@@ -45,11 +46,21 @@ export function writeAtomically(
     } finally {
       closeSync(file);
     }
-    renameSync(temporary, path);
+    renameIntoFolder(temporary, path);
     if (durability === 'durable') syncNames([path], dirname(dirname(path)));
   } catch (error) {
     rmSync(temporary, {force: true});
     throw error;
+  }
+}
+
+function renameIntoFolder(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    makeFolder(dirname(to));
+    renameSync(from, to);
   }
 }
 

@@ -95,7 +95,10 @@ export class Runner {
     const pass = await stores.gate.enterRun(scheduler.stopping);
     const rooms = setInterval(roomTeller(executors, news), ROOM_MS);
     try {
-      if (pass !== undefined) await executors.sweep();
+      if (pass !== undefined) {
+        stores.blobs.discardUnfinished(surroundings.now());
+        await executors.sweep();
+      }
       await scheduler.run();
       await takeAway(scheduler, publisher, news);
     } finally {

@@ -72,6 +72,8 @@ export interface BlobStore {
   restore(artifact: Artifact, to: string, mode: RestoreMode): Promise<Result<Restored, StoreError>>;
   /** Makes an artifact survive a power cut: for results whose making took longer than this takes. */
   sync(artifact: Artifact): Promise<Result<void, StoreError>>;
+  /** Removes what processes that are gone had begun to write. `now`: milliseconds since the epoch. */
+  discardUnfinished(now: number): void;
   /** Reads every blob and compares it with its name; damaged ones are set aside. */
   verify(onProgress?: (done: number, total: number) => void): Promise<Result<Verification, StoreError>>;
 }

@@ -22,7 +22,7 @@ import {dirname, join, relative} from 'node:path';
 import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {namesIn, removeFile, temporaryName} from '../../host/atomic-file.ts';
+import {namesIn, removeFile, removeOrphans, temporaryName} from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
 import {readRegularFile} from '../../host/store-file.ts';
 import {hasCode, isSystemError} from '../../host/system-error.ts';
@@ -49,6 +49,15 @@ export class BlobShelf {
   constructor(root: string) {
     this.root = root;
     this.#temporary = join(root, 'tmp');
+  }
+
+  /** Removes what processes that are gone had begun to write. What cannot be removed is left to the next run. */
+  discardUnfinished(now: number): void {
+    try {
+      removeOrphans(this.#temporary, now);
+    } catch {
+      // It is in nobody's way.
+    }
   }
 
   /** Where a blob is or would be. */

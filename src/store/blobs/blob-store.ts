@@ -140,6 +140,10 @@ export class DiskBlobStore implements BlobStore {
     return undefined;
   }
 
+  discardUnfinished(now: number): void {
+    this.#shelf.discardUnfinished(now);
+  }
+
   async verify(
     onProgress?: (done: number, total: number) => void,
   ): Promise<Result<Verification, StoreError>> {

@@ -172,12 +172,17 @@ export class FileIndex extends EventEmitter implements KeyvStoreAdapter {
   /** What is in the way of a row is damage. */
   #write(path: string, text: string): void {
     try {
-      writeAtomically(path, text);
+      this.#replace(path, text);
     } catch (error) {
       if (!hasCode(error, 'EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY')) throw error;
       this.#setAside(hasCode(error, 'EISDIR', 'ENOTEMPTY') ? path : this.#firstFile(path));
-      writeAtomically(path, text);
+      this.#replace(path, text);
     }
+  }
+
+  /** What a killed process leaves is where every run sweeps, and never between the rows. */
+  #replace(path: string, text: string): void {
+    writeAtomically(path, text, 'fleeting', join(this.#store, 'tmp', temporaryName()));
   }
 }
 
