@@ -21,38 +21,15 @@ export default defineStage({
   },
   usesDevice: true,
   fileParams: ['model'],
-  async run({
-    params,
-    inputs,
-    outputs,
-    files,
-    device,
-    platform,
-    cpus,
-    checkpoint,
-    metric,
-    progress,
-    log,
-    signal,
-  }) {
+  async run(context) {
     const {runTraining} = await import('./learn/training-run.ts');
+    const {inputs, outputs} = context;
     const {data, before} = inputs;
     await runTraining({
-      params,
-      files,
+      ...context,
       dataset: data.files.dataset ?? data.path,
-      policy: undefined,
-      outputs,
-      device,
-      platform,
-      cpus,
-      checkpoint,
       before: before && (before.files.state ?? before.path),
       keep: outputs.state,
-      metric,
-      progress,
-      log,
-      signal,
     });
   },
 });

@@ -125,10 +125,10 @@ export default defineStage({
     await writeFile(outputs.eigenvalues, eigenvaluesToCsv(measurement));
     await writeFile(outputs.line, slicesToCsv(measurement.line));
     await writeFile(outputs.landscape, slicesToCsv(measurement.grid));
-    for (const [name, value] of Object.entries(metricsOf(measurement))) {
-      if (Number.isFinite(value)) metric(name, value);
-    }
     // Divergence is a result: a study goes on with the runs that are left.
+    if (trained.isFinite) {
+      for (const [name, value] of Object.entries(metricsOf(measurement))) metric(name, value);
+    }
     metric('diverged', trained.isFinite ? 0 : 1);
     if (!trained.isFinite)
       log('the training diverged: its weights are not finite, so there is nothing to measure');

@@ -35,37 +35,15 @@ export default defineStage({
   usesDevice: true,
   continues: {parameter: 'epochs', from: 'state', when: {schedule: 'constant'}},
   fileParams: ['model'],
-  async run({
-    params,
-    inputs,
-    outputs,
-    files,
-    device,
-    platform,
-    cpus,
-    checkpoint,
-    metric,
-    progress,
-    log,
-    signal,
-  }) {
+  async run(context) {
     const {runTraining} = await import('./learn/training-run.ts');
+    const {params, inputs, outputs} = context;
     const {data, augmentation} = inputs;
     await runTraining({
-      params,
-      files,
+      ...context,
       dataset: data.files.dataset ?? data.path,
       policy: augmentation && (augmentation.files.policy ?? augmentation.path),
-      outputs,
-      device,
-      platform,
-      cpus,
-      checkpoint,
       keep: params.schedule === 'constant' ? outputs.state : undefined,
-      metric,
-      progress,
-      log,
-      signal,
     });
   },
 });

@@ -5,7 +5,7 @@ import {createHash} from 'node:crypto';
 import {readFile, writeFile} from 'node:fs/promises';
 import {compile, type Program} from '../../src/engine/index.ts';
 import {encodeSafetensors} from '../../src/engine/safetensors.ts';
-import {type Progress, StageError, z} from '../../src/stage/define.ts';
+import {type OutputDeclaration, type StageContext, StageError, z} from '../../src/stage/define.ts';
 import {type Assembly, assemble, baseOf, policyOf} from './assembly.ts';
 import {type AugmentationPolicy, augmentationPolicy, isNoAugmentation} from './augmentation.ts';
 import {stepsPerEpoch} from './batches.ts';
@@ -23,37 +23,31 @@ import {modelNamed} from './models/named-model.ts';
 import {resolvePublished} from './presets.ts';
 import {pick} from './training-program.ts';
 
-export interface TrainingRun {
-  readonly params: Hyperparameters;
-  /** Declared files by their paths in the project: a model of one's own is among them. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Paths of the inputs. */
+type Outputs = Readonly<Record<'weights' | 'curve' | 'predictions' | 'summary' | 'model', OutputDeclaration>>;
+
+/** What the stages that train have in common, and what each gives of its own: paths, or nothing. */
+export interface TrainingRun
+  extends Pick<
+    StageContext<Hyperparameters, Record<never, never>, Outputs>,
+    | 'params'
+    | 'files'
+    | 'outputs'
+    | 'device'
+    | 'platform'
+    | 'cpus'
+    | 'checkpoint'
+    | 'metric'
+    | 'progress'
+    | 'log'
+    | 'signal'
+  > {
   readonly dataset: string;
-  readonly policy: string | undefined;
-  readonly outputs: {
-    readonly weights: string;
-    readonly curve: string;
-    readonly predictions: string;
-    readonly summary: string;
-    readonly model: string;
-  };
-  readonly device: {
-    readonly choice: string;
-    readonly gpus: readonly number[];
-    readonly computed: (device: string) => void;
-  };
-  /** What of the machine can change bits, in words. */
-  readonly platform: string | null;
-  readonly cpus: number;
-  readonly checkpoint: string | undefined;
+  /** An augmentation policy, in place of the parameter. */
+  readonly policy?: string | undefined;
   /** A folder with the state to continue from, where there is none of an interrupted try. */
   readonly before?: string | undefined;
   /** A folder for the state in the end. */
   readonly keep?: string | undefined;
-  readonly metric: (name: string, value: number) => void;
-  readonly progress: (progress: Progress) => void;
-  readonly log: (line: string) => void;
-  readonly signal: AbortSignal;
 }
 
 /** @throws StageError for mistakes in the inputs; RangeError for parameters that do not fit them. */
@@ -99,7 +93,7 @@ export async function runTraining(run: TrainingRun): Promise<void> {
   await writeFile(outputs.model, inferenceModel(training.model, dataset, result.state));
   await writeFile(outputs.predictions, encodePredictions(dataset, result));
   const metrics = metricsOf(assembly, result);
-  for (const [name, value] of Object.entries(metrics)) if (Number.isFinite(value)) metric(name, value);
+  for (const [name, value] of Object.entries(metrics)) metric(name, value);
   const summary = {
     format: 'pipe-training-1',
     dataset: {
