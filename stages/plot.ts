@@ -23,6 +23,10 @@ export default defineStage({
       .describe('`test_error` is what test_accuracy leaves; curves may have several'),
     over: z.string().default('seed').describe('the axis whose values are replicates'),
     x: z.string().default('lr').describe('grid: the axis along x'),
+    best_of: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('grid: axes of each of whose values the best cell is framed; the optimizer by default'),
     compare: z
       .string()
       .optional()

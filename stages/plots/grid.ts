@@ -1,5 +1,5 @@
 // A grid search as a heat map: one hyper-parameter along x, the other choices along y, the value in each cell, the
-// best one of each optimizer framed. Cells that diverged or have no value say so.
+// best one of each optimizer, or of what was chosen for, framed. Cells that diverged or have no value say so.
 
 import {type Cell, type Scalar, StageError, type StageInput} from '../../src/stage/define.ts';
 import {meanOf} from '../statistics/description.ts';
@@ -15,12 +15,15 @@ export interface GridOptions {
   readonly over: string;
   /** The axis along x. */
   readonly x: string;
+  /** Axes of each of whose values the best cell is framed. */
+  readonly bestOf: readonly string[];
   readonly words: Words;
 }
 
 interface GridCell {
   readonly x: string;
   readonly y: string;
+  /** What it competes in: its values of `bestOf`. */
   readonly arm: string;
   /** Null where a run diverged or has no such metric. */
   readonly value: number | null;
@@ -49,7 +52,7 @@ export function gridSpec(inputs: readonly StageInput[], options: GridOptions): S
   const ys = [...new Set(rows.map(({y}) => y))];
   const runs = [...new Set(cells.map(cell => cell.runs))];
   const notes = [
-    `Framed: the best cell${rows.some(row => row.arm !== '') ? ' of each optimizer' : ''}.` +
+    `Framed: the best cell${ofEach(options)}.` +
       (runs.length === 1 && runs[0] === 1
         ? ` One ${options.over} per cell.`
         : ` Means over ${options.over}s.`),
@@ -110,16 +113,20 @@ export function gridSpec(inputs: readonly StageInput[], options: GridOptions): S
   };
 }
 
+const ofEach = ({bestOf, words}: GridOptions): string =>
+  bestOf.length === 0 ? '' : ` of each ${bestOf.map(axis => words(axis)).join(' and ')}`;
+
 function cellsOf(
   inputs: readonly StageInput[],
   metric: ShownMetric,
-  {over, x, words}: GridOptions,
+  {over, x, bestOf, words}: GridOptions,
 ): readonly GridCell[] {
   const cellOf = ({cell}: StageInput): Cell => without(cell, [over]);
-  if (!inputs.some(({cell}) => Object.hasOwn(cell, x))) {
-    const axes = [...new Set(inputs.flatMap(({cell}) => Object.keys(cell)))];
+  const axes = new Set(inputs.flatMap(({cell}) => Object.keys(cell)));
+  for (const [parameter, axis] of [['x', x], ...bestOf.map(axis => ['best_of', axis])] as const) {
+    if (axes.has(axis)) continue;
     throw new StageError(
-      `x: expected an axis of the runs (${axes.join(', ') || 'they have none'}), got ${x}`,
+      `${parameter}: expected an axis of the runs (${[...axes].join(', ') || 'they have none'}), got ${axis}`,
     );
   }
   const seen = new Set<string>();
@@ -135,7 +142,7 @@ function cellsOf(
     return {
       x: place[0] === null ? '–' : String(place[0]),
       y: place[1],
-      arm: cell.optimizer === undefined ? '' : String(cell.optimizer),
+      arm: JSON.stringify(bestOf.map(axis => cell[axis] ?? null)),
       value: known.length === group.length ? meanOf(known) : null,
       runs: group.length,
     };
@@ -156,7 +163,7 @@ function domainOf(
   return {domain: isCut ? [cut, high] : [low === high ? low - 1 : low, high], isCut};
 }
 
-/** Of each optimizer the best cell, the first of equal ones, as the stage select chooses. */
+/** Of each arm the best cell, the first of equal ones, as the stage select chooses. */
 function bestOfArms(cells: readonly GridCell[], {isBetterWhenLow}: ShownMetric): ReadonlySet<GridCell> {
   const best = new Map<string, GridCell>();
   for (const cell of cells) {

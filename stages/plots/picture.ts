@@ -19,6 +19,8 @@ export interface PictureOptions {
   readonly metric?: string | readonly string[] | undefined;
   readonly over: string;
   readonly x: string;
+  /** grid: axes of each of whose values the best cell is framed; the optimizer where it varies, if undefined. */
+  readonly best_of?: readonly string[] | undefined;
   /** The axis that tells series apart; found where it is undefined. */
   readonly compare?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -40,6 +42,8 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
   const {kind, over, x, baseline, confidence} = options;
   const compare = options.compare ?? comparedAxis(inputs, over);
   const words = wordsWith(options.labels);
+  const bestOf =
+    options.best_of ?? (inputs.some(({cell}) => cell.optimizer !== undefined) ? ['optimizer'] : []);
   if (inputs.length === 0) throw new StageError('from: expected at least one run, got none');
   const title = options.title ?? titles[kind];
   const metrics = typeof options.metric === 'string' ? [options.metric] : options.metric;
@@ -57,7 +61,7 @@ export async function pictureOf(inputs: readonly StageInput[], options: PictureO
         await loadDistributions(),
       );
     case 'grid':
-      return gridSpec(inputs, {title, metric: single('validation_accuracy'), over, x, words});
+      return gridSpec(inputs, {title, metric: single('validation_accuracy'), over, x, bestOf, words});
     case 'pairs':
       return pairsSpec(
         inputs,

@@ -124,6 +124,26 @@ test('a grid frames the best cell of each optimizer and says which cells diverge
   );
 });
 
+test('a grid frames the best cell of each of the axes that were chosen for', async () => {
+  const cells = [
+    withMetrics({optimizer: 'sgd', schedule: 'constant', lr: 0.1}, {validation_accuracy: 0.91}),
+    withMetrics({optimizer: 'sgd', schedule: 'constant', lr: 0.2}, {validation_accuracy: 0.92}),
+    withMetrics({optimizer: 'sgd', schedule: 'cosine', lr: 0.1}, {validation_accuracy: 0.95}),
+    withMetrics({optimizer: 'sgd', schedule: 'cosine', lr: 0.2}, {validation_accuracy: 0.94}),
+  ];
+  const run = await draw({kind: 'grid', best_of: ['optimizer', 'schedule']}, cells);
+  const spec = JSON.parse(read(run, 'spec').toString());
+  assert.deepEqual(
+    spec.data.values.map(({isBest}: {isBest: boolean}) => isBest),
+    [false, true, true, false],
+  );
+  assert.match(JSON.stringify(spec.title), /Framed: the best cell of each optimizer and schedule/);
+  await assert.rejects(
+    draw({kind: 'grid', best_of: ['scedule']}, cells),
+    /best_of: expected an axis of the runs \(optimizer, schedule, lr\), got scedule/,
+  );
+});
+
 test('pairs: differences of equal seeds alone, with the t interval of their mean', async () => {
   const value = (optimizer: string, seed: number, accuracy: number): StageInput =>
     withMetrics({optimizer, seed}, {test_accuracy: accuracy});
