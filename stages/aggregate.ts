@@ -80,7 +80,7 @@ export default defineStage({
         metric,
         better,
         warnings: [
-          ...suspicionsOf(runs, metric, {over, compare, metrics: names, declared: params.better}),
+          ...suspicionsOf(runs, metric, {over, compare, across, metrics: names, declared: params.better}),
           ...warningsOf(runs, metric),
           ...tuningWarnings(runs, compare),
         ],

@@ -1,8 +1,10 @@
 // What must be said beside a comparison, in whole sentences: which tests were not done and why, and their limits.
 
+import {meanOf} from './description.ts';
 import type {Pairing} from './pairs.ts';
 import type {SignFlipTest} from './rank-tests.ts';
 import type {RunGroup} from './rows.ts';
+import type {Comparison} from './summary.ts';
 
 interface Compared {
   readonly arm: RunGroup;
@@ -13,9 +15,36 @@ interface Compared {
   readonly canTest: boolean;
   readonly flip: SignFlipTest | null;
   readonly over: string;
+  readonly budget: Comparison['budget'];
 }
 
-export function notesOf(compared: Compared): readonly string[] {
+/** Costs that differ by more are not equal: the last batch of an epoch may be left out. */
+const COST_TOLERANCE = 0.02;
+
+export const notesOf = (compared: Compared): readonly string[] => [
+  ...aboutTests(compared),
+  ...(compared.budget === 'equal compute' ? aboutCost(compared) : []),
+];
+
+/** Whether what is called equal compute is. */
+function aboutCost({arm, base}: Compared): readonly string[] {
+  const [own, other] = [arm, base].map(costOf);
+  if (own === null || own === undefined || other === null || other === undefined) {
+    return [
+      'That this is equal compute is what the pipeline says: not every run has the metric gradient_evaluations.',
+    ];
+  }
+  if (Math.abs(own - other) <= COST_TOLERANCE * Math.max(own, other)) return [];
+  const [less, more] = [own, other].map(cost => Math.round(cost).toLocaleString('en'));
+  return [`This is not equal compute: a run of the arm took ${less} gradients, one of the other ${more}.`];
+}
+
+function costOf({runs}: RunGroup): number | null {
+  const costs = runs.flatMap(({metrics}) => metrics.gradient_evaluations ?? []);
+  return costs.length < runs.length ? null : meanOf(costs);
+}
+
+function aboutTests(compared: Compared): readonly string[] {
   const {arm, base, pairing, isPaired, isOneMethod, canTest, flip, over} = compared;
   const {pairs, differences} = pairing;
   if (isOneMethod) {

@@ -116,7 +116,10 @@ function compareTwo(
     p: primary?.p ?? null,
     p_holm: null,
     contrasts: [...contrastsOf(arm.runs, base.runs, name => isCompared(name, budget, options))],
-    notes: [...notesOf({arm, base, pairing, isPaired, isOneMethod, canTest, flip, over}), ...mcnemarNotes],
+    notes: [
+      ...notesOf({arm, base, pairing, isPaired, isOneMethod, canTest, flip, over, budget}),
+      ...mcnemarNotes,
+    ],
   };
 }
 

@@ -8,6 +8,8 @@ import {axisValue, cellKey, groupBy, type Run, valuesInWords, without} from './r
 export interface Question {
   readonly over: string;
   readonly compare: string | undefined;
+  /** The axis whose values are data sets that are judged together. */
+  readonly across: string | undefined;
   /** All metrics that are tested. */
   readonly metrics: readonly string[];
   /** What the pipeline says of the direction. */
@@ -19,6 +21,8 @@ export function suspicionsOf(runs: readonly Run[], metric: string, question: Que
   return [
     ...strangersIn(runs, question),
     ...copiesIn(runs, question),
+    ...twinDatasetsIn(runs, question),
+    ...mixedUnitsIn(runs, metric),
     ...aboutRepetitions(runs, question),
     ...aboutMetric(runs, metric, question),
   ];
@@ -58,6 +62,29 @@ function copiesIn(runs: readonly Run[], {over}: Question): string[] {
   return [
     `Several values of ${over} have exactly the same results, and no weights are saved that would tell whether they are one run: copies count as repetitions here.`,
   ];
+}
+
+/** Data sets that count as several and are one. */
+function twinDatasetsIn(runs: readonly Run[], {across}: Question): string[] {
+  if (across === undefined) return [];
+  const dataOf = ({traits}: Run): string =>
+    JSON.stringify(Object.entries(traits).filter(([name]) => name.startsWith('data: ')));
+  const known = runs.filter(({dataset}) => dataset !== null);
+  return [...groupBy(known, dataOf).values()].flatMap(([first, ...others]) => {
+    const names = [...new Set([first, ...others].map(run => (run ? axisValue(run.cell, across) : null)))];
+    if (names.length < 2) return [];
+    return [
+      `One data set under several names: ${names.join(', ')} of ${across} are all ${first?.dataset?.name}, so they are no independent evidence.`,
+    ];
+  });
+}
+
+/** A share beside percents. */
+function mixedUnitsIn(runs: readonly Run[], metric: string): string[] {
+  if (!/accuracy|error_rate|precision|recall|f1/i.test(metric)) return [];
+  const values = runs.flatMap(run => run.metrics[metric] ?? []);
+  const isMixed = values.some(value => value > 1.5) && values.some(value => value > 0 && value <= 1);
+  return isMixed ? [`${metric} is a share from 0 to 1 in some runs and above 1 in others: mixed units?`] : [];
 }
 
 const valuesOf = ({metrics}: Run): string =>

@@ -148,3 +148,72 @@ test('hundreds of repetitions do not make a table of hundreds of columns', async
   assert.match(markdown, /20 more values of seed are in the CSV/);
   assert.match(markdown, /paired t test, and the sign-flip test, sampled/);
 });
+
+test('equal compute is held against what the runs cost', async () => {
+  const study = (long: number | undefined): StageInput[] =>
+    [
+      {optimizer: 'sgd', epochs: 10, values: plain, cost: 100},
+      {optimizer: 'sgd', epochs: 20, values: raised, cost: long},
+      {optimizer: 'sam', epochs: 10, values: raised, cost: 200},
+    ].flatMap(({optimizer, epochs, values, cost}) =>
+      values.map((value, seed) =>
+        runOf(
+          {optimizer, epochs, seed},
+          {
+            metrics: {
+              test_accuracy: value - (optimizer === 'sam' ? seed * 1e-3 : 0),
+              ...(cost === undefined ? {} : {gradient_evaluations: cost}),
+            },
+            weights: `${optimizer} ${epochs} ${seed}`,
+          },
+        ),
+      ),
+    );
+  const equal = {equal_compute: {axis: 'epochs', factor: 2}};
+  assert.match(
+    await said(study(700), equal),
+    /not equal compute: a run of the arm took 200 gradients, one of the other 700/,
+  );
+  assert.match(await said(study(undefined), equal), /equal compute is what the pipeline says/);
+  assert.doesNotMatch(await said(study(199), equal), /not equal compute|what the pipeline says/);
+});
+
+test('one data set under several names is no independent evidence', async () => {
+  const study = (nameOf: (dataset: string) => string): StageInput[] =>
+    ['a', 'b', 'c'].flatMap(dataset =>
+      [plain, raised].flatMap((values, arm) =>
+        values.map((value, seed) =>
+          runOf(
+            {optimizer: arm === 0 ? 'sgd' : 'sam', dataset, seed},
+            {
+              metrics: {test_accuracy: value},
+              weights: `${dataset} ${arm} ${seed}`,
+              dataset: {name: nameOf(dataset), is_subset: false, provenance: {split_seed: 0}},
+            },
+          ),
+        ),
+      ),
+    );
+  const across = {across: 'dataset'};
+  assert.match(
+    await said(
+      study(() => 'digits'),
+      across,
+    ),
+    /several names: a, b, c of dataset are all digits/,
+  );
+  assert.doesNotMatch(
+    await said(
+      study(name => name),
+      across,
+    ),
+    /several names/,
+  );
+});
+
+test('shares beside percents are seen', async () => {
+  const mixed = arms((optimizer, value, seed) =>
+    named('test_accuracy')(optimizer, optimizer === 'sam' ? value * 100 : value, seed),
+  );
+  assert.match(await said(mixed), /mixed units\?/);
+});
