@@ -1,5 +1,5 @@
 // One fault in one command, and what has to hold afterwards: the next call ends with 0, in the same bytes as ever, nothing of the
-// user's is lost, all blobs are whole, and a sweep leaves nothing behind. A call that fails is told of in words.
+// user's is lost, all blobs are whole, and nothing that was half done is left. A call that fails is told of in words.
 
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -62,6 +62,8 @@ export class FaultSweep {
     const wrong = calls.length > 0 ? this.#judge(fault, hit) : [];
     const next = await place.pipe(this.scenario.next);
     if (next.code !== 0) wrong.push(`the next call ended with ${next.code ?? next.signal}: ${next.text}`);
+    const unfinished = place.unfinished();
+    if (unfinished.length > 0) wrong.push(`still there after the next call: ${unfinished.join(', ')}`);
     const now = place.calm();
     if (now.published !== this.#calm.published)
       wrong.push(`published files differ: ${JSON.stringify(now.published)}`);

@@ -179,17 +179,26 @@ export class Place implements Disposable {
     );
   }
 
-  /** Whatever should not be there once all has ended and a sweep has been. */
-  leftovers(): readonly string[] {
+  /** What a process had begun and not finished: none of it outlives the next call. */
+  unfinished(): readonly string[] {
     const found: string[] = [];
-    for (const name of ['tmp', 'sandboxes', 'running', 'claims']) {
+    for (const name of ['tmp', 'sandboxes', 'running']) {
       found.push(...namesIn(join(this.project, 'cache', name)).map(each => `cache/${name}/${each}`));
     }
     for (const path of readdirSync(this.project, {recursive: true, encoding: 'utf8'})) {
-      if (/(?:^|\/)\.pipe-[^/]*\.tmp$/.test(path) || path.includes('.aside')) found.push(path);
+      if (/(?:^|\/)\.pipe-[^/]*\.tmp$/.test(path)) found.push(path);
     }
     found.push(...namesIn(this.temporary).map(name => `TMPDIR/${name}`));
     return found.sort(byCodeUnit);
+  }
+
+  /** Whatever should not be there once all has ended and a sweep has been. */
+  leftovers(): readonly string[] {
+    const claims = namesIn(join(this.project, 'cache/claims')).map(name => `cache/claims/${name}`);
+    const aside = readdirSync(this.project, {recursive: true, encoding: 'utf8'}).filter(path =>
+      path.includes('.aside'),
+    );
+    return [...this.unfinished(), ...claims, ...aside].sort(byCodeUnit);
   }
 
   [Symbol.dispose](): void {

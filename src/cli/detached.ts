@@ -2,10 +2,11 @@
 // lines in a file: it may be killed, and the next run finds what it has made.
 
 import {spawn} from 'node:child_process';
-import {mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
+import {openSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {temporaryName, writeAtomically} from '../host/atomic-file.ts';
+import {makeFolder} from '../host/folder.ts';
 import {identityIn, identityLabel, identityOf, isAlive} from '../host/process-identity.ts';
 import {hasCode} from '../host/system-error.ts';
 import {EXIT, type ExitCode} from './exit.ts';
@@ -35,7 +36,7 @@ const folderIn = (store: string): string => join(store, 'detached');
 /** Starts this command line once more, without `--detach`, and says where to look. `store`: the project's. */
 export function detach({argv, outside, packageRoot}: Shell, store: string): ExitCode {
   const folder = folderIn(store);
-  mkdirSync(folder, {recursive: true});
+  makeFolder(folder);
   dropOldLogs(folder);
   const name = temporaryName();
   const log = join(folder, `${name}.log`);

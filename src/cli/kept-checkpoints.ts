@@ -1,7 +1,7 @@
 // Checkpoints beyond one machine: what a stage keeps for its next try goes to the shared store from time to time, so
 // that the next try may be on another machine. Best effort: a checkpoint that cannot be sent costs the work since the last.
 
-import {mkdirSync, statSync} from 'node:fs';
+import {renameSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Redis} from 'ioredis';
 import {z} from 'zod';
@@ -9,6 +9,7 @@ import type {Fingerprint} from '../action/action.ts';
 import {type Digest, isDigest} from '../core/digest.ts';
 import {KEYS} from '../exec/queue/redis-link.ts';
 import {namesIn, removeTree, temporaryName} from '../host/atomic-file.ts';
+import {makeFolder} from '../host/folder.ts';
 import type {Workspace} from './workspace.ts';
 
 /** Between two looks at what a stage has kept. Milliseconds. */
@@ -35,13 +36,19 @@ export class KeptCheckpoint {
 
   /** Puts what the last try sent where this one looks, unless this machine has something of its own. */
   async bring(): Promise<void> {
-    const {blobs, checkpoints} = this.#workspace;
+    const {blobs, checkpoints, store} = this.#workspace;
     const text = await this.#redis.get(KEYS.checkpointOf(this.#fingerprint));
     const folder = checkpoints.open(this.#fingerprint);
     if (text === null || !folder.ok || namesIn(folder.value).length > 0) return;
     const read = reference.safeParse(JSON.parse(text));
     if (!read.success || !(await blobs.bring(read.data)).ok) return;
-    await blobs.restore(read.data, folder.value, 'copy');
+    // In one step: a part of it would count as what the stage had kept.
+    const staged = join(store, 'tmp', temporaryName());
+    try {
+      if ((await blobs.restore(read.data, staged, 'copy')).ok) renameSync(staged, folder.value);
+    } finally {
+      removeTree(staged);
+    }
   }
 
   /** Sends from time to time, until the answer is called; it sends once more. */
@@ -71,7 +78,7 @@ export class KeptCheckpoint {
     const before = stateOf(folder.value);
     if (before === '' || before === this.#last) return;
     const copy = join(store, 'tmp', temporaryName());
-    mkdirSync(join(store, 'tmp'), {recursive: true});
+    makeFolder(join(store, 'tmp'));
     const {cp} = await import('node:fs/promises');
     try {
       await cp(folder.value, copy, {recursive: true, preserveTimestamps: true});

@@ -1,7 +1,8 @@
 // Writes what a run gave into the pipeline's lock file. One in pieces (a power cut) is written again from what is known,
 // and kept beside; one that somebody is working on (a merge) is left alone.
 
-import {basename, resolve} from 'node:path';
+import {basename, dirname, resolve} from 'node:path';
+import {removeStaleSiblings} from '../host/atomic-file.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import {paletteOf} from '../report/palette.ts';
 import type {RunSummary} from '../run/request.ts';
@@ -49,6 +50,8 @@ export function lockResults({outside}: Shell, pipeline: Pipeline, summary: RunSu
   }
   const ids = summary.plan.instances.map(({id}) => id);
   const written = writeLock(path, mergeLock(before, ids, fresh));
+  // What a killed run had begun to write there is no file of anybody's repository.
+  removeStaleSiblings(dirname(path), workspace.store);
   if (!written.ok) warn(`the lock file could not be written: ${describeStoreError(written.error)}`);
 }
 

@@ -6,7 +6,7 @@ import {copyFileSync, linkSync, readdirSync, statSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {instancesFolder} from '../action/stage-code.ts';
-import {removeTree, temporaryName} from '../host/atomic-file.ts';
+import {removeOrphans, removeTree, temporaryName} from '../host/atomic-file.ts';
 import {makeFolder} from '../host/folder.ts';
 
 /** Code that was imported is never given back: a worker that has loaded this much of it is not used again. Bytes. */
@@ -20,6 +20,8 @@ export interface FreshModule {
 
 export class FreshModules {
   readonly #imported = new Set<string>();
+  /** Folders out of which went what killed workers had left. */
+  readonly #swept = new Set<string>();
   #bytes = 0;
 
   /** `entry`: absolute path. Rejects with what the module throws. */
@@ -30,10 +32,13 @@ export class FreshModules {
       this.#imported.add(entry);
       return {exports: await import(pathToFileURL(entry).href), release: () => {}};
     }
-    const folder = join(dirname(entry), instancesFolder, temporaryName());
+    const instances = join(dirname(entry), instancesFolder);
+    const folder = join(instances, temporaryName());
     const release = (): void => removeTree(folder);
     try {
       makeFolder(folder);
+      if (!this.#swept.has(instances)) removeOrphans(instances, Date.now());
+      this.#swept.add(instances);
       for (const {name} of parts) link(join(dirname(entry), name), join(folder, name));
       return {exports: await import(pathToFileURL(join(folder, basename(entry))).href), release};
     } catch (error) {

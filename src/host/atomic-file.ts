@@ -137,6 +137,23 @@ export function namesIn(folder: string): string[] {
 /** Removes a file or folder, read-only folders included. */
 export const removeTree = (path: string): void => rmSync(path, {recursive: true, force: true});
 
+/**
+ * Removes a folder in one step, as others see it: a kill leaves it as it was, or the rest of it in `temporary`, where every
+ * run sweeps. Throws errors of the system.
+ */
+export function removeAtOnce(path: string, temporary: string): void {
+  const away = join(temporary, temporaryName());
+  try {
+    renameIntoFolder(path, away);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return;
+    // On another disk, or on one that is full: gone it has to be.
+    removeTree(path);
+    return;
+  }
+  removeTree(away);
+}
+
 /** Removes a file; true if it was there. */
 export function removeFile(path: string): boolean {
   try {

@@ -6,6 +6,15 @@ import {crc32} from 'node:zlib';
 const SUM = /,"sum":"([0-9a-f]{8})"\}$/;
 const SUM_LENGTH = ',"sum":"01234567"}'.length;
 
+/**
+ * Stands at the end of a line that its writer, killed, did not finish: whoever appends next puts it there. Such a line is no
+ * damage; where all but its line break had been written, it counts.
+ */
+export const CUT = '\u0018';
+
+/** A line without that mark. */
+export const uncut = (line: string): string => (line.endsWith(CUT) ? line.slice(0, -1) : line);
+
 /** The text of a non-empty JSON object, with its checksum. */
 export const withSum = (json: string): string => `${json.slice(0, -1)},"sum":"${sumOf(json)}"}`;
 

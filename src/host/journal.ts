@@ -4,7 +4,7 @@
 
 import {closeSync, constants, fstatSync, openSync, readSync, statSync, writeFileSync} from 'node:fs';
 import {writeAtomically} from './atomic-file.ts';
-import {checkedValue, hasColumn, withColumn} from './checked-line.ts';
+import {CUT, checkedValue, hasColumn, uncut, withColumn} from './checked-line.ts';
 import {readStoreFile, setAside} from './store-file.ts';
 import {hasCode} from './system-error.ts';
 
@@ -49,7 +49,7 @@ export class Journal {
   countDamaged(): number {
     let damaged = 0;
     for (const [key, stored] of linesOf(readStoreFile(this.#path)?.toString('utf8') ?? '')) {
-      if (checkedValue(key, stored) === undefined) damaged++;
+      if (!stored.endsWith(CUT) && checkedValue(key, stored) === undefined) damaged++;
     }
     return damaged;
   }
@@ -102,7 +102,8 @@ export class Journal {
   #read(): Map<string, string> {
     const entries = new Map<string, string>();
     this.#lines = 0;
-    for (const [key, stored] of linesOf(readStoreFile(this.#path)?.toString('utf8') ?? '')) {
+    for (const [key, line] of linesOf(readStoreFile(this.#path)?.toString('utf8') ?? '')) {
+      const stored = uncut(line);
       // What a kill cut short does not take the place of what was known.
       if (hasColumn(stored)) entries.set(key, stored);
       this.#lines++;
@@ -117,12 +118,12 @@ function* linesOf(text: string): Generator<readonly [string, string], void> {
   for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
     const tab = text.indexOf('\t', start);
     if (tab !== -1 && tab < end) yield [text.slice(start, tab), text.slice(tab + 1, end)];
-    else if (end > start) yield [text.slice(start, end), ''];
+    else if (end > start) yield [uncut(text.slice(start, end)), text[end - 1] === CUT ? CUT : ''];
     start = end + 1;
   }
 }
 
-/** Appends whole lines; a line that a killed process left unfinished does not swallow them. Throws errors of the system. */
+/** Appends whole lines; a line that a killed process left unfinished does not swallow them, and is marked. Throws errors of the system. */
 export function appendLines(path: string, lines: string): void {
   const open = openForAppend(path);
   if (open === undefined) {
@@ -130,7 +131,7 @@ export function appendLines(path: string, lines: string): void {
     return;
   }
   try {
-    writeFileSync(open.file, endsCleanly(open) ? lines : `\n${lines}`);
+    writeFileSync(open.file, endsCleanly(open) ? lines : `${CUT}\n${lines}`);
   } finally {
     closeSync(open.file);
   }

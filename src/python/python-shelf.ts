@@ -9,7 +9,7 @@ import type {Diagnostic} from '../core/diagnostic.ts';
 import {type Digest, digestJson} from '../core/digest.ts';
 import {isJsonObject, type Json, parseJson} from '../core/json.ts';
 import type {Result} from '../core/result.ts';
-import {removeTree, temporaryName} from '../host/atomic-file.ts';
+import {removeAtOnce, removeTree, temporaryName} from '../host/atomic-file.ts';
 import {makeFolder} from '../host/folder.ts';
 import {Journal} from '../host/journal.ts';
 import {hasCode} from '../host/system-error.ts';
@@ -114,7 +114,9 @@ export class PythonShelf implements PythonStore {
     );
     const written = this.#content.filesOf(sources);
     if (this.#isReady(folder, written, declared)) return folder;
-    const temporary = join(this.#folder, 'code', temporaryName());
+    // Where every run sweeps what a killed one left.
+    const swept = join(dirname(this.#folder), 'tmp');
+    const temporary = join(swept, temporaryName());
     makeFolder(temporary);
     try {
       for (const [path, digest] of written) {
@@ -126,12 +128,13 @@ export class PythonShelf implements PythonStore {
           writeBelow(temporary, path, to => symlinkSync(this.#content.pathOf(digest), to));
         }
       }
+      makeFolder(dirname(folder));
       try {
         renameSync(temporary, folder);
       } catch (error) {
         if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error;
         // Another process was first, or what is there is not whole.
-        removeTree(folder);
+        removeAtOnce(folder, swept);
         renameSync(temporary, folder);
       }
     } catch (error) {

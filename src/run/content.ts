@@ -30,18 +30,17 @@ export const contentStoreOf = ({blobs, inputs, checkpoints}: ContentParts): Cont
     if (!opened.ok) return mapped(opened);
     const folder = opened.value;
     if (prefix === null) return ok({folder, isContinued: false});
-    if (checkpoints.isEmpty(folder) && (await fill(blobs, prefix.state, folder))) {
-      const noted = checkpoints.noteOrigin(fingerprint, prefix.fingerprint);
-      if (!noted.ok) return mapped(noted);
-    }
-    return ok({folder, isContinued: checkpoints.originOf(fingerprint) === prefix.fingerprint});
+    const filled = await checkpoints.fill(fingerprint, folder, prefix.fingerprint, to =>
+      bringState(blobs, prefix.state, to),
+    );
+    return filled.ok ? ok({folder, isContinued: filled.value}) : mapped(filled);
   },
 });
 
 /** False where the state cannot be had: then the work begins from the start, which gives the same bytes. */
-async function fill(blobs: BlobStore, state: Artifact, folder: string): Promise<boolean> {
+async function bringState(blobs: BlobStore, state: Artifact, to: string): Promise<boolean> {
   const brought = await blobs.bring(state);
-  return brought.ok && (await blobs.restore(state, folder, 'copy')).ok;
+  return brought.ok && (await blobs.restore(state, to, 'copy')).ok;
 }
 
 function placementOf(blobs: BlobStore, inputs: InputFiles): Placement {

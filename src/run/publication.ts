@@ -115,6 +115,7 @@ export class Publisher {
         for (const folder of this.#publications.folders()) {
           if (wanted.has(folder)) continue;
           const files = [...this.#publications.filesIn(folder).keys()];
+          this.#places.discardUnfinished(files);
           removed.set(folder, this.#places.remove(files, '.'));
           this.#publications.set(folder, new Map());
         }
@@ -206,6 +207,7 @@ export class Publisher {
       changed += restored.value.changed;
     }
     changed += this.#places.remove(stale, to);
+    this.#places.discardUnfinished(all.keys());
     this.#publications.set(to, new Map([...wanted].map(([path, {digest}]) => [path, [digest]])));
     return ok({to, files: wanted.size, changed, edited});
   }

@@ -4,7 +4,7 @@ import {copyFileSync, linkSync, readdirSync, rmdirSync, rmSync} from 'node:fs';
 import {basename, dirname, join, relative} from 'node:path';
 import type {Artifact} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
-import {temporaryName} from '../host/atomic-file.ts';
+import {removeStaleSiblings, temporaryName} from '../host/atomic-file.ts';
 import {syncFile, syncNames} from '../host/durable.ts';
 import {makeFolder} from '../host/folder.ts';
 import {hasCode} from '../host/system-error.ts';
@@ -97,6 +97,12 @@ export class PublishedPlaces {
       edited.set(path, relative(project, aside));
     }
     return edited;
+  }
+
+  /** Removes what killed runs had staged beside these files, whatever stands there by now. */
+  discardUnfinished(paths: Iterable<string>): void {
+    const folders = new Set(Array.from(paths, path => dirname(join(this.#project, path))));
+    for (const folder of folders) removeStaleSiblings(folder, this.#store);
   }
 
   /** Removes those that still are what we put there, and the folders that this leaves empty, below `upTo`. */

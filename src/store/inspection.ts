@@ -1,11 +1,12 @@
 // Everything in a store beside blobs and rows, and the lock files of its project, held against checksums: what is not
 // what was written, and what can be done about it without losing anything that cannot be made again.
 
-import {lstatSync, mkdirSync, readFileSync, renameSync} from 'node:fs';
-import {join, relative} from 'node:path';
+import {lstatSync, readFileSync, renameSync} from 'node:fs';
+import {dirname, join, relative} from 'node:path';
 import {isDigest} from '../core/digest.ts';
-import {namesIn, removeTree, temporaryName, writeAtomically} from '../host/atomic-file.ts';
+import {namesIn, removeAtOnce, removeFile, temporaryName, writeAtomically} from '../host/atomic-file.ts';
 import {checkedText} from '../host/checked-text.ts';
+import {makeFolder} from '../host/folder.ts';
 import {Journal} from '../host/journal.ts';
 import {hasCode} from '../host/system-error.ts';
 import type {CodeShelf} from './blobs/code-shelf.ts';
@@ -114,7 +115,7 @@ class Inspector {
   readonly plan: Look = path => {
     if (checkedText(readFileSync(path)) !== undefined) return undefined;
     const mend = (): string => {
-      removeTree(path);
+      removeFile(path);
       return MADE_AGAIN;
     };
     return {kind: 'plan', wrong: 'not what its checksum says', mend};
@@ -129,7 +130,7 @@ class Inspector {
 
   bundle(folder: string): Finding {
     const mend = (): string => {
-      removeTree(folder);
+      removeAtOnce(folder, join(this.#store, 'tmp'));
       return MADE_AGAIN;
     };
     return {kind: 'bundle', path: this.#shown(folder), wrong: 'not the bundle that was hashed', mend};
@@ -162,7 +163,7 @@ class Inspector {
 
   #setAside(path: string): string {
     const aside = join(this.#store, 'quarantine', `stray-${temporaryName()}`);
-    mkdirSync(join(this.#store, 'quarantine'), {recursive: true});
+    makeFolder(dirname(aside));
     try {
       renameSync(path, aside);
     } catch (error) {

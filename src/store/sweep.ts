@@ -9,7 +9,14 @@ import {instancesFolder} from '../action/stage-code.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Digest} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import {namesIn, removeFile, removeOrphans, removeTree, staleSiblings} from '../host/atomic-file.ts';
+import {
+  namesIn,
+  removeAtOnce,
+  removeFile,
+  removeOrphans,
+  removeTree,
+  staleSiblings,
+} from '../host/atomic-file.ts';
 import {forgetBoots} from '../host/presence.ts';
 import {isSystemError} from '../host/system-error.ts';
 import type {BlobShelf} from './blobs/blob-shelf.ts';
@@ -128,7 +135,8 @@ async function sweepAlone(
     if (!forgotten.ok) return forgotten;
     for (const digest of blobsToDrop) removeFile(shelf.pathOf(digest));
     for (const fingerprint of checkpoints) parts.checkpoints.drop(fingerprint);
-    for (const path of [...bundles.stale, ...old]) removeTree(path);
+    for (const path of bundles.stale) removeAtOnce(path, join(store, 'tmp'));
+    for (const path of old) removeTree(path);
     parts.claims.findDead(true);
   }
   const ofWorkers = bundles.current.map(folder => join(folder, instancesFolder));
@@ -175,7 +183,8 @@ function lockedFingerprints({project, ledger}: SweepParts): Result<ReadonlySet<F
 function staged({project, store, ledger}: SweepParts, now: number): string[] {
   const folders = new Set([store, project, join(project, 'pipelines')]);
   for (const {header} of ledger.runs()) folders.add(dirname(join(project, header.file)));
-  for (const name of ['runs', 'last', 'code', 'plans', 'published', 'index']) folders.add(join(store, name));
+  for (const name of ['runs', 'last', 'code', 'python', 'plans', 'published', 'detached', 'index'])
+    folders.add(join(store, name));
   for (const shard of namesIn(join(store, 'index'))) folders.add(join(store, 'index', shard));
   for (const folder of publishedFolders(project, store)) folders.add(folder);
   return [...folders].flatMap(folder => staleSiblings(folder, store, now));

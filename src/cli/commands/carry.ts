@@ -2,7 +2,7 @@
 // as its work. No store, no network: what it reads is here, what it makes stays here, and the server names it by its
 // bytes. Executors of build farms start it; people do not.
 
-import {mkdirSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
+import {readFileSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fingerprintOf, isSamePlatform, platformText} from '../../action/action.ts';
 import type {StageFailure} from '../../action/outcome.ts';
@@ -17,6 +17,7 @@ import {ProcessExecutor} from '../../exec/process-executor.ts';
 import {ASSIGNMENT_FILE, CODE_FOLDER, ENDING_FILE} from '../../exec/remote/build-job.ts';
 import type {Carried} from '../../exec/remote/carried.ts';
 import {carriedContent} from '../../exec/remote/carried-content.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {ownPlatform} from '../../host/platform.ts';
 import type {Progress} from '../../stage/define.ts';
 import {decodeAction} from '../../store/index/row-schema.ts';
@@ -123,7 +124,7 @@ function linkPackages(folder: string, card: ModuleCard, packageRoot: string): Re
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
   for (const [link, target] of places.value) {
     const path = join(folder, 'node_modules', link);
-    mkdirSync(dirname(path), {recursive: true});
+    makeFolder(dirname(path));
     symlinkSync(target, path, 'junction');
   }
   return ok(join(folder, 'stage.js'));

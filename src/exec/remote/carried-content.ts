@@ -1,12 +1,13 @@
 // The content store of an executor that runs inside of an input root that somebody else has laid out: inputs are moved
 // from where they lie to where its sandbox wants them, and outputs back. What they are named is not its affair.
 
-import {cpSync, mkdirSync, renameSync, statSync} from 'node:fs';
+import {cpSync, renameSync, statSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
 import type {StageFailure} from '../../action/outcome.ts';
 import {type Digest, digestBytes} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
+import {makeFolder} from '../../host/folder.ts';
 import type {ContentStore} from '../content-store.ts';
 
 /** `root`: where the server has put everything; `sandboxes`: below it, where sandboxes are made. Both absolute. */
@@ -30,7 +31,7 @@ export function carriedContent(root: string, sandboxes: string): ContentStore {
     // A job of a build farm is the same for equal actions: it begins from the start.
     async openCheckpoint() {
       const folder = join(root, 'checkpoint');
-      mkdirSync(folder, {recursive: true});
+      makeFolder(folder);
       return ok({folder, isContinued: false});
     },
   };
@@ -42,7 +43,7 @@ const unnamed = (kind: Artifact['kind']): Artifact => ({kind, digest: NAMELESS, 
 
 function move(from: string, to: string): Result<void, StageFailure> {
   try {
-    mkdirSync(dirname(to), {recursive: true});
+    makeFolder(dirname(to));
     try {
       // An empty folder may be in the way.
       renameSync(from, to);

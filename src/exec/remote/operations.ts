@@ -1,7 +1,7 @@
 // What was begun on a server and may still go on there, one file each: the next coordinator listens to it, and people are
 // told of it.
 
-import {mkdirSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {readdirSync, readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import * as z from 'zod';
 import type {Fingerprint} from '../../action/action.ts';
@@ -29,7 +29,6 @@ export class Operations {
   }
 
   note({fingerprint, ...rest}: KnownOperation): void {
-    mkdirSync(this.#folder, {recursive: true});
     writeAtomically(this.#pathOf(fingerprint), JSON.stringify(rest));
   }
 

@@ -22,7 +22,13 @@ import {dirname, join, relative} from 'node:path';
 import {type Digest, digestBytes, isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {namesIn, removeFile, removeOrphans, temporaryName} from '../../host/atomic-file.ts';
+import {
+  namesIn,
+  removeFile,
+  removeOrphans,
+  removeStaleSiblings,
+  temporaryName,
+} from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
 import {readRegularFile} from '../../host/store-file.ts';
 import {hasCode, isSystemError} from '../../host/system-error.ts';
@@ -41,6 +47,9 @@ export interface ShelfEntry extends Shelved {
   readonly changedAt: number;
 }
 
+/** Folders of a store in which files are replaced, each staged beside itself. */
+const STAGED_IN = ['', 'runs', 'last', 'code', 'python', 'plans', 'published', 'detached'];
+
 export class BlobShelf {
   readonly root: string;
   readonly #temporary: string;
@@ -51,10 +60,14 @@ export class BlobShelf {
     this.#temporary = join(root, 'tmp');
   }
 
-  /** Removes what processes that are gone had begun to write. What cannot be removed is left to the next run. */
+  /**
+   * Removes what processes that are gone had begun to write, here and beside the other files of the store. What cannot be
+   * removed is left to the next run.
+   */
   discardUnfinished(now: number): void {
     try {
       removeOrphans(this.#temporary, now);
+      for (const name of STAGED_IN) removeStaleSiblings(join(this.root, name), this.root);
     } catch {
       // It is in nobody's way.
     }

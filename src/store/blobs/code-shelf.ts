@@ -11,7 +11,7 @@ import {type Diagnostic, mistake} from '../../core/diagnostic.ts';
 import {type Digest, digestBytes, digestJson, isDigest} from '../../core/digest.ts';
 import {isJsonObject, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {removeTree, temporaryName} from '../../host/atomic-file.ts';
+import {removeAtOnce, removeTree, temporaryName} from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
 import {Journal} from '../../host/journal.ts';
 import {hasCode, isSystemError} from '../../host/system-error.ts';
@@ -192,7 +192,7 @@ export class CodeShelf implements CodeStore {
       } catch (error) {
         if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
         // Another process was first, or what is there is not whole.
-        removeTree(folder);
+        removeAtOnce(folder, join(this.#folder, 'tmp'));
         renameSync(temporary, folder);
       }
     } catch (error) {

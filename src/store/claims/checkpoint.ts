@@ -8,7 +8,15 @@ import type {Fingerprint} from '../../action/action.ts';
 import {isDigest} from '../../core/digest.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {namesIn, removeTree, temporaryName, writeAtomically} from '../../host/atomic-file.ts';
+import {
+  namesIn,
+  removeAtOnce,
+  removeFile,
+  removeOrphans,
+  removeTree,
+  temporaryName,
+  writeAtomically,
+} from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
 import {identityIn, identityLabel, isNeighbour, ownIdentity} from '../../host/process-identity.ts';
 import {readStoreFile} from '../../host/store-file.ts';
@@ -45,29 +53,40 @@ export class Checkpoints {
     }
   }
 
-  /** True for a folder in which no try has left anything. */
-  isEmpty(own: string): boolean {
-    return namesIn(own).length === 0;
-  }
-
-  /** Remembers from which other action's state the checkpoint was filled. */
-  noteOrigin(fingerprint: Fingerprint, origin: Fingerprint): Result<void, StoreError> {
+  /**
+   * Puts what `bring` makes at a path into a folder in which no try has left anything, whole or not at all; `origin`: the
+   * action that it is the state of. Answers whether the checkpoint of this action began with that, in whatever try. Where it
+   * cannot be brought, the work begins from the start.
+   */
+  async fill(
+    fingerprint: Fingerprint,
+    own: string,
+    origin: Fingerprint,
+    bring: (to: string) => Promise<boolean>,
+  ): Promise<Result<boolean, StoreError>> {
     const path = join(this.#folder, fingerprint, ORIGIN);
+    let staged: string | undefined;
     try {
-      return ok(writeAtomically(path, origin));
+      if (namesIn(own).length > 0) return ok(readStoreFile(path)?.toString('latin1') === origin);
+      staged = this.#newTemporary();
+      if (!(await bring(staged))) {
+        removeFile(path);
+        return ok(false);
+      }
+      // Before the state: one without a name would count as the stage's own.
+      writeAtomically(path, origin, 'fleeting', this.#newTemporary());
+      renameSync(staged, own);
+      return ok(true);
     } catch (error) {
       return err(ioError(error, path));
+    } finally {
+      if (staged !== undefined) removeTree(staged);
     }
   }
 
-  /** What an empty checkpoint of this action was filled from, by whatever try. */
-  originOf(fingerprint: Fingerprint): string | undefined {
-    return readStoreFile(join(this.#folder, fingerprint, ORIGIN))?.toString('latin1');
-  }
-
-  /** The action has succeeded: what it kept for the next try is in nobody's interest any more. */
+  /** The action has succeeded: what it kept for the next try is in nobody's interest any more, and never there in part. */
   drop(fingerprint: Fingerprint): void {
-    removeTree(join(this.#folder, fingerprint));
+    removeAtOnce(join(this.#folder, fingerprint), join(this.#store, 'tmp'));
   }
 
   /** Every checkpoint with the time (milliseconds since the epoch) at which something was last put into it. */
@@ -85,8 +104,7 @@ export class Checkpoints {
       renameSync(join(folder, last), own);
       return;
     }
-    const copy = join(this.#store, 'tmp', temporaryName());
-    makeFolder(join(this.#store, 'tmp'));
+    const copy = this.#newTemporary();
     cpSync(join(folder, last), copy, {
       recursive: true,
       preserveTimestamps: true,
@@ -94,10 +112,18 @@ export class Checkpoints {
     });
     renameSync(copy, own);
   }
+
+  /** A path on the same file system. Pilots have stores for checkpoints alone, where no run sweeps. */
+  #newTemporary(): string {
+    const folder = join(this.#store, 'tmp');
+    makeFolder(folder);
+    removeOrphans(folder, Date.now());
+    return join(folder, temporaryName());
+  }
 }
 
 function newestIn(folder: string): string | undefined {
-  const own = namesIn(folder).filter(name => name !== ORIGIN);
+  const own = namesIn(folder).filter(name => identityIn(name) !== undefined);
   const times = new Map(own.map(name => [name, changedAt(join(folder, name))]));
   return [...times].sort((a, b) => b[1] - a[1] || byCodeUnit(a[0], b[0]))[0]?.[0];
 }

@@ -4,7 +4,7 @@ import type {Fingerprint, GitState} from '../../action/action.ts';
 import type {Audit} from '../../action/audit.ts';
 import type {Outcome} from '../../action/outcome.ts';
 import {isJsonObject, type JsonObject, parseJson} from '../../core/json.ts';
-import {checkedLine} from '../../host/checked-line.ts';
+import {CUT, checkedLine, uncut} from '../../host/checked-line.ts';
 import type {InstanceId} from '../../plan/plan.ts';
 import type {RunHeader} from '../store.ts';
 import {isFingerprint} from './last-states.ts';
@@ -46,21 +46,21 @@ const ACTION_LINE = '{"type":"action",';
 export function* actionsIn(text: string): Generator<readonly [Fingerprint, unknown], void> {
   for (const each of text.split('\n')) {
     if (!each.startsWith(ACTION_LINE)) continue;
-    const line = parseJson(checkedLine(each) ?? '');
+    const line = parseJson(checkedLine(uncut(each)) ?? '');
     if (isJsonObject(line) && isFingerprint(line.fingerprint)) yield [line.fingerprint, line.action];
   }
 }
 
-/** How many lines of a record are not what was written; one that a kill cut short at the end is none. */
+/** How many lines of a record are not what was written; one that a kill cut short is none. */
 export const countDamagedLines = (text: string): number =>
   text
     .split('\n')
     .slice(0, -1)
-    .filter(line => line !== '' && checkedLine(line) === undefined).length;
+    .filter(line => line !== '' && !line.endsWith(CUT) && checkedLine(line) === undefined).length;
 
 /** A record without those lines; `undefined` where the first is one, without which it is no record. */
 export function withoutDamagedLines(text: string): string | undefined {
-  const [first = '', ...lines] = text.split('\n').slice(0, -1);
+  const [first = '', ...lines] = text.split('\n').slice(0, -1).map(uncut);
   if (checkedLine(first) === undefined) return undefined;
   return [first, ...lines.filter(line => checkedLine(line) !== undefined)].map(line => `${line}\n`).join('');
 }
@@ -77,7 +77,7 @@ export function decodeRun(text: string): RunRecord | undefined {
   for (const text of lines) {
     // Long, and of no interest to those who look back.
     if (text.startsWith(ACTION_LINE)) continue;
-    const line = parseJson(checkedLine(text) ?? '');
+    const line = parseJson(checkedLine(uncut(text)) ?? '');
     if (!isJsonObject(line)) continue;
     if (line.type === 'end' && typeof line.at === 'number' && typeof line.durationMs === 'number') {
       end = {at: line.at, durationMs: line.durationMs};

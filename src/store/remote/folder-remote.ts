@@ -2,12 +2,13 @@
 // made by a link, which one of several writers wins on every file system that has links.
 
 import {createReadStream, createWriteStream} from 'node:fs';
-import {link, mkdir, open, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import {link, open, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
-import {temporaryName} from '../../host/atomic-file.ts';
+import {removeOrphans, temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {hasCode, isSystemError, meaningOf} from '../../host/system-error.ts';
 import type {ActionRemote, BlobName, BlobRemote, PutMode, Remote, RemoteError, RowName} from './remote.ts';
 import {largestRow} from './remote.ts';
@@ -19,6 +20,7 @@ export function folderRemote(folder: string): Remote {
 
 class Folder {
   readonly place: string;
+  #isSwept = false;
 
   constructor(place: string) {
     this.place = place;
@@ -35,13 +37,26 @@ class Folder {
     publish: (temporary: string) => Promise<void>,
   ): Promise<void> {
     const temporary = join(this.place, 'tmp', temporaryName());
-    await mkdir(dirname(temporary), {recursive: true});
-    await mkdir(dirname(path), {recursive: true});
+    makeFolder(dirname(temporary));
+    this.#discardUnfinished(dirname(temporary));
+    makeFolder(dirname(path));
     try {
       await write(temporary);
       await publish(temporary);
     } finally {
       await rm(temporary, {force: true});
+    }
+  }
+
+  /** What killed processes left half sent: of this machine at once, of others after a day. */
+  #discardUnfinished(folder: string): void {
+    if (this.#isSwept) return;
+    this.#isSwept = true;
+    try {
+      removeOrphans(folder, Date.now());
+    } catch (error) {
+      // It is somebody else's, and in nobody's way.
+      if (!isSystemError(error)) throw error;
     }
   }
 

@@ -4,7 +4,7 @@
 // A store that is down is said once, and goes unasked from then on.
 
 import {statSync} from 'node:fs';
-import {mkdir, rm} from 'node:fs/promises';
+import {rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type PQueue from 'p-queue';
 import {
@@ -18,6 +18,7 @@ import {type Digest, isDigest} from '../../core/digest.ts';
 import {byCodeUnit, canonicalJson, isJsonObject, type Json, parseJson} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {temporaryName} from '../../host/atomic-file.ts';
+import {makeFolder} from '../../host/folder.ts';
 import type {BlobShelf} from '../blobs/blob-shelf.ts';
 import {decodeFolder} from '../blobs/folder-blob.ts';
 import type {StoreError} from '../store-error.ts';
@@ -258,7 +259,7 @@ export class RemoteTier {
   async #fetchBlob(blob: BlobName, loss: StoreError): Promise<Result<void, StoreError>> {
     const {shelf} = this.#options;
     const to = join(shelf.root, 'tmp', temporaryName());
-    await mkdir(dirname(to), {recursive: true});
+    makeFolder(dirname(to));
     const fetched = await this.#ask(remote => remote.blobs.fetch(blob, to));
     if (fetched !== true) return err(loss);
     const shelved = await shelf.putFile(to, 'take');
