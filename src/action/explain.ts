@@ -101,6 +101,8 @@ export function explainStaleness(stale: Staleness, most = 3): string {
     }
     case 'lost':
       return `output ${stale.output} is gone from the store, or damaged`;
+    case 'dropped':
+      return `the bytes of its temporary output ${stale.output} are needed again`;
     case 'volatile':
       return 'volatile: runs every time';
     case 'forced':

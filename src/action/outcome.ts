@@ -44,6 +44,8 @@ export type Staleness =
   | {readonly why: 'changed'; readonly changes: readonly Change[]}
   /** The result is known, but a blob of it is gone or damaged. */
   | {readonly why: 'lost'; readonly output: string}
+  /** The bytes of this temporary output went when all that takes it was done, and are needed again. */
+  | {readonly why: 'dropped'; readonly output: string}
   | {readonly why: 'volatile'}
   | {readonly why: 'forced'}
   /** It failed or was stopped last time, and failures are not cached. */

@@ -12,6 +12,7 @@ import {DEFAULT_LARGE_COPY} from '../run/file-keeper.ts';
 import type {Machine, Replan, Surroundings} from '../run/request.ts';
 import {Runner} from '../run/runner.ts';
 import type {Stores} from '../run/stores.ts';
+import {dropOutputs} from '../store/temporary.ts';
 import type {Config} from './config.ts';
 import {localJobsOf} from './executor-config.ts';
 import {openExecutors} from './executors.ts';
@@ -68,6 +69,7 @@ export function storesOf({workspace, plan}: Pipeline): Stores {
         },
       }),
     lastStateOf: id => workspace.ledger.last(plan.pipeline, id),
+    dropOutputs: outputs => dropOutputs({...workspace, code: workspace.code.shelf}, outputs),
   };
 }
 
@@ -90,7 +92,9 @@ const jobsOf = ({executors, jobs}: Config): number | null => localJobsOf(executo
 export interface RunScope {
   readonly selected: ReadonlySet<InstanceId>;
   readonly forced: ReadonlySet<InstanceId>;
-  /** Plans and selects anew with the files that are there by then; `forced` grows with it. */
+  /** Those that targets name: what they made is to be there. */
+  readonly wanted: ReadonlySet<InstanceId>;
+  /** Plans and selects anew with the files that are there by then; `forced` and `wanted` grow with it. */
   readonly replan: Replan;
 }
 
@@ -98,6 +102,7 @@ export interface RunScope {
 export function chooseInstances(pipeline: Pipeline, options: Options): RunScope {
   const targets = pipeline.chosen.rest;
   const forced = new Set<InstanceId>();
+  const wanted = new Set<InstanceId>();
   const select = (plan: Plan): ReadonlySet<InstanceId> => {
     const {only, from, until} = options;
     const selection = selectInstances(plan, {
@@ -108,8 +113,10 @@ export function chooseInstances(pipeline: Pipeline, options: Options): RunScope 
     });
     if (!selection.ok) throw new UserMistakes(selection.error.map(each => orPipeline(each, pipeline)));
     const {ids} = selection.value;
+    const meant = targets.flatMap(target => matched(plan, target));
+    for (const id of meant) if (ids.has(id)) wanted.add(id);
     if (options.force) {
-      const named = targets.length === 0 ? [...ids] : targets.flatMap(target => matched(plan, target));
+      const named = targets.length === 0 ? ids : meant;
       for (const id of named) if (ids.has(id)) forced.add(id);
     }
     return ids;
@@ -120,7 +127,7 @@ export function chooseInstances(pipeline: Pipeline, options: Options): RunScope 
     if (!planned.ok) return planned;
     return ok({plan: planned.value, selected: select(planned.value)});
   };
-  return {selected, forced, replan};
+  return {selected, forced, wanted, replan};
 }
 
 /** Where no pipeline was named, what is no stage may be meant as a pipeline. */

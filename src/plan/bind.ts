@@ -14,6 +14,7 @@ import {EMPTY_CELL, expandProducts, type PlacedCell} from './matrix.ts';
 import type {OutputPlan, Work} from './plan.ts';
 import {checkReferences, type Neighbours} from './references.ts';
 import {type BoundCell, bindCells} from './stage-parameters.ts';
+import {bindTemporary} from './temporary.ts';
 import {checkVariables} from './variables.ts';
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -24,6 +25,8 @@ export interface BoundStage {
   /** `null` for shell stages. */
   readonly module: LoadedStage | null;
   readonly outputs: Readonly<Record<string, OutputPlan>>;
+  /** Names of outputs whose bytes go when all that takes them is done. */
+  readonly temporary: readonly string[];
   /** `null` where the cells are in a file. */
   readonly cells: readonly BoundCell[] | null;
 }
@@ -44,7 +47,8 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
     const {command, code} = spec.work;
     const work: Work = {kind: 'shell', command: command.value, code: code.map(({value}) => value)};
     const outputs = outputsOf(spec.outputs ?? [wholeFolder(spec)]);
-    return isSound ? {spec, work, module: null, outputs, cells} : null;
+    const temporary = bindTemporary(spec, outputs, report);
+    return isSound ? {spec, work, module: null, outputs, temporary, cells} : null;
   }
   const {uses} = spec.work;
   const module = neighbours.modules.byUses.get(uses.value);
@@ -55,7 +59,8 @@ export function bindStage(spec: StageSpec, neighbours: Neighbours, reportOutside
   const outputs = outputsOf(moduleOutputs(module.declaration, uses, report));
   const {usesDevice = false, traces = false, continues = null} = module.declaration;
   const work: Work = {kind: 'module', uses: uses.value, path: module.path, usesDevice, traces, continues};
-  return isSound ? {spec, work, module, outputs, cells} : null;
+  const temporary = bindTemporary(spec, outputs, report);
+  return isSound ? {spec, work, module, outputs, temporary, cells} : null;
 }
 
 /** Under `with`, `from` names files that give parameters: a parameter of that name could not be given. */

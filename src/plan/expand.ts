@@ -92,7 +92,7 @@ function choicesFor(
 }
 
 /** What all instances of a stage share. */
-const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string | null) => ({
+const fixedParts = ({spec, module, work, outputs, temporary}: BoundStage, profile: string | null) => ({
   stage: spec.name.value,
   work,
   files: spec.files.map(({value}) => value),
@@ -106,6 +106,7 @@ const fixedParts = ({spec, module, work, outputs}: BoundStage, profile: string |
   isVolatile: spec.isVolatile,
   isFrozen: spec.isFrozen,
   salt: spec.salt,
+  temporary,
   publish: spec.publish && publishFolder(spec.publish.value, profile),
 });
 

@@ -66,6 +66,8 @@ function instancesOf(planned: ReadonlyMap<string, Planned>, stage: string): Stag
   return found.instances;
 }
 
+const NO_OUTPUTS = {outputs: {}, temporary: []};
+
 type Producers = (stage: string) => StageInstances;
 
 /** The one output of one instance that holds the cells of a matrix. */
@@ -81,7 +83,7 @@ function matrixProducer({matrix}: StageSpec, producers: Producers, report: Repor
     );
     return null;
   }
-  const output = fileOutput(matrix.from, only.outputs, 'the cells', report);
+  const output = fileOutput(matrix.from, only, 'the cells', report);
   return output === null ? null : {id: only.id, output};
 }
 
@@ -117,7 +119,7 @@ function choosersOf(
   let isSound = true;
   const found = choosers.flatMap((reference): ChooserFiles[] => {
     const {instances} = producers(reference.value.stage);
-    const output = fileOutput(reference, instances[0]?.outputs ?? {}, 'the parameters', report);
+    const output = fileOutput(reference, instances[0] ?? NO_OUTPUTS, 'the parameters', report);
     if (output === null) {
       isSound = false;
       return [];

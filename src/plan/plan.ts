@@ -103,6 +103,8 @@ export interface Instance {
   readonly sandbox: 'closed' | 'project';
   /** Where copies of the outputs go, relative to the project. */
   readonly publish: string | null;
+  /** Outputs whose bytes go when all that takes them is done. */
+  readonly temporary: readonly string[];
   /** Never served from the cache. */
   readonly isVolatile: boolean;
   /** Served from what it gave last, whatever has changed since. */

@@ -156,6 +156,10 @@ function stageSchema(stages: readonly LoadedStage[]): Schema {
     },
     publish: {type: 'string', description: 'A folder of the project that gets copies of the outputs.'},
     volatile: orReference({type: 'boolean'}),
+    temporary: {
+      description: 'Outputs whose bytes go when all that takes them is done: true for all.',
+      oneOf: [{type: 'boolean'}, {type: 'string'}, {type: 'array', items: {type: 'string'}}],
+    },
     frozen: orReference({type: 'boolean'}),
     salt: {type: ['string', 'number'], description: 'Changes the key and nothing else.'},
   };

@@ -79,6 +79,7 @@ const stale = z
     z.object({why: z.literal('never-run')}),
     z.object({why: z.literal('changed'), changes: z.array(change)}),
     z.object({why: z.literal('lost'), output: z.string()}),
+    z.object({why: z.literal('dropped'), output: z.string()}),
     z.object({why: z.literal('volatile')}),
     z.object({why: z.literal('forced')}),
     z.object({why: z.literal('unfinished')}),

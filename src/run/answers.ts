@@ -108,6 +108,7 @@ export class Answers {
     switch (lookup.value.status) {
       case 'hit':
       case 'elsewhere':
+      case 'dropped':
         return {status: 'found', key, result: lookup.value.result};
       case 'lost':
         return missing(key, {why: 'lost', output: lookup.value.output});

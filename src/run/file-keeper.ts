@@ -8,7 +8,7 @@ import {err, ok, type Result} from '../core/result.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import type {BlobStore} from '../store/store.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
-import {type Decision, type Rebuilder, storeFailure} from './rebuilder.ts';
+import {type Decision, type Need, type Rebuilder, storeFailure} from './rebuilder.ts';
 
 /** A file that is written all the time cannot be an input. */
 const MOST_DECISIONS = 5;
@@ -37,10 +37,10 @@ export class FileKeeper {
   }
 
   /** Decides, and keeps the files of what has to run. */
-  async decide(instance: Instance, madeBy: (id: InstanceId) => Made, isForced: boolean): Promise<Decision> {
+  async decide(instance: Instance, madeBy: (id: InstanceId) => Made, need: Need): Promise<Decision> {
     const {rebuilder, actions} = this.#options;
     for (let decisions = 1; ; decisions++) {
-      const decision = await rebuilder.decide(instance, madeBy, isForced);
+      const decision = await rebuilder.decide(instance, madeBy, need);
       if (decision.will !== 'execute') return decision;
       const changed = await this.#keep(instance, decision.action);
       const {fingerprint} = decision;

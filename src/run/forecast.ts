@@ -8,14 +8,18 @@ import {producerName} from '../plan/plan-files.ts';
 import {producersOf} from '../plan/plan-graph.ts';
 import type {ActionCache} from '../store/store.ts';
 import type {Made} from './action-builder.ts';
+import {lackedBy} from './dropped.ts';
 import {PlanReader} from './plan-reader.ts';
 import {findPrefix} from './prefixes.ts';
-import {canReuse, type Due, type Rebuilder} from './rebuilder.ts';
+import {canReuse, type Due, type Need, type Rebuilder} from './rebuilder.ts';
 import type {Prediction, RunRequest} from './request.ts';
 import type {Stores} from './stores.ts';
 
 /** What a forecast needs of a request. */
-export type ForecastRequest = Pick<RunRequest, 'plan' | 'selected' | 'forced' | 'device' | 'replan'>;
+export type ForecastRequest = Pick<
+  RunRequest,
+  'plan' | 'selected' | 'forced' | 'wanted' | 'device' | 'replan'
+>;
 
 export interface Forecast {
   /** The plan with every cell and parameter that results which are there have chosen. */
@@ -36,6 +40,8 @@ export class Forecaster {
   readonly #cache: ActionCache;
   readonly #made = new Map<InstanceId, Made>();
   readonly #predictions = new Map<InstanceId, Prediction>();
+  /** Outputs of results that are known and whose bytes are not there. */
+  readonly #dropped = new Map<InstanceId, readonly string[]>();
 
   constructor(rebuilder: Rebuilder, {blobs, cache}: Stores, request: ForecastRequest) {
     this.#rebuilder = rebuilder;
@@ -55,6 +61,7 @@ export class Forecaster {
       ({plan, selected} = read.planned.answer);
     }
     for (const instance of plan.instances) this.#refuse(instance);
+    for (const instance of plan.instances.toReversed()) this.#makeAgain(instance);
     const chosen = [...this.#predictions].filter(([id]) => selected.has(id));
     return {plan, predictions: new Map(chosen), mistakes};
   }
@@ -63,25 +70,46 @@ export class Forecaster {
     for (const instance of plan.instances) {
       const before = this.#predictions.get(instance.id);
       if (before && before.will !== 'depend' && before.will !== 'follow') continue;
-      const isForced = selected.has(instance.id) && this.#request.forced.has(instance.id);
-      this.#predictions.set(instance.id, await this.#predict(instance, isForced));
+      this.#predictions.set(instance.id, await this.#predict(instance, this.#needOf(instance.id, selected)));
     }
   }
 
-  async #predict(instance: Instance, isForced: boolean): Promise<Prediction> {
+  #needOf(id: InstanceId, selected: ReadonlySet<InstanceId>): Need {
+    const {forced, wanted} = this.#request;
+    if (selected.has(id) && forced.has(id)) return 'anew';
+    return wanted.has(id) ? 'bytes' : 'result';
+  }
+
+  /** What will run needs the bytes of what it takes, and so may what made those. */
+  #makeAgain(instance: Instance): void {
+    const will = this.#predictions.get(instance.id)?.will;
+    if (will !== 'execute' && will !== 'follow') return;
+    for (const id of lackedBy(instance, producer => this.#dropped.get(producer) ?? [])) {
+      const [output] = this.#dropped.get(id) ?? [];
+      if (output !== undefined)
+        this.#predictions.set(id, {will: 'execute', stale: {why: 'dropped', output}, prefix: null});
+    }
+  }
+
+  async #predict(instance: Instance, need: Need): Promise<Prediction> {
     const awaited = awaitedBy(instance)?.id;
     const on = awaited ?? producersOf(instance).find(id => !this.#made.has(id));
     if (on !== undefined) {
-      const stale = this.#rebuilder.runsAnyway(instance, isForced);
+      const stale = this.#rebuilder.runsAnyway(instance, need === 'anew');
       return stale
         ? {will: 'follow', on, stale}
         : {will: 'depend', on, for: awaited === undefined ? 'input' : 'choice'};
     }
-    const decision = await this.#rebuilder.decide(instance, this.#madeBy, isForced);
+    const decision = await this.#rebuilder.decide(instance, this.#madeBy, need);
     switch (decision.will) {
       case 'reuse':
         this.#made.set(instance.id, {instance, fingerprint: decision.fingerprint, result: decision.result});
-        return decision.frozen === undefined ? {will: 'reuse'} : {will: 'reuse', frozen: decision.frozen};
+        if (decision.dropped.length > 0) this.#dropped.set(instance.id, decision.dropped);
+        return {
+          will: 'reuse',
+          dropped: decision.dropped,
+          ...(decision.frozen === undefined ? {} : {frozen: decision.frozen}),
+        };
       case 'execute':
         return {will: 'execute', stale: decision.stale, prefix: await this.#prefixOf(instance, decision)};
       case 'fail':

@@ -21,6 +21,9 @@ export interface Due {
   readonly previous: ActionResult | undefined;
 }
 
+/** What an instance is asked for: a result, its bytes as well, or to be made anew whatever there is. */
+export type Need = 'result' | 'bytes' | 'anew';
+
 /** False for what is to run although its result is known: then it is made from the start as well. */
 export const canReuse = ({stale}: Due): boolean => stale.why !== 'forced' && stale.why !== 'volatile';
 
@@ -29,6 +32,8 @@ export type Decision =
       readonly will: 'reuse';
       readonly fingerprint: Fingerprint;
       readonly result: ActionResult;
+      /** Outputs whose bytes went when all that takes them was done. */
+      readonly dropped: readonly string[];
       /** Of a frozen instance that would run otherwise: why; `null` where it could not even run. */
       readonly frozen?: Staleness | null;
     }
@@ -45,13 +50,14 @@ export class Rebuilder {
     this.#actions = actions;
   }
 
-  async decide(instance: Instance, madeBy: (id: InstanceId) => Made, isForced: boolean): Promise<Decision> {
-    const decision = await this.#decideByKey(instance, madeBy, isForced);
-    if (decision.will === 'reuse' || isForced) return decision;
+  async decide(instance: Instance, madeBy: (id: InstanceId) => Made, need: Need): Promise<Decision> {
+    const decision = await this.#decideByKey(instance, madeBy, need);
+    if (decision.will === 'reuse' || need === 'anew') return decision;
     const frozen = await frozenResult(this.#stores, instance);
     if (frozen === undefined) return decision;
     const {fingerprint, result} = frozen;
-    return {will: 'reuse', fingerprint, result, frozen: decision.will === 'execute' ? decision.stale : null};
+    const why = decision.will === 'execute' ? decision.stale : null;
+    return {will: 'reuse', fingerprint, result, dropped: [], frozen: why};
   }
 
   /** Why an instance runs whatever its producers give; `undefined` where that depends on them. */
@@ -63,11 +69,7 @@ export class Rebuilder {
     return last === undefined ? {why: 'never-run'} : undefined;
   }
 
-  async #decideByKey(
-    instance: Instance,
-    madeBy: (id: InstanceId) => Made,
-    isForced: boolean,
-  ): Promise<Decision> {
+  async #decideByKey(instance: Instance, madeBy: (id: InstanceId) => Made, need: Need): Promise<Decision> {
     const built = await this.#actions.build(instance, madeBy);
     if (!built.ok) return {will: 'fail', fingerprint: null, failure: built.error};
     const action = built.value;
@@ -75,7 +77,7 @@ export class Rebuilder {
     const last = this.#stores.lastStateOf(instance.id);
     const previous = last?.result;
     const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, stale, previous});
-    if (isForced) return due({why: 'forced'});
+    if (need === 'anew') return due({why: 'forced'});
     if (instance.isVolatile) return due({why: 'volatile'});
     const isLast = last?.resultOf === fingerprint && previous !== undefined;
     const recalled = isLast && hasOutputs(previous, action.outputs) ? previous : undefined;
@@ -84,7 +86,13 @@ export class Rebuilder {
     switch (lookup.value.status) {
       case 'hit':
       case 'elsewhere':
-        return {will: 'reuse', fingerprint, result: lookup.value.result};
+        return {will: 'reuse', fingerprint, result: lookup.value.result, dropped: []};
+      case 'dropped': {
+        const {result, outputs} = lookup.value;
+        const [output] = outputs;
+        if (need === 'bytes' && output !== undefined) return due({why: 'dropped', output});
+        return {will: 'reuse', fingerprint, result, dropped: outputs};
+      }
       case 'lost':
         return due({why: 'lost', output: lookup.value.output});
       case 'miss':

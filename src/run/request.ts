@@ -71,6 +71,8 @@ export interface RunRequest {
   readonly mode: FailureMode;
   /** Instances that run although their result is known. */
   readonly forced: ReadonlySet<InstanceId>;
+  /** Instances that the user named: their bytes are to be there, temporary ones as well. */
+  readonly wanted: ReadonlySet<InstanceId>;
   readonly device: ChosenDevice;
   /** Where `download` looks before the network, absolute. */
   readonly mirror: string | null;
@@ -101,8 +103,13 @@ export interface Run {
 
 /** What a run would do with an instance. */
 export type Prediction =
-  /** `frozen`: why it would run if it were not frozen; `null` where it could not even run. */
-  | {readonly will: 'reuse'; readonly frozen?: Staleness | null}
+  | {
+      readonly will: 'reuse';
+      /** Outputs whose bytes went on purpose, and that nothing needs. */
+      readonly dropped: readonly string[];
+      /** Why it would run if it were not frozen; `null` where it could not even run. */
+      readonly frozen?: Staleness | null;
+    }
   | {readonly will: 'execute'; readonly stale: Staleness; readonly prefix: Prefix | null}
   /** Whatever a producer of it gives: it has no result yet, or runs every time. */
   | {readonly will: 'follow'; readonly on: InstanceId; readonly stale: Staleness}

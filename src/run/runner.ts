@@ -4,6 +4,7 @@
 import type {Outcome} from '../action/outcome.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
 import {isSystemError} from '../host/system-error.ts';
+import {describeStoreError} from '../store/store-error.ts';
 import {ActionBuilder} from './action-builder.ts';
 import type {OutcomeCounts, RunEvent} from './event.ts';
 import {FileKeeper} from './file-keeper.ts';
@@ -107,6 +108,7 @@ export class Runner {
       saveStates(stores);
       pass?.leave();
     }
+    await dropSpent(scheduler, stores, news);
     const durationMs = surroundings.now() - startedAt;
     const counts = countOutcomes(scheduler.outcomes.values());
     request.recorder.end(surroundings.now(), durationMs);
@@ -151,6 +153,19 @@ async function takeAway({plan, isStopped}: Scheduler, publisher: Publisher, news
   for (const [folder, files] of await publisher.prune(plan)) {
     if (files > 0)
       news.notice(`removed what was published at ${folder}: nothing publishes there any more`, null);
+  }
+}
+
+/** Bytes that nothing needs any more go, when nobody else is at work: else the next run has another look. */
+async function dropSpent({spent}: Scheduler, {dropOutputs}: Stores, news: RunNews): Promise<void> {
+  if (spent.length === 0) return;
+  const dropped = await dropOutputs(spent);
+  if (!dropped.ok) {
+    news.notice(`temporary outputs could not be dropped: ${describeStoreError(dropped.error)}`, null);
+  } else if (dropped.value !== null && dropped.value.blobs > 0) {
+    const {blobs, bytes} = dropped.value;
+    const what = blobs === 1 ? '1 file' : `${blobs} files`;
+    news.notice(`dropped ${what} of temporary outputs, ${Math.round(bytes / 1e3) / 1e3} MB`, null);
   }
 }
 

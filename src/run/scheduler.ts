@@ -9,11 +9,13 @@ import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {type InstanceId, isOpen, type Plan} from '../plan/plan.ts';
 import {PlanGraph} from '../plan/plan-graph.ts';
+import type {DroppedOutputs} from '../store/temporary.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
+import {DroppedResults} from './dropped.ts';
 import type {FileKeeper} from './file-keeper.ts';
 import {type Job, Launcher, type LauncherServices} from './launcher.ts';
 import {PlanReader} from './plan-reader.ts';
-import type {Due, Rebuilder} from './rebuilder.ts';
+import type {Due, Need, Rebuilder} from './rebuilder.ts';
 import type {ReplanAnswer} from './request.ts';
 import {type ResourceOptions, ResourceQueue} from './resource-queue.ts';
 import {demandOf, ResourcePool, wishOf} from './resources.ts';
@@ -49,6 +51,8 @@ export class Scheduler {
   /** How many producers have not been settled yet. */
   readonly #missing = new Map<InstanceId, number>();
   readonly #made = new Map<InstanceId, Made>();
+  /** What has a result without its bytes; it gets its outcome when it is needed, or in the end. */
+  readonly #dropped = new DroppedResults();
   /** Settled, and told to its consumers. */
   readonly #told = new Set<InstanceId>();
   /** Settled without a result: the instance that is to blame. */
@@ -117,7 +121,9 @@ export class Scheduler {
     this.#walk();
     await done;
     for (const {id} of this.plan.instances) {
-      if (this.#selected.has(id) && !this.#outcomes.has(id)) await this.#settle(id, {status: 'cancelled'});
+      if (!this.#selected.has(id) || this.#outcomes.has(id)) continue;
+      const made = this.#dropped.has(id) ? this.#made.get(id) : undefined;
+      await this.#settle(id, made ? {status: 'cached', shared: false, ...made} : {status: 'cancelled'});
     }
   }
 
@@ -184,7 +190,7 @@ export class Scheduler {
   }
 
   async #consider(id: InstanceId): Promise<void> {
-    const {rebuilder, keeper, request} = this.#services;
+    const {rebuilder, keeper} = this.#services;
     for (const producer of this.#graph.producers(id)) {
       const because = this.#blame.get(producer);
       if (because !== undefined) return this.#settle(id, {status: 'skipped', because});
@@ -194,14 +200,19 @@ export class Scheduler {
     const instance = this.#graph.instance(id);
     if (isOpen(instance)) return void this.#unchosen.push(id);
     const isSelected = this.#selected.has(id);
-    const isForced = isSelected && request.forced.has(id);
-    const decision = await (isSelected ? keeper : rebuilder).decide(instance, this.#madeBy, isForced);
+    const decision = await (isSelected ? keeper : rebuilder).decide(instance, this.#madeBy, this.#needOf(id));
     switch (decision.will) {
       case 'reuse': {
         const {fingerprint, result, frozen} = decision;
         if (frozen !== undefined) {
           const why = frozen === null ? 'it could not run' : explainStaleness(frozen);
           this.#services.news.notice(`is frozen, and keeps what it gave last (${why})`, id);
+        }
+        if (decision.dropped.length > 0) {
+          this.#dropped.note(id, decision.dropped);
+          this.#made.set(id, {instance, fingerprint, result});
+          this.#hasNews = true;
+          return this.#tell(id);
         }
         return this.#settle(id, {status: 'cached', fingerprint, result, shared: false});
       }
@@ -216,6 +227,28 @@ export class Scheduler {
     }
   }
 
+  /** Temporary outputs that nothing needs any more: all that takes them has its result, and nobody asked for them. */
+  get spent(): readonly DroppedOutputs[] {
+    // A stage that is still to come may take any of them.
+    if (this.plan.pending.length > 0) return [];
+    return this.plan.instances.flatMap(({id, temporary}): DroppedOutputs[] => {
+      const outcome = temporary.length > 0 ? this.#outcomes.get(id) : undefined;
+      if (outcome?.status !== 'executed' && outcome?.status !== 'cached') return [];
+      if (this.#dropped.has(id) || this.#services.request.wanted.has(id)) return [];
+      const consumers = this.#graph.consumers(id);
+      if (consumers.length === 0 || !consumers.every(each => this.#made.has(each))) return [];
+      const {fingerprint, result} = outcome;
+      const outputs = Object.entries(result.outputs).filter(([name]) => temporary.includes(name));
+      return [{fingerprint, outputs: Object.fromEntries(outputs)}];
+    });
+  }
+
+  #needOf(id: InstanceId): Need {
+    const {forced, wanted} = this.#services.request;
+    if (this.#selected.has(id) && forced.has(id)) return 'anew';
+    return this.#dropped.isWanted(id) || wanted.has(id) ? 'bytes' : 'result';
+  }
+
   readonly #madeBy = (id: InstanceId): Made => {
     const made = this.#made.get(id);
     if (made === undefined) throw new Error(`Internal error: ${id} has no result yet`);
@@ -225,6 +258,12 @@ export class Scheduler {
   async #plan(id: InstanceId, due: Due): Promise<void> {
     const {executors} = this.#services;
     const instance = this.#graph.instance(id);
+    const {all, first} = this.#dropped.await(instance);
+    if (all.length > 0) {
+      this.#missing.set(id, all.length);
+      this.#ready.push(...first);
+      return;
+    }
     const executor = executors.nameFor(wishOf(instance));
     const answer = demandOf(instance.resources, executors.named(executor).capabilities());
     if (!answer.isMet) {
@@ -315,9 +354,14 @@ export class Scheduler {
     } else if (outcome.status === 'failed' && this.#needed.has(id)) {
       news.notice(`${id} is needed and cannot be had`, id);
     }
-    if (outcome.status === 'cancelled') return;
+    if (outcome.status !== 'cancelled') this.#tell(id);
+  }
+
+  /** Lets go on what waits for it: all that takes it, or what needed its bytes again. */
+  #tell(id: InstanceId): void {
+    const again = this.#told.has(id) ? (this.#dropped.settle(id) ?? []) : undefined;
     this.#told.add(id);
-    for (const consumer of this.#graph.consumers(id)) {
+    for (const consumer of again ?? this.#graph.consumers(id)) {
       const missing = this.#missing.get(consumer);
       if (missing === undefined) continue;
       this.#missing.set(consumer, missing - 1);

@@ -9,6 +9,7 @@ import type {InstanceId} from '../plan/plan.ts';
 import type {Checkpoints} from '../store/claims/checkpoint.ts';
 import type {RunGate} from '../store/claims/run-gate.ts';
 import type {ActionCache, BlobStore, Claims, FileStates, LastState} from '../store/store.ts';
+import type {DroppedOutputs, Dropping} from '../store/temporary.ts';
 
 /** The code of a stage module: what is hashed is what runs. */
 export interface ModuleCode {
@@ -38,4 +39,6 @@ export interface Stores {
   readonly explain: (before: Action, after: Action) => readonly Change[];
   /** What is remembered of an instance of this pipeline. */
   readonly lastStateOf: (id: InstanceId) => LastState | undefined;
+  /** Removes the bytes of temporary outputs; not while anybody else works with the store. */
+  readonly dropOutputs: (outputs: readonly DroppedOutputs[]) => Promise<Dropping>;
 }

@@ -79,6 +79,7 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   in: ['input', 'inputs', 'deps', 'needs', 'depends_on', 'dependencies'],
   after: ['order_only', 'wait_for'],
   frozen: ['freeze', 'locked'],
+  temporary: ['temp', 'tmp', 'intermediate'],
   out: ['output', 'outputs', 'outs', 'produces'],
   with: ['params', 'parameters', 'args', 'arguments', 'vars'],
   uses: ['use', 'module', 'stage', 'type'],

@@ -1,10 +1,10 @@
-// `out`, `files`, `code` and `publish`: paths that stay where they must.
+// `out`, `files`, `code` and `publish`: paths that stay where they must; and `temporary`, the names of outputs.
 
 import {mistake} from '../core/diagnostic.ts';
 import type {Located} from '../core/source.ts';
 import {asText, asTexts, expected, namedEntries, type Report, valueMistake} from './fields.ts';
 import {isGlob, isWithin, readPath} from './path.ts';
-import type {OutputSpec} from './spec.ts';
+import type {OutputSpec, TemporarySpec} from './spec.ts';
 import type {Node} from './tree.ts';
 
 /** Files, folders or globs of the project, in normal form. */
@@ -40,6 +40,14 @@ export function readPublish(node: Node, report: Report): Located<string> | null 
   const message = path.ok ? `expected a folder inside the project, got '${text.value}'` : path.error;
   report(valueMistake('bad-path', message, node, hint));
   return null;
+}
+
+/** `true` for all outputs, a name or a list of names for some. */
+export function readTemporary(node: Node, report: Report): TemporarySpec | null {
+  if (node.kind === 'scalar' && typeof node.value === 'boolean')
+    return node.value ? {span: node.span, outputs: 'all'} : null;
+  const outputs = asTexts(node, 'true, or the names of outputs', report);
+  return outputs.length === 0 ? null : {span: node.span, outputs};
 }
 
 /** A path, a list of paths (each called as it is written), or a map from name to path. `path/` is a folder. */

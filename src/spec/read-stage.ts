@@ -18,7 +18,7 @@ import {DURATION_EXAMPLES, parseDuration, parseSize, SIZE_EXAMPLES} from './quan
 import {readEnvironment} from './read-environment.ts';
 import {readInputs, readReference} from './read-inputs.ts';
 import {readMatrix} from './read-matrix.ts';
-import {readOutputs, readProjectPaths, readPublish} from './read-outputs.ts';
+import {readOutputs, readProjectPaths, readPublish, readTemporary} from './read-outputs.ts';
 import {NO_VALUES, readValues} from './read-values.ts';
 import type {Reference, StageSpec, WorkSpec} from './spec.ts';
 import type {Entry, MapNode, Node} from './tree.ts';
@@ -42,6 +42,7 @@ export const STAGE_KEYS = [
   'checkpoint',
   'sandbox',
   'publish',
+  'temporary',
   'volatile',
   'frozen',
   'salt',
@@ -86,6 +87,7 @@ export function readStage(name: Located<string>, map: MapNode, reportOutside: Re
     checkpoint: read('checkpoint', false, asBoolean),
     sandbox: read<StageSpec['sandbox']>('sandbox', 'closed', readSandbox),
     publish: read('publish', null, readPublish),
+    temporary: read('temporary', null, readTemporary),
     isVolatile: read('volatile', false, asBoolean),
     isFrozen: read('frozen', false, asBoolean),
     gpuSpan: gpuSpanIn(keys.get('resources')?.value),

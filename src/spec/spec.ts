@@ -58,12 +58,19 @@ export interface StageSpec {
   /** `project`: works in the project's folder instead of an input root of its own. */
   readonly sandbox: 'closed' | 'project';
   readonly publish: Located<string> | null;
+  /** Outputs whose bytes go when all that takes them is done; `null` where all stay. */
+  readonly temporary: TemporarySpec | null;
   readonly isVolatile: boolean;
   /** Keeps the result that it has. */
   readonly isFrozen: boolean;
   readonly salt: string | null;
   /** True if something in it is wrong and reported: it takes part in no expansion. */
   readonly isBroken: boolean;
+}
+
+export interface TemporarySpec {
+  readonly span: Span;
+  readonly outputs: 'all' | readonly Located<string>[];
 }
 
 /** A variable of the environment; one that is written `NAME?` may be unset. */

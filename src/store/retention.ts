@@ -26,6 +26,8 @@ export interface KnownResult {
   /** Named by a lock file or by its pipeline's newest run. */
   readonly isRoot: boolean;
   readonly results: readonly ActionResult[];
+  /** Outputs whose bytes went on purpose, or are to go. */
+  readonly droppedOutputs: ReadonlySet<string>;
   /** Of tries that failed. */
   readonly logs: readonly Digest[];
 }
@@ -43,6 +45,7 @@ interface Use {
   usedAt: number;
   isRoot: boolean;
   readonly results: ActionResult[];
+  readonly droppedOutputs: Set<string>;
   readonly logs: Digest[];
 }
 
@@ -89,6 +92,11 @@ export class KnownResults {
     }
   }
 
+  /** The bytes of these outputs of an action go, unless another action has the same. */
+  addDropped(fingerprint: Fingerprint, outputs: Iterable<string>): void {
+    for (const output of outputs) this.#use(fingerprint, 0, null).droppedOutputs.add(output);
+  }
+
   /** These stay, whatever their age. */
   addRoots(fingerprints: Iterable<Fingerprint>): void {
     for (const fingerprint of fingerprints) this.#use(fingerprint, 0, null).isRoot = true;
@@ -104,7 +112,7 @@ export class KnownResults {
   #use(fingerprint: Fingerprint, usedAt: number, usedBy: InstanceId | null): Use {
     let use = this.#uses.get(fingerprint);
     if (use === undefined) {
-      use = {usedBy, usedAt, isRoot: false, results: [], logs: []};
+      use = {usedBy, usedAt, isRoot: false, results: [], droppedOutputs: new Set(), logs: []};
       this.#uses.set(fingerprint, use);
     }
     if (usedAt >= use.usedAt && usedBy !== null) use.usedBy = usedBy;
@@ -168,6 +176,12 @@ export function retain(
   return {kept, dropped, blobs};
 }
 
+/** Every blob that these artifacts consist of. */
+export function* blobsBelow(shelf: BlobShelf, artifacts: Iterable<Artifact>): Generator<Digest> {
+  const contents = new Contents(shelf);
+  for (const artifact of artifacts) yield* contents.ofArtifact(artifact);
+}
+
 /** The blobs that artifacts consist of; folders are read once each. */
 class Contents {
   readonly #shelf: BlobShelf;
@@ -177,11 +191,12 @@ class Contents {
     this.#shelf = shelf;
   }
 
-  of({results, logs}: KnownResult): ReadonlySet<Digest> {
+  of({results, droppedOutputs, logs}: KnownResult): ReadonlySet<Digest> {
     const digests = new Set<Digest>(logs);
     for (const {outputs, log} of results) {
       digests.add(log);
-      for (const artifact of Object.values(outputs)) {
+      for (const [name, artifact] of Object.entries(outputs)) {
+        if (droppedOutputs.has(name)) continue;
         for (const digest of this.ofArtifact(artifact)) digests.add(digest);
       }
     }

@@ -103,6 +103,8 @@ export type Lookup =
   | {readonly status: 'hit'; readonly result: ActionResult}
   /** Known to a store elsewhere, with every blob of it; `BlobStore.bring` gets those that are wanted. */
   | {readonly status: 'elsewhere'; readonly result: ActionResult}
+  /** Known; the bytes of these outputs went on purpose, since all that takes them was done. */
+  | {readonly status: 'dropped'; readonly result: ActionResult; readonly outputs: readonly string[]}
   /** Known, but a blob is gone or damaged; the runner makes it again. */
   | {readonly status: 'lost'; readonly output: string; readonly error: StoreError}
   | {readonly status: 'miss'};
@@ -122,6 +124,8 @@ export interface ActionCache {
   ): Promise<Result<Lookup, StoreError>>;
   /** To be called only after every blob of the result has been admitted. */
   record(action: Action, result: ActionResult): Promise<Result<Recorded, StoreError>>;
+  /** Notes that the bytes of these outputs of the newest result go on purpose; to be called before they go. */
+  drop(fingerprint: Fingerprint, outputs: readonly string[]): Promise<Result<void, StoreError>>;
   /** Keeps an action without a result (it failed or was stopped), so that `why` can compare with it. */
   note(action: Action): Promise<Result<void, StoreError>>;
   /** All results of an action, newest last. */

@@ -108,23 +108,17 @@ async function sweepAlone(
   mode: SweepMode,
   now: number,
 ): Promise<Result<Sweep, SweepError>> {
-  const {shelf, cache, ledger, store} = parts;
-  const rows = await cache.fingerprints();
-  if (!rows.ok) return rows;
-  const known = new KnownResults();
-  known.addRuns(ledger);
-  for (const fingerprint of rows.value) {
-    const results = await cache.resultsOf(fingerprint);
-    if (!results.ok) return results;
-    known.addRow(fingerprint, results.value);
-  }
+  const {shelf, cache, store} = parts;
+  const read = await knownResultsOf(parts);
+  if (!read.ok) return read;
+  const {known, rows} = read.value;
   const locked = lockedFingerprints(parts);
   if (!locked.ok) return err({reason: 'doubt', because: locked.error});
   known.addRoots(locked.value);
   const sizes = new Map(shelf.list().map(({digest, size}) => [digest, size]));
   const bundles = bundlesOf(parts);
   const retention = retain(known.list(), bundles.artifacts, shelf, sizes, policy, now);
-  const isRow = new Set(rows.value);
+  const isRow = new Set(rows);
   const rowsToDrop = retention.dropped.map(({fingerprint}) => fingerprint).filter(each => isRow.has(each));
   const blobsToDrop = [...sizes.keys()].filter(digest => !retention.blobs.has(digest));
   const checkpoints = staleCheckpoints(parts, retention, policy, now);
@@ -166,6 +160,26 @@ async function sweepAlone(
   });
 }
 
+/** All that the ledger and the index know, and the fingerprints of the index. */
+export async function knownResultsOf({
+  cache,
+  ledger,
+}: Pick<SweepParts, 'cache' | 'ledger'>): Promise<
+  Result<{readonly known: KnownResults; readonly rows: readonly Fingerprint[]}, StoreError>
+> {
+  const rows = await cache.fingerprints();
+  if (!rows.ok) return rows;
+  const known = new KnownResults();
+  known.addRuns(ledger);
+  for (const fingerprint of rows.value) {
+    const row = await cache.rowOf(fingerprint);
+    if (!row.ok) return row;
+    known.addRow(fingerprint, row.value?.results ?? []);
+    known.addDropped(fingerprint, row.value?.dropped ?? []);
+  }
+  return ok({known, rows: rows.value});
+}
+
 const countResults = (known: Retention['kept']): number =>
   known.filter(({results}) => results.length > 0).length;
 
@@ -190,7 +204,7 @@ function staged({project, store, ledger}: SweepParts, now: number): string[] {
   return [...folders].flatMap(folder => staleSiblings(folder, store, now));
 }
 
-interface Bundles {
+export interface Bundles {
   /** Of modules that are still there. */
   readonly artifacts: readonly Artifact[];
   /** Absolute paths of their folders. */
@@ -199,7 +213,7 @@ interface Bundles {
   readonly stale: readonly string[];
 }
 
-function bundlesOf({project, store, code}: SweepParts): Bundles {
+export function bundlesOf({project, store, code}: SweepParts): Bundles {
   const artifacts: Artifact[] = [];
   const current = new Set<string>();
   for (const stage of code.modules()) {

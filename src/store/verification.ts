@@ -116,16 +116,19 @@ async function verifyAlone(
   return ok({blobs: count, bytes, rows: rows.value.length, voided, findings: found});
 }
 
-/** A row all of whose results lack bytes: nothing believes it, and its instances run again when they are wanted. */
+/** A row all of whose results lack bytes, other than those that went on purpose: nothing believes it, and its instances run again when they are wanted. */
 async function lostResults(
   {cache, blobs, isTiered}: VerifiedParts,
   fingerprint: Fingerprint,
 ): Promise<readonly Finding[]> {
   if (isTiered) return [];
-  const results = await cache.resultsOf(fingerprint);
-  if (!results.ok || results.value.length === 0) return [];
-  const isLost = results.value.every(({outputs}) =>
-    Object.values(outputs).some(artifact => blobs.findLoss(artifact) !== undefined),
+  const row = await cache.rowOf(fingerprint);
+  if (!row.ok || row.value === undefined || row.value.results.length === 0) return [];
+  const {results, dropped} = row.value;
+  const isLost = results.every(({outputs}) =>
+    Object.entries(outputs).some(
+      ([name, artifact]) => !dropped.includes(name) && blobs.findLoss(artifact) !== undefined,
+    ),
   );
   if (!isLost) return [];
   const mend = async (): Promise<string> => {

@@ -37,6 +37,7 @@ export function instance(
     publish: null,
     isVolatile: false,
     isFrozen: false,
+    temporary: [],
     after: [],
     salt: null,
     ...more,

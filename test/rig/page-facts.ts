@@ -61,6 +61,7 @@ export function madeInstance(stage: string, cell: Cell, made: Made = {}): Instan
     publish,
     isVolatile: false,
     isFrozen: false,
+    temporary: [],
     after: [],
     salt: null,
   };

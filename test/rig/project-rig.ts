@@ -151,6 +151,7 @@ export class Session implements AsyncDisposable {
             },
           }),
         lastStateOf: id => ledger.last(plan.pipeline, id),
+        dropOutputs: async () => ({ok: true, value: null}),
       },
       executors: new ExecutorRouter({
         local: 'local',
@@ -186,6 +187,7 @@ export class Session implements AsyncDisposable {
         },
         mode: options.mode ?? 'keep-going',
         forced: new Set(plan.instances.map(({id}) => id).filter(id => options.forced?.includes(id) ?? false)),
+        wanted: new Set(),
         device: {kind: 'cpu', isAsked: false},
         mirror: null,
         replayLogs: options.replayLogs ?? false,

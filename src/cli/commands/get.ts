@@ -5,6 +5,7 @@ import {join, relative} from 'node:path';
 import type {Artifact} from '../../action/action.ts';
 import {mistake} from '../../core/diagnostic.ts';
 import {giveSigns} from '../../host/presence.ts';
+import type {Plan} from '../../plan/plan.ts';
 import {quoteArgument} from '../../report/failure.ts';
 import {formatBytes} from '../../report/format.ts';
 import {paletteOf} from '../../report/palette.ts';
@@ -13,11 +14,11 @@ import {describeStoreError, type StoreError} from '../../store/store-error.ts';
 import {CopiedFiles} from '../copied-files.ts';
 import {EXIT, type ExitCode, MachineFailed, refuse} from '../exit.ts';
 import {type Found, Inquiry} from '../inquiry.ts';
-import {openPipeline} from '../pipeline.ts';
+import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {artifactOf, findInstance, sayOther} from '../results.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
-import {fromCwd, type Workspace} from '../workspace.ts';
+import {fromCwd} from '../workspace.ts';
 
 interface Copy {
   readonly artifact: Artifact;
@@ -37,7 +38,7 @@ export async function get(shell: Shell, {args, options}: Invocation): Promise<Ex
   const inquiry = await Inquiry.open(shell, pipeline, options);
   const found = await inquiry.demand(findInstance(inquiry.plan, selector));
   sayOther(shell, found);
-  const copies = await copiesOf(shell, pipeline.workspace, found, output, options);
+  const copies = await copiesOf(shell, pipeline, found, output, options);
   const copied = new CopiedFiles(pipeline.workspace);
   if (!options.force) for (const copy of copies) refuseForeign(shell, copy, copied);
   const palette = paletteOf(shell.outside.stdout.colors);
@@ -59,11 +60,12 @@ export async function get(shell: Shell, {args, options}: Invocation): Promise<Ex
 
 async function copiesOf(
   shell: Shell,
-  {blobs}: Workspace,
-  {instance, result}: Found,
+  {workspace: {blobs}, plan}: Pipeline,
+  found: Found,
   output: string | undefined,
   options: Options,
 ): Promise<readonly Copy[]> {
+  const {instance, result} = found;
   const names = output === undefined ? Object.keys(result.outputs) : [output];
   if (names.length === 0) refuse('no-output', `${instance.id} has no outputs`, 'pipe show lists its metrics');
   const copies: Copy[] = [];
@@ -74,12 +76,21 @@ async function copiesOf(
     const shown =
       options.output === undefined ? own : names.length === 1 ? options.output : join(options.output, own);
     const brought = await blobs.bring(artifact);
+    if (!brought.ok && instance.temporary.includes(name)) refuseDropped(found, name, plan);
     if (!brought.ok) return cannotRestore(brought.error);
     const files = blobs.filesOf(artifact);
     if (!files.ok) return cannotRestore(files.error);
     copies.push({artifact, shown, target: fromCwd(shell, shown), files: files.value});
   }
   return copies;
+}
+
+function refuseDropped({instance}: Found, output: string, {file}: Plan): never {
+  return refuse(
+    'dropped-output',
+    `expected the bytes of ${instance.id}.${output}, which is temporary: they were dropped when all that takes them was done`,
+    `to make them again, and keep them until the next run of everything: pipe run ${quoteArgument(file)} ${quoteArgument(instance.id)}`,
+  );
 }
 
 function refuseForeign({outside}: Shell, {target, files}: Copy, copied: CopiedFiles): void {

@@ -99,11 +99,11 @@ export async function execute(
 ): Promise<RunSummary> {
   const {outside, argv} = shell;
   const {plan, workspace, chosen} = pipeline;
-  const {selected, forced, replan} = chooseInstances(pipeline, options);
+  const {selected, forced, wanted, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
   const device = await chooseDevice(shell, pipeline, options, 'to run');
   await checkRequirements(pipeline, {executors, env: outside.env}, () =>
-    runner.forecast({plan, selected, forced: new Set(forced), replan, device}),
+    runner.forecast({plan, selected, forced: new Set(forced), wanted, replan, device}),
   );
   await checkPublications(pipeline, selected);
   const now = outside.clock.now();
@@ -130,6 +130,7 @@ export async function execute(
       replan,
       mode: options.failFast ? 'fail-fast' : 'keep-going',
       forced,
+      wanted,
       device,
       mirror,
       replayLogs: options.replay === true,

@@ -80,6 +80,9 @@ function explain(pipeline: Pipeline, {id}: Instance, predictions: Predictions, p
       return [
         `${palette.cached('●')} ${name} ${palette.cached('is cached')}${madeBy(pipeline, id, palette)}`,
         ...(prediction.frozen === undefined ? [] : [`    ${reasonOf(prediction)}`]),
+        ...prediction.dropped.map(
+          output => `    ${output} is temporary, and dropped: made again when it is needed`,
+        ),
       ];
     case 'execute': {
       const head = `${palette.running('▸')} ${name} ${palette.running('runs')}`;

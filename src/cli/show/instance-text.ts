@@ -11,7 +11,7 @@ import {describeFailure} from '../../report/failure.ts';
 import {formatBytes, formatDuration, formatNumber, formatValue, plural} from '../../report/format.ts';
 import type {Palette} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
-import {type Inquiry, type Known, missingText} from '../inquiry.ts';
+import {type Found, type Inquiry, type Known, missingText} from '../inquiry.ts';
 import {metricsToShow, readLog} from '../results.ts';
 import type {Workspace} from '../workspace.ts';
 import {madeRows, USAGE_COLUMNS, usageCells} from './made.ts';
@@ -35,7 +35,7 @@ export async function drawInstance(inquiry: Inquiry, known: Known, palette: Pale
     ...drawPairs('inputs', inputRows(instance, action, palette), palette),
     ...drawPairs('environment', environmentRows(action, palette), palette),
   ];
-  if (known.status === 'found') lines.push(...drawResult(known.result, palette));
+  if (known.status === 'found') lines.push(...drawResult(known.result, palette, droppedOf(inquiry, known)));
   lines.push(...drawCode(inquiry.pipeline.workspace, action, palette));
   if (known.status === 'found') {
     const rows = madeRows(known.result, known.fingerprint);
@@ -60,9 +60,26 @@ function drawAudit({pipeline, plan}: Inquiry, {id, work}: Instance, palette: Pal
   return ['', title, ...auditLines(seen.audit, work.kind === 'shell', palette).map(line => `  ${line}`)];
 }
 
-export function drawResult({outputs, metrics}: ActionResult, palette: Palette): string[] {
+/** Temporary outputs whose bytes are not here. */
+const droppedOf = ({pipeline}: Inquiry, {instance, result}: Found): ReadonlySet<string> =>
+  new Set(
+    instance.temporary.filter(name => {
+      const artifact = result.outputs[name];
+      return artifact !== undefined && pipeline.workspace.blobs.findLoss(artifact) !== undefined;
+    }),
+  );
+
+/** `dropped`: outputs whose bytes went on purpose. */
+export function drawResult(
+  {outputs, metrics}: ActionResult,
+  palette: Palette,
+  dropped: ReadonlySet<string> = new Set(),
+): string[] {
   const rows = Object.entries(outputs).map(
-    ([name, artifact]): Painted => [name, describeArtifact(artifact, palette)],
+    ([name, artifact]): Painted => [
+      name,
+      `${describeArtifact(artifact, palette)}${dropped.has(name) ? '  dropped: temporary' : ''}`,
+    ],
   );
   const lines = drawPairs('outputs', rows, palette);
   if (Object.keys(metrics).length === 0) return lines;
@@ -184,8 +201,12 @@ function auditJson({pipeline, plan}: Inquiry, {id}: Instance): Json {
 export function instanceJson(inquiry: Inquiry, known: Known): Json {
   const {instance, failed} = known;
   const result = known.status === 'found' ? known.result : undefined;
+  const dropped = known.status === 'found' ? droppedOf(inquiry, known) : new Set<string>();
   const outputs = Object.entries(result?.outputs ?? {}).map(
-    ([name, {kind, digest, size}]): [string, Json] => [name, {kind, digest, size}],
+    ([name, {kind, digest, size}]): [string, Json] => [
+      name,
+      {kind, digest, size, isDropped: dropped.has(name)},
+    ],
   );
   return {
     id: instance.id,

@@ -64,9 +64,13 @@ export class KeyvActionCache implements ActionCache {
     if (!row.ok) return row;
     const results = [...(row.value?.results ?? [])].reverse();
     let lost: Lookup | undefined;
+    const dropped = row.value?.dropped ?? [];
     for (const result of results) {
       const loss = this.#findLoss(result);
       if (loss === undefined) return ok({status: 'hit', result});
+      // What was dropped is of the newest one.
+      if (result === results[0] && this.#findLoss(result, dropped) === undefined)
+        return ok({status: 'dropped', result, outputs: dropped});
       lost ??= {status: 'lost', ...loss};
     }
     return ok(lost ?? {status: 'miss'});
@@ -89,6 +93,18 @@ export class KeyvActionCache implements ActionCache {
     }
     const earlier = row.value.results.filter(other => !isSameResult(other, result));
     return ok({differsFrom: earlier.at(-1)});
+  }
+
+  async drop(fingerprint: Fingerprint, outputs: readonly string[]): Promise<Result<void, StoreError>> {
+    return this.#ask(async index => {
+      const before = await this.#read(index, fingerprint);
+      if (before !== undefined) await index.set(fingerprint, {...before, dropped: outputs});
+    });
+  }
+
+  /** For those who look at all that there is. */
+  rowOf(fingerprint: Fingerprint): Promise<Result<ActionRow | undefined, StoreError>> {
+    return this.#row(fingerprint);
   }
 
   async note(action: Action): Promise<Result<void, StoreError>> {
@@ -131,8 +147,12 @@ export class KeyvActionCache implements ActionCache {
     this.#setAside.push(aside);
   }
 
-  #findLoss(result: ActionResult): {readonly output: string; readonly error: StoreError} | undefined {
+  #findLoss(
+    result: ActionResult,
+    dropped: readonly string[] = [],
+  ): {readonly output: string; readonly error: StoreError} | undefined {
     for (const [output, artifact] of Object.entries(result.outputs).sort((a, b) => byCodeUnit(a[0], b[0]))) {
+      if (dropped.includes(output)) continue;
       const error = this.#blobs.findLoss(artifact);
       if (error !== undefined) return {output, error};
     }
@@ -148,7 +168,7 @@ export class KeyvActionCache implements ActionCache {
     const fingerprint = fingerprintOf(action);
     return this.#ask(async index => {
       const before = await this.#read(index, fingerprint);
-      const after = change(before ?? {format: 1, action, results: []});
+      const after = change(before ?? {format: 1, action, results: [], dropped: []});
       if (after !== before) await index.set(fingerprint, after);
       return after;
     });

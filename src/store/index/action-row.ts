@@ -9,6 +9,8 @@ export interface ActionRow {
   readonly format: 1;
   readonly action: Action;
   readonly results: readonly ActionResult[];
+  /** Outputs of the newest result whose bytes went on purpose, since all that takes them is done. */
+  readonly dropped: readonly string[];
 }
 
 /** Results kept per action: enough to say that a stage is not deterministic, and to find one whose blobs are here. */
@@ -28,7 +30,7 @@ export function hasOutputs(result: ActionResult, declared: Action['outputs']): b
 /** Adds a result; one with the same outputs and metrics takes the place of the earlier one. */
 export function withResult(row: ActionRow, result: ActionResult): ActionRow {
   const others = row.results.filter(earlier => !isSameResult(earlier, result));
-  return {...row, results: [...others, result].slice(-keptResults)};
+  return {...row, results: [...others, result].slice(-keptResults), dropped: []};
 }
 
 /** Equal in everything that other stages can see. */

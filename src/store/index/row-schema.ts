@@ -129,7 +129,12 @@ const result = z.strictObject({
     .catchall(z.union([words, z.number(), z.boolean(), z.null()])),
 }) satisfies z.ZodType<ActionResult>;
 
-const row = z.strictObject({format: z.literal(1), action, results: z.array(z.unknown())});
+const row = z.strictObject({
+  format: z.literal(1),
+  action,
+  results: z.array(z.unknown()),
+  dropped: z.array(outputName).default([]),
+});
 
 /** An action from the text that its fingerprint is the digest of; `undefined` for anything else. */
 export function decodeAction(text: string): Action | undefined {
@@ -141,12 +146,12 @@ export function decodeAction(text: string): Action | undefined {
 export function decodeRow(value: unknown, fingerprint: Fingerprint): ActionRow | undefined {
   const read = row.safeParse(value);
   if (!read.success) return undefined;
-  const {action} = read.data;
+  const {action, dropped} = read.data;
   if (fingerprintOf(action) !== fingerprint) return undefined;
   const results: ActionResult[] = [];
   for (const each of read.data.results) {
     const found = result.safeParse(each);
     if (found.success && hasOutputs(found.data, action.outputs)) results.push(found.data);
   }
-  return {format: 1, action, results};
+  return {format: 1, action, results, dropped};
 }

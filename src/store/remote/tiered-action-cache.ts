@@ -36,6 +36,10 @@ export class TieredActionCache implements ActionCache {
     return recorded;
   }
 
+  drop(fingerprint: Fingerprint, outputs: readonly string[]): Promise<Result<void, StoreError>> {
+    return this.#local.drop(fingerprint, outputs);
+  }
+
   note(action: Action): Promise<Result<void, StoreError>> {
     return this.#local.note(action);
   }
