@@ -30,6 +30,14 @@ export async function compile(definition: Definition, options: CompileOptions = 
   return new OrderedProgram(definition, await open(definition, options));
 }
 
+/**
+ * Runs the step once as `compile` does, and computes nothing: for what a step does beside returning tensors.
+ * @throws EngineError as `compile` does.
+ */
+export function rehearse(definition: Definition): void {
+  trace(definition);
+}
+
 async function open(definition: Definition, options: CompileOptions): Promise<Program> {
   const {threads = 1} = options;
   if (!Number.isSafeInteger(threads) || threads < 1)

@@ -1,7 +1,7 @@
 // The engine's public face.
 
 export {batchNorm, type Normalised} from './batch-norm.ts';
-export {compile} from './compile.ts';
+export {compile, rehearse} from './compile.ts';
 export {EngineError} from './errors.ts';
 export {exportInference, type Inference} from './inference.ts';
 export type * from './program.ts';

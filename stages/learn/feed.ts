@@ -4,7 +4,7 @@
 import type {HostTensor, HostTensors} from '../../src/engine/program.ts';
 import {drawAugmentation, drawLength, isNoAugmentation} from './augmentation.ts';
 import type {RulePhase} from './gradients/rule.ts';
-import {drawMask, maskLength} from './models/dropout.ts';
+import {drawSteps} from './models/dropout.ts';
 import {sizeOf} from './models/model.ts';
 import {maskNamesOf, type Recipe, scannedNumbersOf, type Training} from './training-program.ts';
 
@@ -51,14 +51,9 @@ export function feedOf(
     feed[name] = {dtype: 'float32', shape: [steps, ...shape], data};
   }
   for (const {name, place, pass} of maskNamesOf(training)) {
-    const spec = training.model.dropout[place];
-    if (spec === undefined) throw new Error(`expected a dropout place ${place} in ${training.model.name}`);
-    const length = maskLength(spec, batch);
-    const data = new Uint8Array(steps * length);
-    for (let i = 0; i < steps; i++) {
-      drawMask(data.subarray(i * length, (i + 1) * length), spec, seed, firstStep + i, place, pass);
-    }
-    feed[name] = {dtype: 'uint8', shape: [steps, batch, ...spec.shape], data};
+    const spec = training.model.draws[place];
+    if (spec === undefined) throw new Error(`expected a place ${place} of draws in ${training.model.name}`);
+    feed[name] = drawSteps(spec, steps, batch, {seed, firstStep, place, pass});
   }
   return feed;
 }

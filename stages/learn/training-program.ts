@@ -7,6 +7,7 @@ import {type AugmentationPolicy, drawLength, isNoAugmentation} from './augmentat
 import {gatherBatch, residentShape} from './augmentation-graph.ts';
 import type {Dataset} from './dataset-file.ts';
 import type {GradientRule, RulePhase, Slots} from './gradients/rule.ts';
+import {drawSlice} from './models/dropout.ts';
 import {
   initialStatistics,
   initialWeights,
@@ -22,7 +23,7 @@ import type {ScannedNumbers} from './scanned.ts';
 
 /** How weights change from step to step, whatever the data are. */
 export interface Recipe {
-  readonly model: Pick<Model, 'name' | 'parameters' | 'statistics' | 'dropout'>;
+  readonly model: Pick<Model, 'name' | 'parameters' | 'statistics' | 'draws'>;
   readonly rule: GradientRule;
   readonly optimizer: Optimizer;
   /** Largest norm of the gradient that the optimizer gets; undefined for no clipping. */
@@ -71,15 +72,24 @@ export const scannedNumbersOf = (
   ...prefixed('optimizer', optimizer.scanned),
 });
 
-/** The dropout masks of a step: uint8 [batch, …] each. */
+/** The dropout masks and noise of a step, [batch, …] each. */
 export const maskNamesOf = ({
   model,
   freshMasks,
 }: Recipe): readonly {name: string; place: number; pass: number}[] =>
-  model.dropout.flatMap((spec, place) => [
+  model.draws.flatMap((spec, place) => [
     {name: `mask/${spec.name}`, place, pass: 0},
     ...(freshMasks ? [{name: `again/${spec.name}`, place, pass: 1}] : []),
   ]);
+
+/** How they are scanned. */
+export const maskSlicesOf = (recipe: Recipe, batch: number): Readonly<Record<string, SliceSpec>> =>
+  Object.fromEntries(
+    maskNamesOf(recipe).flatMap(({name, place}) => {
+      const spec = recipe.model.draws[place];
+      return spec === undefined ? [] : [[name, drawSlice(spec, batch)]];
+    }),
+  );
 
 /**
  * The program of one phase and batch size. Metrics per step: `loss`, the mean loss of the batch in the first pass,
@@ -91,9 +101,7 @@ export function trainingDefinition(training: Training, phase: RulePhase, batch: 
   const scanned: Record<string, SliceSpec> = {indices: {shape: [batch], dtype: 'int32'}};
   if (!isNoAugmentation(policy)) scanned.draws = {shape: [batch, drawLength], dtype: 'int32'};
   for (const [name, {shape}] of Object.entries(numbers)) scanned[name] = {shape, dtype: 'float32'};
-  for (const {name, place} of maskNamesOf(training)) {
-    scanned[name] = {shape: [batch, ...(model.dropout[place]?.shape ?? [])], dtype: 'uint8'};
-  }
+  Object.assign(scanned, maskSlicesOf(training, batch));
   return {
     name: `train-${model.name}-${phase.name}-${batch}`,
     state: initialState(training),

@@ -93,6 +93,14 @@ export const missingDerivatives: readonly tf.GradConfig[] = [
       };
     },
   },
+  of('Conv3DBackpropInputV2', ['dy', 'filter'], (dy, [given, weights], attrs) => {
+    const [before, filter] = [some(given), some(weights)];
+    const how = pick(attrs, ['strides', 'pad']);
+    return [
+      kernel('Conv3D', {x: dy, filter}, {...how, dataFormat: 'NDHWC', dilations: 1}),
+      kernel('Conv3DBackpropFilterV2', {x: dy, dy: before}, {...how, filterShape: filter.shape}),
+    ];
+  }),
   convolution('Conv2D'),
   convolution('DepthwiseConv2dNative'),
 ];

@@ -2,9 +2,9 @@
 // variables answer with the tensors of the step for as long as it does, and what they write becomes running statistics.
 
 import * as tf from '@tensorflow/tfjs';
-import {type HostTensor, runEagerly} from '../../../src/engine/index.ts';
+import {type HostTensor, rehearse, runEagerly} from '../../../src/engine/index.ts';
 import type {
-  DropoutSpec,
+  DrawSpec,
   Mode,
   NamedTensors,
   ParameterKind,
@@ -12,6 +12,7 @@ import type {
   StatisticSpec,
 } from '../models/model.ts';
 import {tensorNamed} from '../models/model.ts';
+import {drawsGiven, drawsNoted, isDrawing, withDraws} from './draws.ts';
 
 type Layer = tf.layers.Layer;
 type LayerVariable = Layer['weights'][number];
@@ -21,7 +22,7 @@ export interface LayersFunction {
   readonly parameters: readonly ParameterSpec[];
   /** Running statistics and frozen weights. */
   readonly statistics: readonly StatisticSpec[];
-  readonly dropout: readonly DropoutSpec[];
+  readonly draws: readonly DrawSpec[];
   /** What the model takes and gives, in its order. */
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
@@ -59,10 +60,8 @@ interface Held {
 /** Layers inside of layers: nested models, and what wrappers wrap. */
 function insideOf(layer: Layer): Layer[] {
   const inner = ['layer', 'forwardLayer', 'backwardLayer', 'cell'].map(key => Reflect.get(layer, key));
-  const listed: unknown = Reflect.get(layer, 'layers');
-  const found = [...inner, ...(Array.isArray(listed) ? listed : [])].filter(
-    (x: unknown): x is Layer => x instanceof tf.layers.Layer,
-  );
+  const listed = ['layers', 'cells'].map((key): unknown => Reflect.get(layer, key)).filter(Array.isArray);
+  const found = [...inner, ...listed.flat()].filter((x: unknown): x is Layer => x instanceof tf.layers.Layer);
   return [layer, ...found.flatMap(insideOf)];
 }
 
@@ -87,41 +86,13 @@ function heldBy(model: tf.LayersModel): readonly Held[] {
   );
 }
 
-/** Layers that draw random numbers themselves, or keep something from batch to batch. */
+/** Layers that keep something from batch to batch. */
 function checkLayer(layer: Layer): void {
-  const kind = layer.getClassName();
-  const refuse = (why: string): never => {
-    throw new RangeError(`the layer ${layer.name} (${kind}) cannot be compiled: ${why}`);
-  };
-  if (['GaussianNoise', 'GaussianDropout', 'AlphaDropout'].includes(kind))
-    refuse('it draws random numbers that nobody gives it; use Dropout');
-  for (const key of ['dropout', 'recurrentDropout'])
-    if (Number(Reflect.get(layer, key) ?? 0) > 0) refuse(`${key} inside of a recurrent layer; use Dropout`);
   if (Reflect.get(layer, 'stateful') === true && !(layer instanceof tf.LayersModel))
-    refuse('it is stateful: its state would be lost between steps');
-}
-
-interface DropoutLayer {
-  readonly layer: Layer;
-  /** One for each use of the layer, in the order of the uses. */
-  readonly specs: readonly DropoutSpec[];
-}
-
-/** The places where units are dropped: masks come from outside, one for each sample. */
-function dropoutsOf(layers: readonly Layer[]): readonly DropoutLayer[] {
-  let count = 0;
-  return layers
-    .filter(layer => ['Dropout', 'SpatialDropout1D'].includes(layer.getClassName()))
-    .map((layer): DropoutLayer => {
-      const rate = Number(Reflect.get(layer, 'rate'));
-      const isSpatial = layer.getClassName() === 'SpatialDropout1D';
-      const specs = layer.inboundNodes.map(({inputShapes}): DropoutSpec => {
-        const [first] = inputShapes;
-        const lengths = lengthsOf(Array.isArray(first) ? first : inputShapes);
-        return {name: `dropout${count++}`, shape: isSpatial ? [1, lengths[1] ?? 1] : lengths, rate};
-      });
-      return {layer, specs};
-    });
+    throw new RangeError(
+      `the layer ${layer.name} (${layer.getClassName()}) cannot be compiled: it is stateful: its state would be lost ` +
+        'between steps',
+    );
 }
 
 const lengthsOf = (shape: tf.Shape | tf.Shape[]): number[] =>
@@ -149,7 +120,9 @@ export function functionOf(model: tf.LayersModel): LayersFunction {
   const layers = [...new Set(model.layers.flatMap(insideOf))];
   for (const layer of layers) checkLayer(layer);
   const held = heldBy(model);
-  const drops = dropoutsOf(layers);
+  const drawing = layers.filter(isDrawing);
+  const inputs = portsOf(model.inputNames, model.inputs);
+  const draws = drawsOf(model, held, drawing, inputs);
   const dataOf = (variable: LayerVariable): Float32Array =>
     runEagerly(() => Float32Array.from(variable.read().dataSync()));
   const shapeOf = (variable: LayerVariable): number[] => variable.shape.map(Number);
@@ -166,11 +139,14 @@ export function functionOf(model: tf.LayersModel): LayersFunction {
     statistics: held
       .filter(({isTrained}) => !isTrained)
       .map(({name, variable}) => ({name, shape: shapeOf(variable), value: dataOf(variable)})),
-    dropout: drops.flatMap(({specs}) => specs),
-    inputs: portsOf(model.inputNames, model.inputs),
+    draws,
+    inputs,
     outputs: portsOf(model.outputNames, model.outputs),
-    apply: (weights, statistics, inputs, mode) =>
-      apply(model, held, drops, weights, statistics, inputs, mode),
+    apply: (weights, statistics, inputs, mode) => {
+      const draw = mode.phase === 'training' ? drawsGiven(draws, mode.masks) : undefined;
+      const values = {...weights, ...statistics};
+      return withDraws(drawing, draw, () => apply(model, held, values, inputs, mode.phase === 'training'));
+    },
     constrain: constraintsOf(held),
     writeBack: values =>
       runEagerly(() => {
@@ -180,6 +156,34 @@ export function functionOf(model: tf.LayersModel): LayersFunction {
         }
       }),
   };
+}
+
+/** What a training pass draws, in its order: found by tracing one, which computes nothing. */
+function drawsOf(
+  model: tf.LayersModel,
+  held: readonly Held[],
+  drawing: readonly Layer[],
+  inputs: readonly Port[],
+): readonly DrawSpec[] {
+  if (drawing.length === 0) return [];
+  const specs: DrawSpec[] = [];
+  const batch = 2;
+  const named = [
+    ...held.map(({name, variable}) => [name, variable.shape.map(Number)] as const),
+    ...inputs.map(({shape}, i) => [`x${i}`, [batch, ...shape]] as const),
+  ];
+  rehearse({
+    name: model.name,
+    state: {},
+    scanned: Object.fromEntries(named.map(([name, shape]) => [name, {dtype: 'float32', shape}])),
+    step: ({scanned}) => {
+      const draw = drawsNoted(batch, spec => specs.push(spec));
+      const x = inputs.map((_, i) => tensorNamed(scanned, `x${i}`));
+      withDraws(drawing, draw, () => apply(model, held, scanned, x, true));
+      return {state: {}, metrics: {}};
+    },
+  });
+  return specs;
 }
 
 interface Constraint {
@@ -203,57 +207,46 @@ function constraintsOf(held: readonly Held[]): LayersFunction['constrain'] {
   });
 }
 
+/** Runs the model with the values of a step: `values` are weights and statistics, by name. */
 function apply(
   model: tf.LayersModel,
   held: readonly Held[],
-  drops: readonly DropoutLayer[],
-  weights: NamedTensors,
-  statistics: NamedTensors,
+  values: NamedTensors,
   given: readonly tf.Tensor[],
-  mode: Mode,
+  isTraining: boolean,
 ): Applied {
   const written = new Map<string, tf.Tensor>();
-  const isTraining = mode.phase === 'training';
+  const kept: tf.Tensor[] = [];
   try {
-    for (const {name, variable, isTrained} of held) {
-      const value = tensorNamed(isTrained ? weights : statistics, name);
+    for (const {name, variable} of held)
       Object.assign(variable, {
-        read: () => value,
+        // A layer that is used twice goes on from what its first use wrote.
+        read: () => written.get(name) ?? tensorNamed(values, name),
         // Written inside of a scope that ends: kept until this pass does.
         write: (next: tf.Tensor) => {
-          written.set(name, tf.keep(tf.clone(next)));
+          const after = tf.keep(tf.clone(next));
+          kept.push(after);
+          written.set(name, after);
           return variable;
         },
       });
-    }
-    for (const {layer, specs} of drops) {
-      let uses = 0;
-      Object.assign(layer, {
-        call: (inputs: tf.Tensor | tf.Tensor[]) => {
-          const input = only(inputs);
-          const spec = specs[uses++ % specs.length];
-          if (!isTraining || spec === undefined || spec.rate === 0) return input;
-          const mask = tf.cast(tensorNamed(mode.masks, spec.name), 'float32');
-          return tf.mul(input, tf.mul(mask, 1 / (1 - spec.rate)));
-        },
-      });
-    }
     const x = given.length === 1 ? only([...given]) : [...given];
     const outputs = listOf(model.apply(x, {training: isTraining}) as tf.Tensor | tf.Tensor[]);
     const losses = isTraining ? model.calculateLosses().map(loss => tf.mean(loss)) : [];
-    const next = Object.entries(statistics).map(([name, before]) => {
-      const after = written.get(name);
-      return [name, after === undefined ? before : tf.clone(after)] as const;
-    });
+    const next = held
+      .filter(({isTrained}) => !isTrained)
+      .map(({name}) => {
+        const after = written.get(name);
+        return [name, after === undefined ? tensorNamed(values, name) : tf.clone(after)] as const;
+      });
     return {
       outputs,
       statistics: Object.fromEntries(next),
       penalty: losses.length > 0 ? (tf.addN(losses) as tf.Scalar) : undefined,
     };
   } finally {
-    for (const tensor of written.values()) tensor.dispose();
+    for (const tensor of kept) tensor.dispose();
     // What was assigned stands in front of the classes' own.
     for (const {variable} of held) for (const key of ['read', 'write']) Reflect.deleteProperty(variable, key);
-    for (const {layer} of drops) Reflect.deleteProperty(layer, 'call');
   }
 }

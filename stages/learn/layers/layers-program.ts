@@ -8,7 +8,7 @@ import {mapNamed} from '../named-tensors.ts';
 import {type Batch, differentiate, type Objective} from '../objective.ts';
 import {
   initialState,
-  maskNamesOf,
+  maskSlicesOf,
   pick,
   prefixed,
   type Recipe,
@@ -113,8 +113,7 @@ export function stepDefinition(
   const scanned: Record<string, SliceSpec> = {indices: {shape: [batch], dtype: 'int32'}};
   for (const [name, {shape}] of Object.entries(scannedNumbersOf(recipe, phase)))
     scanned[name] = {shape, dtype: 'float32'};
-  for (const {name, place} of maskNamesOf(recipe))
-    scanned[name] = {shape: [batch, ...(model.dropout[place]?.shape ?? [])], dtype: 'uint8'};
+  Object.assign(scanned, maskSlicesOf(recipe, batch));
   return {
     name: `train-${model.name}-${phase.name}-${batch}`,
     state: initialState(recipe),

@@ -35,14 +35,25 @@ export interface StatisticSpec {
 
 /** A place where units are dropped in training. `shape` is that of one sample. */
 export interface DropoutSpec {
+  readonly law: 'dropout';
   readonly name: string;
   readonly shape: readonly number[];
   /** Probability of dropping, in [0, 1). */
   readonly rate: number;
 }
 
+/** A place where training wants numbers from N(0, 1). `shape` is that of one sample. */
+export interface NoiseSpec {
+  readonly law: 'normal';
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What a model wants drawn for each training pass. */
+export type DrawSpec = DropoutSpec | NoiseSpec;
+
 export type Mode =
-  /** Batch statistics; `masks` has one tensor [batch, ...shape] of 0 (drop) and 1 per dropout place. */
+  /** Batch statistics; `masks` has one tensor [batch, ...shape] per place of `draws`: 0 (drop) and 1, or normal numbers. */
   {readonly phase: 'training'; readonly masks: NamedTensors} | {readonly phase: 'evaluation'};
 
 export interface Forward {
@@ -58,7 +69,7 @@ export interface Model {
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
   readonly statistics: readonly StatisticSpec[];
-  readonly dropout: readonly DropoutSpec[];
+  readonly draws: readonly DrawSpec[];
   /** Multiplications of one sample's forward pass, in matrix products and convolutions. */
   readonly multiplications: number;
   /** @param images [batch, height, width, channels], normalised. */

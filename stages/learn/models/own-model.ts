@@ -93,7 +93,7 @@ function modelOf(layers: LayersFunction, name: string, shown: string, shape: Ima
     name,
     parameters: layers.parameters,
     statistics: layers.statistics,
-    dropout: layers.dropout,
+    draws: layers.draws,
     // Each weight is used once at most for each pixel.
     multiplications: layers.parameters.reduce((sum, {shape}) => sum + usesOf(shape, height * width), 0),
     forward: (weights, statistics, images, mode) => {

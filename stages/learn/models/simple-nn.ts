@@ -51,7 +51,7 @@ export function simpleNn(shape: ImageShape, options: SimpleNnOptions): Model {
       },
       drop:
         isHidden && options.dropout > 0
-          ? {name: `dense${index + 1}`, shape: [outputs], rate: options.dropout}
+          ? {law: 'dropout', name: `dense${index + 1}`, shape: [outputs], rate: options.dropout}
           : undefined,
     };
   });
@@ -59,7 +59,7 @@ export function simpleNn(shape: ImageShape, options: SimpleNnOptions): Model {
     name: `simple-nn-${widths.join('-')}`,
     parameters: layers.flatMap(({weight, bias}) => [weight, bias]),
     statistics: [],
-    dropout: layers.flatMap(({drop}) => (drop ? [drop] : [])),
+    draws: layers.flatMap(({drop}) => (drop ? [drop] : [])),
     multiplications: layers.reduce((sum, {weight}) => sum + sizeOf(weight.shape), 0),
     forward: (weights, statistics, images, mode) => {
       const logits = layers.reduce<tf.Tensor>(

@@ -89,7 +89,7 @@ export function wideResnet(shape: ImageShape, options: WideResnetOptions): Model
       ]),
       ...normStatistics('norm', last),
     ],
-    dropout: units.flatMap(({drop}) => (drop ? [drop] : [])),
+    draws: units.flatMap(({drop}) => (drop ? [drop] : [])),
     multiplications:
       9 * shape.channels * 16 * shape.height * shape.width +
       units.reduce((sum, unit) => sum + multiplicationsOf(unit, shape), 0) +
@@ -120,6 +120,7 @@ function unitsOf(shape: ImageShape, options: WideResnetOptions): readonly Unit[]
         drop:
           options.dropout > 0
             ? {
+                law: 'dropout',
                 name,
                 shape: [Math.ceil(shape.height / scale), Math.ceil(shape.width / scale), outputs],
                 rate: options.dropout,
