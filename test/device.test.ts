@@ -1,6 +1,7 @@
 // Devices and machines in the key: what is really there, found before anything runs.
 
 import assert from 'node:assert/strict';
+import {createRequire} from 'node:module';
 import {test} from 'node:test';
 import {vectorOf} from '../src/host/platform.ts';
 import {CliProject} from './rig/cli-project.ts';
@@ -40,6 +41,21 @@ test('the device in the key is what auto comes to', async () => {
   // The same key, and the CPU's: `auto` stands in none.
   assert.match(await run('--device', 'cpu'), /"status":"cached"/);
   assert.match(await run('--device', 'tfjs'), /"status":"executed"/);
+});
+
+test('the device tfjs says that it computes in JavaScript where no native package is installed', async () => {
+  using project = study();
+  const {code, stderr} = await project.start(['run', 'study', '--device', 'tfjs'], {env}).ended;
+  assert.equal(code, 0, stderr);
+  const {resolve} = createRequire(import.meta.url);
+  const isNative = ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'].some(name => {
+    try {
+      return resolve(name) !== '';
+    } catch {
+      return false;
+    }
+  });
+  assert.equal(/--device tfjs computes in JavaScript here, far slower/.test(stderr), !isNative, stderr);
 });
 
 test('a stage that computed on another device than its key says has no result', async () => {

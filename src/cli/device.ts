@@ -2,11 +2,13 @@
 // mistake, and `auto` is never in a key. What was found out about a GPU is kept until the machine changes.
 
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {isJsonObject, parseJson} from '../core/json.ts';
 import type {Probe} from '../engine/run/probe.ts';
 import {writeAtomically} from '../host/atomic-file.ts';
 import type {Instance} from '../plan/plan.ts';
+import {paletteOf} from '../report/palette.ts';
 import type {ChosenDevice} from '../run/request.ts';
 import {DEVICES} from './config.ts';
 import {refuse} from './exit.ts';
@@ -29,6 +31,7 @@ export async function chooseDevice(
   const users = pipeline.plan.instances.filter(usesDevice);
   // Stages of a plan that is not unfolded yet may want one as well.
   if (users.length === 0 && pipeline.plan.pending.length === 0) return ON_CPU;
+  if (asked === 'tfjs' && how === 'to run') sayIfJavaScript(shell);
   if (asked === 'cpu' || asked === 'tfjs') return {kind: asked, isAsked: true};
   const {gpus} = machineOf(shell, undefined);
   // A Python stage brings its own libraries: it takes the GPU that is there.
@@ -50,6 +53,26 @@ export async function chooseDevice(
     'no-device',
     `expected the device ${asked}, which is not there: ${found.why}`,
     'say --device auto for the fastest that is there; `pipe doctor` lists them',
+  );
+}
+
+const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
+
+/** TF.js without a native package computes all the same, some thirty times as slowly as the CPU's own device. */
+function sayIfJavaScript({outside, packageRoot}: Shell): void {
+  const {resolve} = createRequire(join(packageRoot, 'package.json'));
+  const isThere = NATIVE.some(name => {
+    try {
+      return resolve(name) !== '';
+    } catch {
+      return false;
+    }
+  });
+  if (isThere) return;
+  const {screen, colors} = outside.stderr;
+  screen.write(
+    `${paletteOf(colors).warning('!')} --device tfjs computes in JavaScript here, far slower than --device cpu: ` +
+      `neither ${NATIVE.join(' nor ')} is installed\n`,
   );
 }
 

@@ -47,15 +47,10 @@ test('a residual network is the same compiled and on the native package', {skip}
 test("the studies' steps are the same compiled and on the native package", {skip}, async () => {
   const dataset = syntheticDataset({train: 32, validation: 0, test: 0}, {height: 8, width: 8, channels: 3});
   const shape = {...dataset, classes};
-  // TensorFlow's own kernels take no padding by number, which projections have.
-  const residual = wideResnet(shape, {
-    depth: 10,
-    width: 1,
-    shortcut: 'zero-pad',
-    dropout: 0,
-    init: 'google',
-  });
-  for (const model of [smallModel(dataset, [24]), residual])
+  const residuals = (['zero-pad', 'projection'] as const).map(shortcut =>
+    wideResnet(shape, {depth: 10, width: 1, shortcut, dropout: 0, init: 'google'}),
+  );
+  for (const model of [smallModel(dataset, [24]), ...residuals])
     for (const training of [
       trainingOf(dataset, {model}),
       trainingOf(dataset, {model, rule: sam(model.parameters, {...defaultPerturbation, rho: 0.05})}),

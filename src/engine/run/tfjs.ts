@@ -1,9 +1,11 @@
 // The best TF.js backend that is installed: the native packages are optional, the JS backend is always there.
 
 import {createRequire} from 'node:module';
+import {pathToFileURL} from 'node:url';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import {EngineError} from '../errors.ts';
+import {padExplicitly} from './explicit-padding.ts';
 
 export interface TfjsBackend {
   /** As registered with TF.js. */
@@ -21,9 +23,10 @@ async function find(): Promise<TfjsBackend> {
       // TensorFlow greets on standard error; what goes wrong is an error here.
       process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
       const before = tf.engine().backend === null ? '' : tf.engine().backendName;
-      await import(name);
+      await import(placeOf(name));
       // The package makes its backend that of the process: it is ours for the length of a step.
       if (before !== '') void tf.setBackend(before);
+      padExplicitly('tensorflow');
       return {backend: 'tensorflow', name};
     } catch {
       // Not installed, or built for another system: the next one may be.
@@ -31,6 +34,19 @@ async function find(): Promise<TfjsBackend> {
   }
   startQuietly();
   return {backend: 'cpu', name: '@tensorflow/tfjs (JavaScript)'};
+}
+
+/** The package as it is found from here, or from the program that runs: a stage's bundle lies in the user's project. */
+function placeOf(name: string): string {
+  const program = process.argv[1];
+  for (const from of program === undefined ? [import.meta.url] : [import.meta.url, program]) {
+    try {
+      return pathToFileURL(createRequire(from).resolve(name)).href;
+    } catch {
+      // Not installed there.
+    }
+  }
+  return name;
 }
 
 /** Functions that Node 23 took out of `util`, and that the native packages still call. */
