@@ -88,3 +88,33 @@ test('no file imports itself in a circle', () => {
   for (const file of files) visit(file, []);
   assert.deepEqual(circles, []);
 });
+
+/** Relative files and packages that a file imports before anything runs: without types, and without `import()`. */
+const loadedBy = (file: string): string[] => {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [...text.matchAll(/^(?:import|export)\s(?!type\s)([^;]*?)from '([^']+)';/gms)]
+    .filter(([, names = '']) => !/^\{(?:\s*type \w+(?: as \w+)?,?)+\s*\}\s*$/.test(names))
+    .map(([, , specifier = '']) =>
+      specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : specifier,
+    );
+};
+
+test('a run in which nothing is to do loads no schemas, no parser and no executor of other machines', () => {
+  const loaded = new Set(['src/cli.ts', 'src/cli/program.ts', 'src/cli/commands/run.ts']);
+  for (const file of loaded) if (file.endsWith('.ts')) for (const next of loadedBy(file)) loaded.add(next);
+  const heavy = /^(zod|yaml|esbuild|undici|keyv)$|^src\/(exec\/(fleet|queue|remote)|spec\/yaml)/;
+  assert.ok(loaded.has('src/run/scheduler.ts'));
+  assert.deepEqual(
+    [...loaded].filter(file => heavy.test(file)),
+    [],
+  );
+});
+
+test('zod is imported as a namespace, so that a bundle holds what is used of it', () => {
+  const wrong = files.filter(
+    file =>
+      file !== 'src/stage/define.ts' &&
+      /import \{[^}]*\} from 'zod'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(wrong, []);
+});

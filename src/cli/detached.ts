@@ -4,7 +4,7 @@
 import {spawn} from 'node:child_process';
 import {openSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
-import {z} from 'zod';
+import * as z from 'zod';
 import {temporaryName, writeAtomically} from '../host/atomic-file.ts';
 import {makeFolder} from '../host/folder.ts';
 import {identityIn, identityLabel, identityOf, isAlive} from '../host/process-identity.ts';

@@ -7,14 +7,18 @@ import type {Executor} from '../exec/executor.ts';
 import {LocalExecutor, type LocalMachine} from '../exec/local-executor.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import {ExecutorRouter} from '../exec/router.ts';
+import type {Plan} from '../plan/plan.ts';
 import {contentStoreOf} from '../run/content.ts';
 import {InputFiles} from '../store/blobs/input-files.ts';
 import type {Config} from './config.ts';
-import {LOCAL, type NamedExecutor, nearExecutor} from './executor-config.ts';
+import {
+  type ExecutorConfig,
+  LOCAL,
+  type NamedExecutor,
+  NO_EXECUTORS,
+  nearExecutor,
+} from './executor-config.ts';
 import {refuse} from './exit.ts';
-import {slurmExecutorOf} from './fleet.ts';
-import {queueExecutorOf} from './queue.ts';
-import {remoteExecutorOf} from './remote.ts';
 import type {Options, Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
@@ -41,21 +45,55 @@ export function localExecutorOf(
   });
 }
 
-/** The executors of the settings; each is opened when something goes to it. */
-export function openExecutors(
+/** The executors of the settings, for a run of `plan`; each is opened when something goes to it. */
+export async function openExecutors(
   shell: Shell,
   workspace: Workspace,
+  plan: Plan,
   machine: LocalMachine,
   options: Options,
-): ExecutorRouter {
+): Promise<ExecutorRouter> {
   const {config} = workspace;
   const resolve = (name: string): NamedExecutor => namedExecutor(config, name);
+  const makers = await loadMakers(kindsFor(config, plan, options));
   return new ExecutorRouter({
     local: LOCAL,
     otherwise: chosenExecutor(config, options),
     nameOf: pool => resolve(pool).name,
-    open: name => openExecutor(shell, workspace, machine, resolve(name), options),
+    open: name => openExecutor(shell, workspace, machine, makers, resolve(name), options),
   });
+}
+
+type Kind = ExecutorConfig['kind'];
+
+/** What makes executors of other machines: their modules, a third of all, are loaded where something may go there. */
+interface Makers {
+  readonly queue: typeof import('./queue.ts') | null;
+  readonly remote: typeof import('./remote.ts') | null;
+  readonly slurm: typeof import('./fleet.ts') | null;
+}
+
+async function loadMakers(kinds: ReadonlySet<Kind>): Promise<Makers> {
+  return {
+    queue: kinds.has('queue') ? await import('./queue.ts') : null,
+    remote: kinds.has('remote') ? await import('./remote.ts') : null,
+    slurm: kinds.has('slurm') ? await import('./fleet.ts') : null,
+  };
+}
+
+/** Kinds that stages of the plan may go to, or stages that are still to be planned. */
+function kindsFor(config: Config, {instances, pending}: Plan, options: Options): ReadonlySet<Kind> {
+  const {byName} = config.executors;
+  const isNamed = ({name}: NamedExecutor): boolean => pending.length > 0 || !NO_EXECUTORS.byName.has(name);
+  const pools = new Set(instances.map(({resources}) => resources.pool));
+  const used = [chosenExecutor(config, options), ...pools].flatMap(pool => byName.get(pool ?? LOCAL) ?? []);
+  return new Set([...used, ...[...byName.values()].filter(isNamed)].map(({config: {kind}}) => kind));
+}
+
+/** `kindsFor` says beforehand where anything may go. */
+function loaded<Maker>(maker: Maker | null): Maker {
+  if (maker === null) throw new Error('Internal error: this kind of executor was not expected');
+  return maker;
 }
 
 /** Where stages go that name no pool: what was asked for, else what the profile or the settings say. */
@@ -89,6 +127,7 @@ function openExecutor(
   shell: Shell,
   workspace: Workspace,
   machine: LocalMachine,
+  makers: Makers,
   {name, config}: NamedExecutor,
   options: Options,
 ): Executor {
@@ -106,9 +145,9 @@ function openExecutor(
       return localExecutorOf(workspace, processes, {...machine, cpus}, outside.clock.now, name);
     }
     case 'queue':
-      return queueExecutorOf(shell, workspace, {name, config}, notice);
+      return loaded(makers.queue).queueExecutorOf(shell, workspace, {name, config}, notice);
     case 'remote':
-      return remoteExecutorOf(shell, workspace, {name, config});
+      return loaded(makers.remote).remoteExecutorOf(shell, workspace, {name, config});
     case 'slurm':
       if (options.audit === true) {
         return refuse(
@@ -117,7 +156,7 @@ function openExecutor(
           '--executor local',
         );
       }
-      return slurmExecutorOf(shell, workspace, {name, config}, notice);
+      return loaded(makers.slurm).slurmExecutorOf(shell, workspace, {name, config}, notice);
     default:
       return assertNever(config);
   }

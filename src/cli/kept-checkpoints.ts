@@ -4,7 +4,7 @@
 import {renameSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Redis} from 'ioredis';
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Fingerprint} from '../action/action.ts';
 import {type Digest, isDigest} from '../core/digest.ts';
 import {KEYS} from '../exec/queue/redis-link.ts';

@@ -31,11 +31,11 @@ export interface OpenRunner {
 }
 
 /** Cheap: workers are started when they are needed. */
-export function openRunner(shell: Shell, pipeline: Pipeline, options: Options): OpenRunner {
+export async function openRunner(shell: Shell, pipeline: Pipeline, options: Options): Promise<OpenRunner> {
   const {workspace} = pipeline;
   const surroundings = surroundingsOf(shell, pipeline, options);
   const {machine} = surroundings;
-  const executors = openExecutors(shell, workspace, machine, options);
+  const executors = await openExecutors(shell, workspace, pipeline.plan, machine, options);
   const runner = new Runner({stores: storesOf(pipeline), executors, surroundings});
   return {
     runner,

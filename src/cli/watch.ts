@@ -54,7 +54,7 @@ export async function watch(
         isWatched = () => true;
         pipeline ??= await openPipeline(shell, args, options);
         isWatched = await watchedFiles(pipeline);
-        const runner = openRunner(shell, pipeline, options);
+        const runner = await openRunner(shell, pipeline, options);
         try {
           const code = await runOnce(shell, pipeline, runner, options);
           if (code === EXIT.interrupted) return code;

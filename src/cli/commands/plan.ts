@@ -46,7 +46,7 @@ export interface Foreseen extends Forecast {
 
 /** What a run would do, and the plan as far as results that are there unfold it. */
 export async function foresee(shell: Shell, pipeline: Pipeline, options: Options): Promise<Foreseen> {
-  const {runner, executors, close} = openRunner(shell, pipeline, options);
+  const {runner, executors, close} = await openRunner(shell, pipeline, options);
   try {
     const device = await chooseDevice(shell, pipeline, options, 'to run');
     const scope = chooseInstances(pipeline, options);

@@ -44,7 +44,7 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
         return planned.ok ? ok(withoutPublishing(planned.value)) : planned;
       },
     };
-    const runner = openRunner(shell, pipeline, options);
+    const runner = await openRunner(shell, pipeline, options);
     try {
       const summary = await execute(shell, pipeline, runner, options, original.workspace.ledger);
       if (summary.isStopped) return EXIT.interrupted;

@@ -26,7 +26,6 @@ import {gitStateOf} from '../git-state.ts';
 import {lockResults} from '../lock-results.ts';
 import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
 import {chooseInstances, type OpenRunner, openRunner} from '../pipeline-runner.ts';
-import {publishedTables} from '../published-tables.ts';
 import {drawDiagnostics} from '../report-error.ts';
 import {checkRequirements} from '../requirements.ts';
 import {onEach} from '../several-pipelines.ts';
@@ -59,7 +58,7 @@ async function runPipeline(shell: Shell, invocation: Invocation): Promise<ExitCo
     const {watch} = await import('../watch.ts');
     return watch(shell, invocation, pipeline, runOnce);
   }
-  const runner = openRunner(shell, pipeline, options);
+  const runner = await openRunner(shell, pipeline, options);
   try {
     return await runOnce(shell, pipeline, runner, options);
   } finally {
@@ -79,7 +78,8 @@ export async function runOnce(
   lockResults(shell, pipeline, summary);
   await settleTraffic(shell, pipeline.workspace);
   if (!options.json && options.audit) print(outside, auditNotes(summary, paletteOf(outside.stdout.colors)));
-  if (!options.json) {
+  if (!options.json && summary.plan.instances.some(({publish}) => publish !== null)) {
+    const {publishedTables} = await import('../published-tables.ts');
     print(outside, publishedTables(pipeline.workspace.blobs, summary, outside.stdout));
   }
   await tellFullDisk(shell, pipeline, summary);

@@ -1,7 +1,7 @@
 // What travels through Redis: jobs, and the signs of life of workers. Whatever comes from there was written by somebody
 // else: it is read by its schema, and what is not as it must be counts as not there.
 
-import {z} from 'zod';
+import * as z from 'zod';
 import type {Orders} from '../pilot.ts';
 import {parseOrders} from '../pilot.ts';
 import {meansSchema, type QueueShape, shapeSchema, type WorkerMeans} from './shape.ts';

@@ -3,7 +3,7 @@
 // than its machine has at all.
 
 import {createHash} from 'node:crypto';
-import {z} from 'zod';
+import * as z from 'zod';
 import {isSamePlatform, type Platform, platformText} from '../../action/action.ts';
 import {canonicalJson} from '../../core/json.ts';
 
