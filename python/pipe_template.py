@@ -67,7 +67,22 @@ def why_not_fork():
 
 
 # What a child needs beside the stage's module: imported before the first fork, since each child would pay for it again.
-NEEDED = ("atexit", "ctypes", "hashlib", "logging", "pipe_stage", "random", "resource", "tempfile", "time")
+NEEDED = (
+    "atexit",
+    "ctypes",
+    "fcntl",
+    "hashlib",
+    "io",
+    "logging",
+    "pipe_stage",
+    "random",
+    "resource",
+    "stat",
+    "tempfile",
+    "threading",
+    "time",
+    "weakref",
+)
 
 
 def prepare(installed):
@@ -82,8 +97,82 @@ def prepare(installed):
                 importlib.import_module(name)
             except ImportError:
                 continue
+        # NumPy and PyTorch load what they draw random numbers with at the first use: once here, not once in each child.
+        seed_generators(0)
     finally:
         sys.path[:] = path
+
+
+def seed_generators(seed):
+    """Sets the global random generators of Python, NumPy and PyTorch, as far as they are loaded."""
+    import random
+
+    if hasattr(random, "seed"):
+        random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and hasattr(numpy, "random"):
+        numpy.random.seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "manual_seed"):
+        torch.manual_seed(seed)
+
+
+def forget_exits():
+    """What the import registered for the end of its process is not a child's to do: one that removed a temporary folder
+    of the module would take it from all others. (Children of multiprocessing do likewise.)"""
+    import atexit
+    import logging
+    import weakref
+
+    atexit._clear()
+    finalize = weakref.finalize
+    for each in list(getattr(finalize, "_registry", ())):
+        each.atexit = False
+    # The next finalizer registers their common end anew.
+    finalize._registered_with_atexit = False
+    atexit.register(logging.shutdown)
+    multiprocessing = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        atexit.register(multiprocessing._exit_function)
+
+
+def own_files():
+    """Files that the module opened are opened anew: else what one child reads moves the place from which others read."""
+    import fcntl
+    import stat
+
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            if number <= 2 or not stat.S_ISREG(os.fstat(number).st_mode):
+                continue
+            flags = fcntl.fcntl(number, fcntl.F_GETFL)
+            place = os.lseek(number, 0, os.SEEK_CUR)
+            is_inherited = os.get_inheritable(number)
+            anew = os.open("/proc/self/fd/" + name, flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC))
+            os.lseek(anew, place, os.SEEK_SET)
+            os.dup2(anew, number, is_inherited)
+            os.close(anew)
+        except OSError:
+            # Closed meanwhile (the listing's own), or a file that may not be opened again.
+            continue
+
+
+def finish():
+    """What an interpreter does at its end, in its order: waits for threads, calls exit functions, writes open files."""
+    import atexit
+    import gc
+    import io
+    import threading
+
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for each in gc.get_objects():
+        if issubclass(type(each), io.IOBase):
+            try:
+                each.flush()
+            except Exception:
+                continue
 
 
 class Task:
@@ -123,18 +212,9 @@ class Task:
     def seed(self):
         """A stage that forgets to seed starts from its parameters: other cells draw otherwise, the same cell the same."""
         import hashlib
-        import random
 
         text = json.dumps(self.task["params"], sort_keys=True)
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-        if hasattr(random, "seed"):
-            random.seed(seed)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and hasattr(numpy, "random"):
-            numpy.random.seed(seed)
-        torch = sys.modules.get("torch")
-        if torch is not None and hasattr(torch, "manual_seed"):
-            torch.manual_seed(seed)
+        seed_generators(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big"))
 
     def run(self, function):
         """Calls the stage and writes what came of it. The answer is the process's exit code."""
@@ -168,14 +248,12 @@ def in_child(number, task, function):
         if IS_LINUX:
             die_with_parent()
             prefer_to_be_killed()
+            own_files()
+        forget_exits()
         own = Task(number, task)
         own.enter(group=True)
         code = own.run(function)
-        if code == 0:
-            # Files that a library closes when the interpreter ends.
-            import atexit
-
-            atexit._run_exitfuncs()
+        finish()
     except BaseException:
         import traceback
 

@@ -1,6 +1,8 @@
 // `pipe import dvc.yaml`: the pipeline that it writes runs, and what has no counterpart is said.
 
 import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
+import {join, resolve} from 'node:path';
 import {test} from 'node:test';
 import {CliRig} from './rig/cli-rig.ts';
 import {noPython} from './rig/python.ts';
@@ -151,4 +153,57 @@ json.dump({"alpha": params["seed"]}, open("report/more.json", "w"))
     (await rig.pipe(['import', 'none/dvc.yaml'])).stderr,
     /expected stages in none\/dvc\.yaml, got none/,
   );
+});
+
+test('a dvc.yaml below the project reaches what stands beside its folder, as in a repository with several', {
+  skip: noPython,
+}, async () => {
+  using rig = new CliRig();
+  rig.write('.git/HEAD', 'ref: refs/heads/main\n');
+  rig.write(
+    'models/ner/dvc.yaml',
+    `stages:
+  clean:
+    foreach: {drug: {file: first}, organ: {file: second}}
+    do:
+      cmd: python3 clean.py ../../data/\${item.file}.txt ../../data/clean_\${key}.txt
+      deps:
+        - clean.py
+        - ../../data/\${item.file}.txt
+        - ../../data/common.txt
+      params: [rate]
+      outs:
+        - ../../data/clean_\${key}.txt
+  all:
+    wdir: ../../data
+    cmd: cat clean_drug.txt clean_organ.txt > all.txt
+    deps: [clean_drug.txt, clean_organ.txt]
+    outs: [all.txt]
+`,
+  );
+  rig.write('models/ner/params.yaml', 'rate: 3\n');
+  rig.write(
+    'models/ner/clean.py',
+    `import json, sys
+text = open(sys.argv[1]).read() + str(json.load(open("params.yaml"))["rate"])
+open(sys.argv[2], "w").write(text.upper())
+`,
+  );
+  rig.write('data/first.txt', 'one');
+  rig.write('data/second.txt', 'two');
+  const inside = spawnSync(process.execPath, [resolve('dist/cli.js'), 'import', 'dvc.yaml'], {
+    cwd: join(rig.folder, 'models/ner'),
+    encoding: 'utf8',
+  });
+  assert.equal(inside.status, 2);
+  assert.match(inside.stderr, /uses \.\.\/\.\.\/data\/first\.txt/);
+  assert.match(inside.stderr, /`cd \.\.\/\.\. && pipe import models\/ner\/dvc\.yaml`/);
+  const said = await rig.pipe(['import', 'models/ner/dvc.yaml']);
+  assert.match(said.stdout, /^ {2}clean_drug, clean_organ: data\/common\.txt is not here/m);
+  rig.write('data/common.txt', '');
+  const run = await rig.run('ner');
+  assert.deepEqual(run.ran, ['all', 'clean_drug', 'clean_organ']);
+  const text = await rig.pipe(['get', 'ner', 'all', '-o', 'all.txt']);
+  assert.equal(text.code, 0, text.stderr);
+  assert.equal(rig.read('all.txt'), 'ONE3TWO3');
 });

@@ -222,3 +222,9 @@ test('a module of the project that no path leads to is told with the line that m
     'libs/helper.py',
   ]);
 });
+
+test('the folder in which a stage stands is not taken for the package that it imports', {skip}, async () => {
+  using project = new PythonProject({'stages/notorch/fit.py': stageText('import notorch')});
+  await project.code('stages/notorch/fit.py');
+  assert.deepEqual(project.notices, []);
+});

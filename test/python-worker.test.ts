@@ -68,6 +68,116 @@ def leak(*, n: int, run: Run):
   assert.deepEqual(drawn(again.metrics), drawn(metrics));
 });
 
+test('what a task does to its process stays there, and what the module made for all of them stays for all', {
+  skip,
+}, async () => {
+  using rig = study('  leak:\n    uses: leak\n    matrix: {n: [1, 2, 3, 4]}\n', {
+    'stages/leak.py': `import atexit, decimal, gc, locale, logging, os, shutil, signal, sys, tempfile, threading, warnings
+from pipe_stage import Run, stage
+folder = tempfile.TemporaryDirectory()
+other = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, other)
+shared = open(__file__)
+options = {"verbose": False}
+
+@stage
+def leak(*, n: int, run: Run):
+    found = {
+        "shared": float(os.path.isdir(folder.name) and os.path.isdir(other)),
+        "read": len(shared.read(5)),
+        "path": float("/leaked" in sys.path),
+        "handlers": len(logging.getLogger("leak").handlers),
+        "signal": float(signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL),
+        "threads": threading.active_count(),
+        "cwd": float(os.getcwd() == "/"),
+        "options": float(options["verbose"]),
+        "module": float("leaked" in sys.modules),
+        "filters": len([each for each in warnings.filters if each[0] == "error"]),
+        "precision": decimal.getcontext().prec,
+        "umask": os.umask(0o077),
+        "patched": float(hasattr(os, "leaked")),
+        "hook": float(sys.excepthook is not sys.__excepthook__),
+        "gc": float(not gc.isenabled()),
+    }
+    sys.path.insert(0, "/leaked")
+    logging.getLogger("leak").addHandler(logging.NullHandler())
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    os.chdir("/")
+    options["verbose"] = True
+    sys.modules["leaked"] = sys
+    warnings.simplefilter("error")
+    decimal.getcontext().prec = 3
+    os.leaked = True
+    sys.excepthook = print
+    gc.disable()
+    return found
+`,
+  });
+  const {metrics} = await runAll(rig, '--jobs', '1');
+  const all = Object.values(metrics);
+  assert.equal(all.length, 4);
+  const clean = all[0] ?? {};
+  assert.equal(clean.shared, 1);
+  assert.equal(clean.threads, 1);
+  for (const name of [
+    'path',
+    'handlers',
+    'signal',
+    'cwd',
+    'options',
+    'module',
+    'filters',
+    'patched',
+    'hook',
+    'gc',
+  ])
+    assert.equal(clean[name], 0, name);
+  assert.equal(clean.read, 5);
+  for (const each of all) assert.deepEqual(each, clean);
+});
+
+test('a task ends as an interpreter does: threads, exit functions, files that nobody closed', {
+  skip,
+}, async () => {
+  using rig = study('  end:\n    uses: end\n  see:\n    uses: see\n    in: {text: end}\n', {
+    'stages/end.py': `import atexit, tempfile, threading
+from pipe_stage import File, Run, stage
+
+class Holder:
+    pass
+
+@stage(outputs={name: File(name + ".txt") for name in ("kept", "cycle", "thread", "exit", "temporary")})
+def end(*, run: Run):
+    global kept
+    kept = open(run.out("kept"), "w")
+    kept.write("all")
+    holder = Holder()
+    holder.own, holder.file = holder, open(run.out("cycle"), "w")
+    holder.file.write("all")
+    run.out("temporary").write_text(tempfile.mkdtemp())
+    begun = threading.Event()
+    def late():
+        begun.wait()
+        run.out("thread").write_text("all")
+    threading.Thread(target=late).start()
+    def last():
+        run.out("exit").write_text("all")
+    atexit.register(last)
+    begun.set()
+`,
+    'stages/see.py': `from pathlib import Path
+from pipe_stage import stage
+
+@stage
+def see(text: Path):
+    return {name: len((text / (name + ".txt")).read_text()) for name in ("kept", "cycle", "thread", "exit")}
+`,
+  });
+  const {metrics} = await runAll(rig);
+  assert.deepEqual(metrics.see, {kept: 3, cycle: 3, thread: 3, exit: 3});
+});
+
 test('a crash in native code, a kill and an exit cost one instance each', {skip}, async () => {
   using rig = study('  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text]}\n', {
     'stages/fall.py': `import ctypes, os, signal, sys

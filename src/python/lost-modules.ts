@@ -11,8 +11,11 @@ const DEEPEST = 3;
 const MOST = 500;
 const SKIPPED = /^(?:\.|_|node_modules$|cache$|dist$|build$|venv$|env$|site-packages$)/;
 
-/** A sentence for each name that is somewhere. `folder`: the project's, absolute. */
-export function lostModules(folder: string, names: ReadonlySet<string>): string[] {
+/**
+ * A sentence for each name that is somewhere. `folder`: the project's, absolute; `module`: the stage's file, relative to
+ * it. The folder in which a stage stands is none that it could mean: `stages/torch/train.py` imports the package torch.
+ */
+export function lostModules(folder: string, module: string, names: ReadonlySet<string>): string[] {
   if (names.size === 0) return [];
   const found = new Map<string, {readonly folder: string; readonly entry: string}>();
   let looked = 0;
@@ -25,6 +28,7 @@ export function lostModules(folder: string, names: ReadonlySet<string>): string[
         const entry = files.includes(`${name}.py`)
           ? `${name}.py`
           : folders.includes(name) &&
+              !module.startsWith(`${at === '' ? '' : `${at}/`}${name}/`) &&
               entriesOf(join(folder, at, name)).files.some(file => file.endsWith('.py'))
             ? name
             : undefined;

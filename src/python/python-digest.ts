@@ -234,7 +234,7 @@ export class PythonDigester {
       declaration,
       notices: [
         ...notices,
-        ...lostModules(project, walk.missing),
+        ...lostModules(project, entry.file, walk.missing),
         ...computedNotices(walk, declaration, path => this.#shown(path)),
       ],
       installed: [...walk.installed].sort(byCodeUnit),

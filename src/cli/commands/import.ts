@@ -2,11 +2,11 @@
 // and on the screen. Nothing of the project is changed, and an existing pipeline is never overwritten.
 
 import {existsSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
-import {basename, dirname, join, relative, resolve} from 'node:path';
+import {basename, dirname, join, relative, resolve, sep} from 'node:path';
 import {isMap, isNode, parse, parseDocument, stringify} from 'yaml';
 import type {Json, JsonObject} from '../../core/json.ts';
 import {paletteOf} from '../../report/palette.ts';
-import {type DvcPipeline, type DvcProject, pipelineOf} from '../dvc/dvc-pipeline.ts';
+import {below, type DvcPipeline, type DvcProject, pipelineOf} from '../dvc/dvc-pipeline.ts';
 import {listOf, objectOf, readDvcStages} from '../dvc/dvc-stages.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
 import type {Invocation, Shell} from '../shell.ts';
@@ -33,13 +33,32 @@ export async function importFile(shell: Shell, {args, options}: Invocation): Pro
     ),
   );
   const name = basename(folder).replace(/^[._]+/, '') || 'study';
-  const pipeline = pipelineOf(name, readDvcStages(document, variables), params, projectAt(folder));
+  // A dvc.yaml below the working directory is a part of this project; any other has a project of its own.
+  const root = folder.startsWith(`${outside.cwd}${sep}`) ? outside.cwd : folder;
+  const place = relative(root, folder).split(sep).join('/') || '.';
+  const pipeline = pipelineOf(
+    name,
+    readDvcStages(document, variables),
+    params,
+    projectAt(root, folder, place),
+    place,
+  );
   if (Object.keys(pipeline.stages).length === 0) {
     return refuse('no-stages', `expected stages in ${args[0] ?? 'dvc.yaml'}, got none`);
   }
+  const [stray] = pipeline.outside;
+  if (stray !== undefined) {
+    const home = repositoryOf(folder);
+    const told = relative(home, file).split(sep).join('/');
+    return refuse(
+      'outside-project',
+      `expected paths inside of ${root}, but a stage of ${args[0] ?? 'dvc.yaml'} uses ${stray}`,
+      `from a folder that holds both: \`cd ${relative(outside.cwd, home) || home} && pipe import ${told}\``,
+    );
+  }
   const target =
     options.output === undefined
-      ? join(folder, 'pipelines', `${pipeline.name}.yaml`)
+      ? join(root, 'pipelines', `${pipeline.name}.yaml`)
       : resolve(outside.cwd, options.output);
   if (existsSync(target)) {
     return refuse(
@@ -49,15 +68,34 @@ export async function importFile(shell: Shell, {args, options}: Invocation): Pro
     );
   }
   mkdirSync(dirname(target), {recursive: true});
-  writeFileSync(target, textOf(pipeline, basename(file)));
+  writeFileSync(target, textOf(pipeline, place === '.' ? basename(file) : `${place}/${basename(file)}`));
   const palette = paletteOf(outside.stdout.colors);
   const shown = relative(outside.cwd, target);
   const lines = [`${palette.done('+')} ${shown}  ${Object.keys(pipeline.stages).length} stages`];
-  for (const [stage, notes] of Object.entries(pipeline.notes)) {
-    for (const note of notes) lines.push(`  ${stage === '' ? '' : `${stage}: `}${note}`);
+  for (const [note, stages] of byNote(pipeline)) {
+    const more =
+      stages.length > 2 ? ` and ${stages.length - 1} more` : stages[1] === undefined ? '' : `, ${stages[1]}`;
+    lines.push(`  ${stages[0] === '' ? '' : `${stages[0]}${more}: `}${note}`);
   }
   print(outside, [...lines, '', `Next: ${palette.strong(`pipe plan ${shown}`)}`]);
   return EXIT.ok;
+}
+
+/** The stages that a note is about: those that `foreach` made have the same ones. */
+function byNote({notes}: DvcPipeline): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const [stage, said] of Object.entries(notes)) {
+    for (const note of said) found.set(note, [...(found.get(note) ?? []), stage]);
+  }
+  return found;
+}
+
+/** The repository around a folder; its parent where there is none. */
+function repositoryOf(folder: string): string {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, '.git')) || existsSync(join(at, '.dvc'))) return at;
+    if (at === dirname(at)) return dirname(folder);
+  }
 }
 
 /** `conf.yaml`, or some of its keys: `conf.yaml:rate,size`. JSON is YAML as well. */
@@ -80,21 +118,24 @@ function readYaml(path: string): JsonObject {
   }
 }
 
-function projectAt(folder: string): DvcProject {
+/** `folder`: where dvc.yaml and dvc.lock are, which is `place` of the project. */
+function projectAt(root: string, folder: string, place: string): DvcProject {
   const lock = join(folder, 'dvc.lock');
   const locked = existsSync(lock) ? Object.values(objectOf(readYaml(lock).stages)) : [];
   const outs = locked.flatMap(stage => listOf(objectOf(stage).outs)).map(objectOf);
   return {
     kindOf(path) {
-      const state = statSync(join(folder, path), {throwIfNoEntry: false});
+      const state = statSync(join(root, path), {throwIfNoEntry: false});
       return state === undefined ? null : state.isDirectory() ? 'folder' : 'file';
     },
     read(path) {
-      const at = join(folder, path);
+      const at = join(root, path);
       return statSync(at, {throwIfNoEntry: false})?.isFile() === true ? readFileSync(at, 'utf8') : null;
     },
     lockedFolders: new Set(
-      outs.filter(({md5}) => typeof md5 === 'string' && md5.endsWith('.dir')).map(({path}) => String(path)),
+      outs
+        .filter(({md5}) => typeof md5 === 'string' && md5.endsWith('.dir'))
+        .map(({path}) => below(place, String(path))),
     ),
   };
 }

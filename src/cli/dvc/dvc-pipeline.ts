@@ -23,6 +23,8 @@ export interface DvcPipeline {
   readonly stages: Readonly<Record<string, JsonObject>>;
   /** By stage, and `''` for the whole file. */
   readonly notes: Readonly<Record<string, readonly string[]>>;
+  /** Paths that lead out of the project. */
+  readonly outside: readonly string[];
 }
 
 interface Made {
@@ -32,18 +34,33 @@ interface Made {
   readonly kind: 'file' | 'folder';
 }
 
+/** `place`: the folder of dvc.yaml and params.yaml, relative to the project; `.` is the project itself. */
 export function pipelineOf(
   name: string,
-  file: DvcFile,
+  written: DvcFile,
   params: JsonObject,
   project: DvcProject,
+  place: string,
 ): DvcPipeline {
+  const file = {
+    metrics: written.metrics.map(path => below(place, path)),
+    notes: written.notes,
+    stages: written.stages.map(stage => ({...stage, folder: below(place, stage.folder) || '.'})),
+  };
   const made = file.stages.flatMap(stage => outputsOf(stage, project));
   const stages: Record<string, JsonObject> = {};
   const notes: Record<string, readonly string[]> = {'': file.notes};
   for (const stage of file.stages) {
     const said: string[] = [...stage.notes];
-    stages[stage.name] = stageOf(stage, made, params, project, file.metrics, said);
+    stages[stage.name] = stageOf(
+      stage,
+      made,
+      params,
+      project,
+      file.metrics,
+      below(place, 'params.yaml'),
+      said,
+    );
     notes[stage.name] = said;
   }
   const given = new Set(Object.values(stages).flatMap(stage => Object.values(objectOf(stage.with ?? {}))));
@@ -53,8 +70,12 @@ export function pipelineOf(
     params: Object.fromEntries(used.map(([group, value]) => [safeName(group), value])),
     stages,
     notes,
+    outside: [...new Set(file.stages.flatMap(pathsOf).filter(path => path.startsWith('../')))],
   };
 }
+
+const pathsOf = ({folder, deps, outs, metrics, paramFiles}: DvcStage): string[] =>
+  [...deps, ...outs, ...metrics, ...paramFiles].map(path => below(folder, path));
 
 function outputsOf(stage: DvcStage, project: DvcProject): Made[] {
   const taken = new Set<string>();
@@ -76,6 +97,7 @@ function stageOf(
   params: JsonObject,
   project: DvcProject,
   metrics: readonly string[],
+  paramsFile: string,
   said: string[],
 ): JsonObject {
   const own = made.filter(({stage: by}) => by === stage.name);
@@ -120,10 +142,14 @@ function stageOf(
   if (values.length > 0) {
     const pairs = values.map(group => `"${group}": %s`).join(', ');
     const given = values.map(group => `"$p_${safeName(group)}"`.replaceAll('-', '_')).join(' ');
-    before.push(`printf '{${pairs}}\\n' ${given} > params.yaml`);
+    const folder = folderOf(paramsFile);
+    if (folder !== '.') before.push(`mkdir -p ${quoted(folder)}`);
+    before.push(`printf '{${pairs}}\\n' ${given} > ${quoted(paramsFile)}`);
   }
   const folders = [...new Set(own.map(({path}) => folderOf(path)))].filter(folder => folder !== '.');
   if (folders.length > 0) before.push(`mkdir -p ${folders.map(quoted).join(' ')}`);
+  if (stage.folder !== '.' && !folders.includes(stage.folder))
+    before.push(`mkdir -p ${quoted(stage.folder)}`);
   const commands =
     stage.folder === '.' ? stage.commands : ['(', `cd ${quoted(stage.folder)}`, ...stage.commands, ')'];
   const after = own.map(({path, output, kind}) => {
@@ -189,10 +215,11 @@ const groupOf = (key: string): string => key.split('.')[0] ?? key;
 const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.');
 const isInside = (folder: string, path: string): boolean => path.startsWith(`${folder}/`);
 
-function below(folder: string, path: string): string {
+/** `''` for the project itself; begins with `../` where it leads out of it. */
+export function below(folder: string, path: string): string {
   const parts: string[] = [];
   for (const part of `${folder}/${path}`.split('/')) {
-    if (part === '..') parts.pop();
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
     else if (part !== '.' && part !== '') parts.push(part);
   }
   return parts.join('/');
