@@ -32,6 +32,39 @@ stages:
   assert.equal((await project.start(['run', 'study'], token).ended).code, 0);
 });
 
+test('what the machine lacks is told with all other mistakes, and what stands where a stage publishes before it runs', async () => {
+  const text = (more: string): string => `pipeline: p
+stages:
+  a: {run: 'echo mine > "$out/a.txt"', publish: results/a, env: [PIPE_T_UNSET]${more}}
+  b: {run: 'echo b > "$out_b"', out: {b: b.txt}, publish: results/b}
+`;
+  using project = new CliProject(text(', files: nope.txt, resources: {gpu: 64}'));
+  const refused = await project.pipe('run', 'study');
+  assert.equal(refused.code, 2);
+  for (const code of ['missing-file', 'no-gpu', 'unset-environment'])
+    assert.match(refused.stderr, new RegExp(`error\\[${code}\\].*\n +--> pipelines/study.yaml:3:`));
+  assert.match(refused.stderr, /3 mistakes to mend/);
+
+  project.write('pipelines/study.yaml', text(''));
+  project.write('results/a/a.txt', 'of a user\n');
+  project.write('results/b/b.txt', 'of a user\n');
+  const inTheWay = await project.pipe('run', 'study');
+  assert.equal(inTheWay.code, 2);
+  assert.match(inTheWay.stderr, /error\[unset-environment\]/);
+  assert.match(
+    inTheWay.stderr,
+    /error\[publish-conflict\].*results\/b\/b\.txt is there already.*\n +--> pipelines\/study\.yaml:4:/,
+  );
+  assert.doesNotMatch(inTheWay.stdout, /executed/);
+
+  // What a whole folder will hold nobody knows: it is told, and the file is not touched.
+  const {code, stdout, stderr} = await project.start(['run', 'study', 'a'], {env: {PIPE_T_UNSET: '1'}}).ended;
+  assert.equal(code, 2);
+  assert.match(stderr, /warning\[publish-beside\]: a publishes a whole folder where results\/a\/a\.txt is/);
+  assert.match(stdout, /✓ a /);
+  assert.equal(project.read('results/a/a.txt'), 'of a user\n');
+});
+
 test('what a selection leaves out, and what it selects needs, is a mistake and no silent success', async () => {
   const text = (word: string): string => `pipeline: p
 stages:

@@ -17,10 +17,27 @@ import type {Config} from './config.ts';
 import {localJobsOf} from './executor-config.ts';
 import {openExecutors} from './executors.ts';
 import {UserMistakes} from './exit.ts';
-import type {Pipeline} from './pipeline.ts';
+import {openPipeline, type Pipeline} from './pipeline.ts';
 import {listPipelines, shortPipelineName} from './project.ts';
+import {unplannedRequirements} from './requirements.ts';
 import type {Options, Shell} from './shell.ts';
 import {machineOf} from './workspace.ts';
+
+/** For whoever is about to run: a pipeline that cannot be planned is also held against this machine. */
+export async function openPipelineToRun(
+  shell: Shell,
+  args: readonly string[],
+  options: Options,
+): Promise<Pipeline> {
+  return openPipeline(shell, args, options, async (spec, workspace, pools) => {
+    const executors = openExecutors(shell, workspace, machineOf(shell, options.jobs), options);
+    const known = [...workspace.ledger.known(spec.name)];
+    const hasRun = (stage: string): boolean => known.some(id => id === stage || id.startsWith(`${stage}[`));
+    const missing = unplannedRequirements(spec, pools, {executors, env: shell.outside.env}, hasRun);
+    await executors.close();
+    return missing;
+  });
+}
 
 export interface OpenRunner {
   readonly runner: Runner;

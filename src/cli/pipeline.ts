@@ -31,11 +31,19 @@ export interface Pipeline {
   readonly spec: () => Promise<PipelineSpec>;
 }
 
+/** What else is wrong with a pipeline that cannot be planned, so that everything is told at once. */
+export type AlsoWrong = (
+  spec: PipelineSpec,
+  workspace: Workspace,
+  pools: readonly string[],
+) => Promise<readonly Diagnostic[]>;
+
 /** Opens the pipeline that the arguments mean and plans it. Throws `UserMistakes` with all that is wrong with it. */
 export async function openPipeline(
   shell: Shell,
   args: readonly string[],
   options: Options,
+  alsoWrong?: AlsoWrong,
 ): Promise<Pipeline> {
   const chosen = choosePipeline(args, shell.outside.cwd, lastPipeline);
   if (chosen.because !== null && !options.json) {
@@ -43,7 +51,7 @@ export async function openPipeline(
   }
   const {executor} = options;
   const workspace = await openWorkspace(shell, chosen.project, executor === undefined ? {} : {executor});
-  return planChosen(shell, workspace, chosen, options);
+  return planChosen(shell, workspace, chosen, options, alsoWrong);
 }
 
 export async function planChosen(
@@ -51,6 +59,7 @@ export async function planChosen(
   workspace: Workspace,
   chosen: Chosen,
   options: Options,
+  alsoWrong: AlsoWrong = async () => [],
 ): Promise<Pipeline> {
   const folders = {project: workspace.project, packageRoot: shell.packageRoot};
   const cache = new PlanCache(workspace.store, folders, workspace.code, buildOf(shell.version));
@@ -78,7 +87,10 @@ export async function planChosen(
     return ok(made);
   };
   const planned = await planWith(NO_FILES);
-  if (!planned.ok) throw new UserMistakes(planned.error);
+  if (!planned.ok) {
+    const {spec} = await loadPlanner();
+    throw new UserMistakes([...planned.error, ...(await alsoWrong(spec, workspace, question.pools))]);
+  }
   const {plan, warnings} = planned.value;
   return {
     workspace,

@@ -1,5 +1,5 @@
-// What the instances of a run require of the machine and the environment, held against what is there before anything
-// runs. What is cached requires nothing.
+// What the stages of a run require of the machine and the environment, held against what is there before anything runs.
+// What is cached requires nothing.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import {SHORTEST_SECRET} from '../exec/redaction.ts';
@@ -7,8 +7,7 @@ import type {ExecutorRouter} from '../exec/router.ts';
 import type {Instance, Variable} from '../plan/plan.ts';
 import type {Forecast} from '../run/forecast.ts';
 import {wishOf} from '../run/resources.ts';
-import type {StageSpec} from '../spec/spec.ts';
-import {UserMistakes} from './exit.ts';
+import type {PipelineSpec, StageSpec} from '../spec/spec.ts';
 import type {Pipeline} from './pipeline.ts';
 
 export interface Outside {
@@ -16,67 +15,85 @@ export interface Outside {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-function lacksGpus(instance: Instance, {executors}: Outside): boolean {
-  const {gpu} = instance.resources;
+/** The part of an instance that says what it requires: all instances of a stage have the same. */
+type Demanding = Pick<Instance, 'resources' | 'sandbox' | 'env'>;
+
+function lacksGpus(demanding: Demanding, {executors}: Outside): boolean {
+  const {gpu} = demanding.resources;
   if (typeof gpu !== 'number' || gpu === 0) return false;
-  const {isElastic, gpus} = executors.capabilitiesFor(wishOf(instance));
+  const {isElastic, gpus} = executors.capabilitiesFor(wishOf(demanding));
   return !isElastic && gpu > gpus;
 }
 
 /** It works in the project's folder, and its pool is somewhere else. */
-const isAway = (instance: Instance, {executors}: Outside): boolean =>
-  instance.sandbox === 'project' && executors.capabilitiesFor(wishOf(instance)).isElastic;
+const isAway = (demanding: Demanding, {executors}: Outside): boolean =>
+  demanding.sandbox === 'project' && executors.capabilitiesFor(wishOf(demanding)).isElastic;
 
 /** Declared variables that are unset, or secrets that could not be kept out of what is written. */
-const unsetFor = ({env}: Instance, {env: set}: Outside): readonly Variable[] =>
+const unsetFor = ({env}: Demanding, {env: set}: Outside): readonly Variable[] =>
   env.filter(({name, isOptional, isSecret}) => {
     const value = set[name];
     if (value === undefined || (isSecret && value === '')) return !isOptional;
     return isSecret && value.trim().length < SHORTEST_SECRET;
   });
 
-const lacks = (instance: Instance, outside: Outside): boolean =>
-  lacksGpus(instance, outside) || isAway(instance, outside) || unsetFor(instance, outside).length > 0;
+const lacks = (demanding: Demanding, outside: Outside): boolean =>
+  lacksGpus(demanding, outside) || isAway(demanding, outside) || unsetFor(demanding, outside).length > 0;
 
-/** Throws the mistakes of a run that is `foreseen` to need what is not there. Foresees only where something lacks. */
-export async function checkRequirements(
+/** Mistakes of a run that is `foreseen` to need what is not there. Foresees only where something lacks. */
+export async function missingRequirements(
   {plan, spec}: Pipeline,
   outside: Outside,
   foresee: () => Promise<Forecast>,
-): Promise<void> {
-  if (!plan.instances.some(instance => lacks(instance, outside))) return;
+): Promise<readonly Diagnostic[]> {
+  if (!plan.instances.some(instance => lacks(instance, outside))) return [];
   const {plan: whole, predictions} = await foresee();
   const lacking = whole.instances.filter(instance => {
     const will = predictions.get(instance.id)?.will;
     return will !== undefined && will !== 'reuse' && lacks(instance, outside);
   });
-  if (lacking.length === 0) return;
+  if (lacking.length === 0) return [];
   const {stages} = await spec();
-  const mistakes = [...new Map(lacking.map(instance => [instance.stage, instance])).values()].flatMap(
-    instance => {
-      const stage = stages.get(instance.stage);
-      return stage ? mistakesOf(instance, stage, outside) : [];
-    },
-  );
-  throw new UserMistakes(mistakes);
+  return [...new Map(lacking.map(instance => [instance.stage, instance])).values()].flatMap(instance => {
+    const stage = stages.get(instance.stage);
+    return stage ? mistakesOf(instance, stage, outside) : [];
+  });
 }
 
-function mistakesOf(instance: Instance, stage: StageSpec, outside: Outside): Diagnostic[] {
+/**
+ * The same of a pipeline that cannot be planned, so that all mistakes are told together. Whether a stage is cached is
+ * not known there: one that has had a result is not asked. `pools` are the executors that there are.
+ */
+export const unplannedRequirements = (
+  {stages}: PipelineSpec,
+  pools: readonly string[],
+  outside: Outside,
+  hasRun: (stage: string) => boolean,
+): readonly Diagnostic[] =>
+  [...stages.values()].flatMap(stage => {
+    const {resources, sandbox, env} = stage;
+    const pool = resources.pool?.value ?? null;
+    if (stage.isBroken || hasRun(stage.name.value) || (pool !== null && !pools.includes(pool))) return [];
+    const variables = env.map(({value, isOptional, isSecret}) => ({name: value, isOptional, isSecret}));
+    return mistakesOf({resources: {...resources, pool}, sandbox, env: variables}, stage, outside);
+  });
+
+function mistakesOf(demanding: Demanding, stage: StageSpec, outside: Outside): Diagnostic[] {
   const mistakes: Diagnostic[] = [];
-  if (lacksGpus(instance, outside)) {
-    const {gpus} = outside.executors.capabilitiesFor(wishOf(instance));
-    const wanted = Number(instance.resources.gpu);
+  if (lacksGpus(demanding, outside)) {
+    const {gpus} = outside.executors.capabilitiesFor(wishOf(demanding));
+    const wanted = Number(demanding.resources.gpu);
     const message = `expected ${wanted} ${wanted === 1 ? 'GPU' : 'GPUs'}, but this machine has ${gpus}`;
     const hint = 'say `gpu: optional` where the stage can do without';
     mistakes.push(mistake('no-gpu', message, stage.gpuSpan ?? stage.name.span, {hint}));
   }
-  if (isAway(instance, outside)) {
+  if (isAway(demanding, outside)) {
     const span = stage.resources.pool?.span ?? stage.name.span;
-    const message = `expected a pool on this machine for a stage with \`sandbox: project\`, got '${instance.resources.pool}'`;
+    const message = `expected a pool on this machine for a stage with \`sandbox: project\`, got '${demanding.resources.pool}'`;
     const hint = 'declare what it reads (`files`, `code`) and leave `sandbox` out, or leave the pool out';
     mistakes.push(mistake('no-project', message, span, {hint}));
   }
-  for (const {name, isSecret} of unsetFor(instance, outside)) {
+  for (const {name, isSecret} of unsetFor(demanding, outside)) {
     const span = stage.env.find(({value}) => value === name)?.span;
     const isShort = (outside.env[name] ?? '') !== '';
     const what = isSecret ? `the secret ${name}` : name;

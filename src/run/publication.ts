@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import type {ActionResult, Artifact} from '../action/action.ts';
-import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import {type Diagnostic, mistake, warning} from '../core/diagnostic.ts';
 import {type Digest, digestJson} from '../core/digest.ts';
 import {err, ok, type Result} from '../core/result.ts';
 import {isSystemError} from '../host/system-error.ts';
@@ -32,6 +32,19 @@ export interface PublisherOptions {
   readonly claims: Claims;
 }
 
+/** What is said of a stage, still without a place. */
+export interface OfStage {
+  readonly stage: string;
+  readonly diagnostic: Diagnostic;
+}
+
+/** What stands where instances publish. */
+export interface PublicationCheck {
+  readonly mistakes: readonly OfStage[];
+  /** Of places where a file may be in the way, which is known only when the outputs are there. */
+  readonly warnings: readonly OfStage[];
+}
+
 /** What the outputs of an instance were when they were last known. */
 export type KnownOutputs = (
   id: InstanceId,
@@ -57,20 +70,26 @@ export class Publisher {
    * Finds, before anything runs, what is in the way of the instances that publish. A file that is there already and
    * is what `known` says of the output counts as published (a fresh clone has the files, and no store).
    */
-  async check(instances: readonly Instance[], known: KnownOutputs): Promise<readonly Diagnostic[]> {
+  async check(instances: readonly Instance[], known: KnownOutputs): Promise<PublicationCheck> {
     const adopted: Array<{readonly to: string; readonly path: string; readonly digest: Digest}> = [];
-    const mistakes: Diagnostic[] = [];
+    const mistakes: OfStage[] = [];
+    const warnings: OfStage[] = [];
     for (const instance of instances) {
-      const {publish: to} = instance;
+      const {publish: to, stage} = instance;
       if (to === null) continue;
       for (const [name, {kind, path: below}] of Object.entries(instance.outputs)) {
         const path = below === '.' ? to : `${to}/${below}`;
         const wrong = this.#places.findConflict(path, kind);
-        if (wrong === undefined) continue;
+        if (wrong === undefined) {
+          // Which files a folder will hold is known when it is made.
+          const [foreign] = kind === 'folder' ? this.#places.foreignIn(path) : [];
+          if (foreign !== undefined) warnings.push({stage, diagnostic: strangers(instance.id, foreign)});
+          continue;
+        }
         const digest = known(instance.id)?.[name]?.digest;
         const isKnown = wrong.reason === 'foreign' && kind === 'file' && digest !== undefined;
         if (isKnown && this.#places.digestOf(path) === digest) adopted.push({to, path, digest});
-        else mistakes.push(conflict(instance.id, to, `${path} ${wrong.message}`));
+        else mistakes.push({stage, diagnostic: conflict(instance.id, to, `${path} ${wrong.message}`)});
       }
     }
     if (adopted.length > 0) {
@@ -80,7 +99,7 @@ export class Publisher {
         }
       });
     }
-    return mistakes;
+    return {mistakes, warnings};
   }
 
   /** Brings copies of all outputs of a result to where the instance publishes. */
@@ -222,6 +241,14 @@ const lostOutput = (id: InstanceId, message: string): Diagnostic =>
   mistake('lost-output', `expected the outputs of ${id}: ${message}`, undefined, {
     hint: 'pipe run --force makes it again',
   });
+
+const strangers = (id: InstanceId, path: string): Diagnostic =>
+  warning(
+    'publish-beside',
+    `${id} publishes a whole folder where ${path} is, which pipe did not write: an output of that name cannot be published`,
+    undefined,
+    {hint: 'declare its files under `out`, or publish to a folder of its own'},
+  );
 
 const conflict = (id: InstanceId, to: string, message: string): Diagnostic =>
   mistake('publish-conflict', `expected to publish ${id} at ${to}, but ${message}`, undefined, {

@@ -54,6 +54,16 @@ export class PublishedPlaces {
       : {reason: 'place', message: 'is a folder, where a file belongs'};
   }
 
+  /** Files in a folder that are not ours; the first few are enough to say so. */
+  *foreignIn(folder: string): Generator<string> {
+    if (stateOf(join(this.#project, folder))?.isDirectory() !== true) return;
+    for (const entry of readdirSync(join(this.#project, folder), {withFileTypes: true})) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) yield* this.foreignIn(path);
+      else if (this.oursAt(path) === undefined) yield path;
+    }
+  }
+
   #isAllOurs(folder: string): boolean {
     return readdirSync(join(this.#project, folder), {withFileTypes: true}).every(entry => {
       const path = `${folder}/${entry.name}`;

@@ -43,7 +43,7 @@ export function demandOf(wanted: Resources, capabilities: Capabilities): DemandA
 }
 
 /** Where an instance may run: what works in the project's folder runs where that is, unless it says otherwise. */
-export const wishOf = ({resources, sandbox}: Instance): Wish => ({
+export const wishOf = ({resources, sandbox}: Pick<Instance, 'resources' | 'sandbox'>): Wish => ({
   pool: resources.pool,
   isBound: sandbox === 'project',
 });

@@ -8,10 +8,10 @@ import {type Predictions, predictionLines, reasonOf} from '../../report/predicti
 import type {Forecast} from '../../run/forecast.ts';
 import {chooseDevice} from '../device.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
-import {openPipeline, type Pipeline} from '../pipeline.ts';
-import {chooseInstances, openRunner} from '../pipeline-runner.ts';
+import type {Pipeline} from '../pipeline.ts';
+import {chooseInstances, openPipelineToRun, openRunner} from '../pipeline-runner.ts';
 import {drawDiagnostics} from '../report-error.ts';
-import {checkRequirements} from '../requirements.ts';
+import {missingRequirements} from '../requirements.ts';
 import {onEach} from '../several-pipelines.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
@@ -22,11 +22,13 @@ export async function plan(shell: Shell, invocation: Invocation): Promise<ExitCo
 }
 
 async function planOne(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
-  const pipeline = await openPipeline(shell, args, options);
+  const pipeline = await openPipelineToRun(shell, args, options);
   if (pipeline.warnings.length > 0) await drawDiagnostics(pipeline.warnings, shell);
   const {executors, ...forecast} = await foresee(shell, pipeline, options);
-  if (forecast.mistakes.length > 0) throw new UserMistakes(forecast.mistakes);
-  await checkRequirements(pipeline, {executors, env: shell.outside.env}, async () => forecast);
+  const outside = {executors, env: shell.outside.env};
+  const missing = await missingRequirements(pipeline, outside, async () => forecast);
+  const mistakes = [...forecast.mistakes, ...missing];
+  if (mistakes.length > 0) throw new UserMistakes(mistakes);
   const {plan: whole, predictions} = forecast;
   const isWork = whole.pending.length > 0 || [...predictions.values()].some(({will}) => will !== 'reuse');
   show(shell, whole, predictions, options);

@@ -3,6 +3,7 @@
 import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
 import type {GitState} from '../../action/action.ts';
+import type {Diagnostic} from '../../core/diagnostic.ts';
 import type {ExecutorRouter} from '../../exec/router.ts';
 import type {InstanceId, Plan} from '../../plan/plan.ts';
 import {AUDIT_LIMITS} from '../../report/audit-text.ts';
@@ -12,7 +13,7 @@ import {type Palette, paletteOf} from '../../report/palette.ts';
 import {createProgress} from '../../report/progress.ts';
 import type {Reporter} from '../../report/reporter.ts';
 import {JsonLines} from '../../report/wire.ts';
-import {Publisher} from '../../run/publication.ts';
+import {type OfStage, type PublicationCheck, Publisher} from '../../run/publication.ts';
 import type {RunSummary} from '../../run/request.ts';
 import {wishOf} from '../../run/resources.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
@@ -24,10 +25,10 @@ import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {tellFullDisk} from '../full-disk.ts';
 import {gitStateOf} from '../git-state.ts';
 import {lockResults} from '../lock-results.ts';
-import {openPipeline, type Pipeline, rememberPipeline} from '../pipeline.ts';
-import {chooseInstances, type OpenRunner, openRunner} from '../pipeline-runner.ts';
+import {type Pipeline, rememberPipeline} from '../pipeline.ts';
+import {chooseInstances, type OpenRunner, openPipelineToRun, openRunner} from '../pipeline-runner.ts';
 import {drawDiagnostics} from '../report-error.ts';
-import {checkRequirements} from '../requirements.ts';
+import {missingRequirements} from '../requirements.ts';
 import {onEach} from '../several-pipelines.ts';
 import type {Invocation, Options, Shell} from '../shell.ts';
 import {print} from '../surroundings.ts';
@@ -45,7 +46,7 @@ export async function run(shell: Shell, invocation: Invocation): Promise<ExitCod
 
 async function runPipeline(shell: Shell, invocation: Invocation): Promise<ExitCode> {
   const {args, options} = invocation;
-  const pipeline = await openPipeline(shell, args, options);
+  const pipeline = await openPipelineToRun(shell, args, options);
   if (options.detach) {
     // Mistakes have been told by now: what goes on in the background has none that its author could mend.
     chooseInstances(pipeline, options);
@@ -102,10 +103,14 @@ export async function execute(
   const {selected, forced, wanted, replan} = chooseInstances(pipeline, options);
   const mirror = mirrorOf(shell, pipeline, options);
   const device = await chooseDevice(shell, pipeline, options, 'to run');
-  await checkRequirements(pipeline, {executors, env: outside.env}, () =>
+  const missing = await missingRequirements(pipeline, {executors, env: outside.env}, () =>
     runner.forecast({plan, selected, forced: new Set(forced), wanted, replan, device}),
   );
-  await checkPublications(pipeline, selected);
+  const inTheWay = await publicationsInTheWay(pipeline, selected);
+  const mistakes = [...missing, ...(await atPublish(pipeline, inTheWay.mistakes))];
+  if (mistakes.length > 0) throw new UserMistakes(mistakes);
+  if (inTheWay.warnings.length > 0)
+    await drawDiagnostics(await atPublish(pipeline, inTheWay.warnings), shell);
   const now = outside.clock.now();
   const id = newRunId(now, outside.random);
   const recorder = workspace.ledger.begin({
@@ -160,13 +165,13 @@ function auditNotes({counts}: RunSummary, palette: Palette): string[] {
   return [...(counts.cached > 0 ? [cached] : []), AUDIT_LIMITS].map(line => palette.dim(`audit: ${line}`));
 }
 
-/** Throws what is in the way of what the selected instances publish. */
-async function checkPublications(
+/** What is in the way of what the selected instances publish. */
+async function publicationsInTheWay(
   {plan, workspace}: Pipeline,
   selected: ReadonlySet<InstanceId>,
-): Promise<void> {
+): Promise<PublicationCheck> {
   const publishing = plan.instances.filter(({id, publish}) => publish !== null && selected.has(id));
-  if (publishing.length === 0) return;
+  if (publishing.length === 0) return {mistakes: [], warnings: []};
   const {project, store, blobs, files, claims, ledger} = workspace;
   const publisher = new Publisher({
     project,
@@ -178,7 +183,7 @@ async function checkPublications(
     claims,
   });
   let lock: Lock | undefined;
-  const mistakes = await publisher.check(publishing, id => {
+  return publisher.check(publishing, id => {
     const last = ledger.last(plan.pipeline, id)?.result?.outputs;
     if (last !== undefined) return last;
     if (lock === undefined) {
@@ -188,7 +193,13 @@ async function checkPublications(
     }
     return lock.get(id)?.outputs;
   });
-  if (mistakes.length > 0) throw new UserMistakes(mistakes);
+}
+
+/** With the places where the stages say that they publish. */
+async function atPublish(pipeline: Pipeline, said: readonly OfStage[]): Promise<readonly Diagnostic[]> {
+  if (said.length === 0) return [];
+  const {stages} = await pipeline.spec();
+  return said.map(({stage, diagnostic}) => ({...diagnostic, span: stages.get(stage)?.publish?.span}));
 }
 
 /** How many instances may run at once, wherever. */

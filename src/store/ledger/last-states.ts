@@ -25,6 +25,11 @@ export class LastStates {
     return state;
   }
 
+  /** Every instance that something is known of. */
+  *ids(): Generator<InstanceId> {
+    for (const [key] of this.#journal.entries()) yield parseJson(key) as unknown as InstanceId;
+  }
+
   set(id: InstanceId, state: LastState): void {
     this.#decoded.set(id, state);
     this.#journal.set(JSON.stringify(id), JSON.stringify(state));

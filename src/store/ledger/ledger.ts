@@ -37,6 +37,11 @@ export class Ledger {
     return this.#lastOf(pipeline).get(id);
   }
 
+  /** Every instance of a pipeline that ever was tried. */
+  known(pipeline: string): ReadonlySet<InstanceId> {
+    return new Set(this.#lastOf(pipeline).ids());
+  }
+
   /** Starts the record of a run. */
   begin(header: RunHeader): RunRecorder {
     return new FileRunRecorder(this.#pathOf(header.run), header, this.#lastOf(header.pipeline));
