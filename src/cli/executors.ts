@@ -45,11 +45,11 @@ export function localExecutorOf(
   });
 }
 
-/** The executors of the settings, for a run of `plan`; each is opened when something goes to it. */
+/** The executors of the settings, for a run of `plan`, `null` for one that there is not; each is opened when something goes to it. */
 export async function openExecutors(
   shell: Shell,
   workspace: Workspace,
-  plan: Plan,
+  plan: Plan | null,
   machine: LocalMachine,
   options: Options,
 ): Promise<ExecutorRouter> {
@@ -82,8 +82,10 @@ async function loadMakers(kinds: ReadonlySet<Kind>): Promise<Makers> {
 }
 
 /** Kinds that stages of the plan may go to, or stages that are still to be planned. */
-function kindsFor(config: Config, {instances, pending}: Plan, options: Options): ReadonlySet<Kind> {
+function kindsFor(config: Config, plan: Plan | null, options: Options): ReadonlySet<Kind> {
   const {byName} = config.executors;
+  if (plan === null) return new Set([...byName.values()].map(({config: {kind}}) => kind));
+  const {instances, pending} = plan;
   const isNamed = ({name}: NamedExecutor): boolean => pending.length > 0 || !NO_EXECUTORS.byName.has(name);
   const pools = new Set(instances.map(({resources}) => resources.pool));
   const used = [chosenExecutor(config, options), ...pools].flatMap(pool => byName.get(pool ?? LOCAL) ?? []);

@@ -30,7 +30,7 @@ export async function openPipelineToRun(
   options: Options,
 ): Promise<Pipeline> {
   return openPipeline(shell, args, options, async (spec, workspace, pools) => {
-    const executors = openExecutors(shell, workspace, machineOf(shell, options.jobs), options);
+    const executors = await openExecutors(shell, workspace, null, machineOf(shell, options.jobs), options);
     const known = [...workspace.ledger.known(spec.name)];
     const hasRun = (stage: string): boolean => known.some(id => id === stage || id.startsWith(`${stage}[`));
     const missing = unplannedRequirements(spec, pools, {executors, env: shell.outside.env}, hasRun);
