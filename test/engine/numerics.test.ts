@@ -166,3 +166,71 @@ test('batch norm keeps its digits where the mean is a hundred deviations', async
   const z = normal[0] ?? 0;
   assert.ok(Math.abs((dx?.[0] ?? 0) - (3 * z * z - mean3 - z * mean4) / Math.sqrt(v)) < 1e-3);
 });
+
+test('signs of zero, infinities and NaN are those of JavaScript', async () => {
+  const [P, N] = [Number.POSITIVE_INFINITY, Number.NaN];
+  const ys = [0, 0, -0, -0, 1, -1, 0, P, P, -P, 1, 1, N];
+  const xs = [0, -0, 0, -0, 0, 0, -1, P, -P, -P, P, -P, 1];
+  const dividends = [7.5, -7.5, 1e8, -1e8, 5, P, 5];
+  const divisors = [-2, 2, 3, 3, P, 2, 0];
+  const reals = [1.9, -1.9, N, P, -P, 3e9, -3e9, 2 ** 31, 1e20, -0.5];
+  const {angles, rests, whole, halves} = await outputsOf(
+    {y: vector(ys), x: vector(xs), a: vector(dividends), b: vector(divisors), r: vector(reals)},
+    ({y, x, a, b, r}) => {
+      assert.ok(y && x && a && b && r);
+      const angles = tf.atan2(y, x);
+      return {angles, rests: tf.mod(a, b), whole: tf.cast(r, 'int32'), halves: tf.floorDiv(r, 2)};
+    },
+  );
+  assertNear(
+    angles,
+    ys.map((y, i) => Math.atan2(y, xs[i] ?? N)),
+    1e-6,
+  );
+  assertNear(rests, [-0.5, 0.5, 1, 2, 5, N, N], 0);
+  const doubles = [...Float32Array.from(reals)];
+  assert.deepEqual(whole, [...Int32Array.from(doubles)]);
+  assert.deepEqual(halves, [...Int32Array.from(doubles, x => Math.floor(x / 2))]);
+});
+
+test('the largest are found beside NaN, and powers of e of whole numbers are rounded once', async () => {
+  const numbers: HostTensor = {dtype: 'int32', shape: [5], data: Int32Array.of(10, -200, 0, 88, 200)};
+  const {values, places, powers} = await outputsOf(
+    {x: vector([1, Number.NaN, 3]), numbers},
+    ({x, numbers}) => {
+      assert.ok(x && numbers);
+      const {values, indices} = tf.topk(x, 2);
+      return {values, places: indices, powers: tf.exp(numbers)};
+    },
+  );
+  assert.deepEqual(values, [Number.NaN, 3]);
+  assert.deepEqual(places, [1, 2]);
+  assert.deepEqual(powers, [...Float32Array.of(Math.exp(10), 0, 1, Math.exp(88), Number.POSITIVE_INFINITY)]);
+});
+
+test('spectra and complex numbers are those of TF.js', async () => {
+  const signal = vector(Array.from({length: 12}, (_, i) => Math.sin(i * i)));
+  const spectral = (x: tf.Tensor) => {
+    const spectrum = tf.spectral.rfft(tf.reshape(x, [2, 6]));
+    const window = tf.signal.stft(x as tf.Tensor1D, 5, 2);
+    // Made outside of the step: a constant.
+    const turned = tf.mul(spectrum, turn);
+    return {
+      size: tf.abs(spectrum),
+      real: tf.real(turned),
+      imaginary: tf.imag(tf.transpose(tf.concat([turned, spectrum], 1))),
+      back: tf.spectral.irfft(spectrum),
+      window: tf.abs(window),
+    };
+  };
+  await tf.setBackend('cpu');
+  const turn = tf.complex([0], [1]);
+  const got = await outputsOf({signal}, ({signal}) => spectral(signal ?? tf.scalar(0)));
+  for (const [name, wanted] of Object.entries(spectral(tf.tensor(signal.data)))) {
+    const values = wanted.dataSync();
+    assert.equal(got[name]?.length, values.length, name);
+    values.forEach((value, i) => {
+      assert.ok(Math.abs(value - (got[name]?.[i] ?? Number.NaN)) < 1e-5, `${name} ${i}`);
+    });
+  }
+});

@@ -111,6 +111,20 @@ export function cast(b: Builder, value: Value, to: ElementType): Value {
   return expand(b, result, value.shape);
 }
 
+/** As JavaScript makes whole numbers of 32 bits: NaN and infinities are 0, what is too large goes round. */
+export function wrapped(b: Builder, value: Value): Value {
+  if (value.type !== 'float32') return cast(b, value, 'int32');
+  const number = (x: number): Value => b.scalar('float32', x);
+  const isBelow = (x: Value, limit: number): Value => binary(b, 'Less', x, number(limit), 'bool');
+  const size = unary(b, 'Abs', value);
+  // All of this is exact: numbers of that size have no digits to lose.
+  const turns = unary(b, 'Floor', binary(b, 'Mul', value, number(2 ** -32)));
+  const rest = binary(b, 'Sub', value, binary(b, 'Mul', turns, number(2 ** 32)));
+  const turned = where(b, isBelow(rest, 2 ** 31), rest, binary(b, 'Sub', rest, number(2 ** 32)));
+  const large = where(b, isBelow(size, Number.POSITIVE_INFINITY), turned, number(0));
+  return cast(b, where(b, isBelow(size, 2 ** 31), value, large), 'int32');
+}
+
 export function reshape(b: Builder, value: Value, shape: Shape): Value {
   if (sameShape(value.shape, shape)) return value;
   const expanded = producer(value, 'Expand');

@@ -1,8 +1,9 @@
 // Kernels of two tensors that broadcast, element by element, and selection.
 
 import type {Builder} from '../ir/builder.ts';
-import {binary, cast, reshape, unary, where} from '../ir/ops.ts';
-import type {Value} from '../ir/value.ts';
+import {binary, cast, expand, reshape, unary, where, wrapped} from '../ir/ops.ts';
+import {broadcastShape} from '../ir/shape.ts';
+import {int, type Value} from '../ir/value.ts';
 import {type Call, define} from './registry.ts';
 
 /** Both inputs in one numeric type, as TF.js upcasts them. */
@@ -49,22 +50,39 @@ function floorDivide(b: Builder, x: Value, y: Value): Value {
   return binary(b, 'Sub', quotient, cast(b, binary(b, 'And', isInexact, signsDiffer), 'int32'));
 }
 // TF.js gives whole numbers, whatever the operands are.
-define('FloorDiv', call => cast(call.b, floorDivide(call.b, ...numericPair(call)), 'int32'));
+define('FloorDiv', call => wrapped(call.b, floorDivide(call.b, ...numericPair(call))));
+/** Of the divisor's sign. Quotients of floats have too few digits to subtract their multiples. */
 define('Mod', call => {
+  const {b} = call;
   const [x, y] = numericPair(call);
-  return binary(call.b, 'Sub', x, binary(call.b, 'Mul', floorDivide(call.b, x, y), y));
+  if (x.type === 'int32') return binary(b, 'Sub', x, binary(b, 'Mul', floorDivide(b, x, y), y));
+  const shape = broadcastShape(x.shape, y.shape);
+  const remainder = (left: Value): Value =>
+    b.one('Mod', [left, expand(b, y, shape)], {fmod: int(1)}, 'float32', shape);
+  const first = remainder(expand(b, x, shape));
+  const isSame = binary(b, 'Equal', isNegative(b, x), isNegative(b, y), 'bool');
+  return where(b, isSame, first, remainder(binary(b, 'Add', first, y)));
 });
 define('Atan2', call => {
   const {b, input} = call;
   const [y, x] = [cast(b, input('a'), 'float32'), cast(b, input('b'), 'float32')];
   const number = (value: number): Value => b.scalar('float32', value);
-  const raw = unary(b, 'Atan', binary(b, 'Div', y, x));
-  const turn = where(b, isNegative(b, y), number(-Math.PI), number(Math.PI));
-  const left = where(b, isNegative(b, x), binary(b, 'Add', raw, turn), raw);
-  const isOrigin = binary(b, 'And', isZero(b, x), isZero(b, y));
-  return where(b, isOrigin, number(0), left);
+  const [width, height] = [unary(b, 'Abs', x), unary(b, 'Abs', y)];
+  const isEqual = binary(b, 'Equal', width, height, 'bool');
+  // Of two zeros, and of two infinities, there is no quotient.
+  const known = where(b, isZero(b, y), number(0), number(1));
+  const quotient = where(b, isEqual, known, binary(b, 'Div', height, width));
+  const raw = unary(b, 'Atan', quotient);
+  const angle = where(b, hasSign(b, x), binary(b, 'Sub', number(Math.PI), raw), raw);
+  return where(b, hasSign(b, y), unary(b, 'Neg', angle), angle);
 });
 const isZero = (b: Builder, x: Value): Value => binary(b, 'Equal', x, zero(b, x), 'bool');
+
+/** Also of zeros, whose sign their reciprocal shows. */
+function hasSign(b: Builder, x: Value): Value {
+  const sign = where(b, isZero(b, x), unary(b, 'Reciprocal', x), x);
+  return isNegative(b, sign);
+}
 
 const comparisons: Readonly<Record<string, string>> = {
   Equal: 'Equal',

@@ -7,8 +7,9 @@ import {sizeOf, text, type Value} from '../ir/value.ts';
 import {type Call, define} from './registry.ts';
 
 /** Weights summed by the number in x, which counts for nothing from `size` on. */
-function counted({b, input, number, has}: Call, isBinary: boolean): Value {
-  const x = cast(b, input('x'), 'int32');
+function counted({b, input, number, has}: Call, isBinary: boolean, isFlat = false): Value {
+  const given = cast(b, input('x'), 'int32');
+  const x = isFlat ? reshape(b, given, [sizeOf(given.shape)]) : given;
   const size = number('size');
   const bins = b.constant('int32', [size], Int32Array.from(iota(size)));
   const isIn = binary(b, 'Equal', reshape(b, x, [...x.shape, 1]), bins, 'bool');
@@ -21,7 +22,8 @@ function counted({b, input, number, has}: Call, isBinary: boolean): Value {
   const summed = isWeighted ? binary(b, 'Mul', ones, reshape(b, weights, [...x.shape, 1])) : ones;
   return reduce(b, 'ReduceSum', summed, [axis], false);
 }
-define('Bincount', call => counted(call, false));
+// One histogram, whatever the shape.
+define('Bincount', call => counted(call, false, true));
 define('DenseBincount', call => counted(call, call.attribute('binaryOutput') === true));
 
 /** How many of the sorted numbers of the row are below each value (`left`), or not above it (`right`). */

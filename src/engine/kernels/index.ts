@@ -2,6 +2,7 @@
 
 import './argmax-pool.ts';
 import './binary.ts';
+import './complex.ts';
 import './conv.ts';
 import './counting.ts';
 import './crop.ts';

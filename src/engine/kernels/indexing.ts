@@ -29,7 +29,8 @@ define('GatherV2', call => {
   const {b, raw, number, fail} = call;
   const x = raw('x');
   const indices = integers(b, raw('indices'));
-  const batch = number('batchDims');
+  const given = number('batchDims');
+  const batch = given < 0 ? given + indices.shape.length : given;
   const [axis = 0] = util.parseAxisParam(number('axis'), [...x.shape]);
   if (batch > axis || batch > indices.shape.length || batch < 0)
     fail(`expected batchDims of at most the axis ${axis} and the rank of the indices, got ${batch}`);

@@ -109,12 +109,17 @@ define('TopK', ({b, input, number}) => {
   const k = number('k');
   const shape = [...x.shape.slice(0, -1), k];
   const flags = {axis: int(-1), largest: int(1), sorted: int(1)};
-  const [values, indices] = b.node('TopK', [x, b.list([k])], flags, [
+  const order =
+    x.type === 'float32' ? where(b, unary(b, 'IsNaN', x, {}, 'bool'), b.scalar('float32', Infinity), x) : x;
+  const [values, indices] = b.node('TopK', [order, b.list([k])], flags, [
     {type: x.type, shape},
     {type: 'int64', shape},
   ]);
   if (values === undefined || indices === undefined) throw new RangeError('TopK has two outputs');
-  return [values, cast(b, indices, 'int32')];
+  const whole = cast(b, indices, 'int32');
+  if (x.type !== 'float32') return [values, whole];
+  // NaN is among the largest, as nothing is known to be larger; ONNX Runtime loses others beside it.
+  return [b.one('GatherElements', [x, indices], {axis: int(-1)}, x.type, shape), whole];
 });
 
 define('Softmax', ({b, input}) => {

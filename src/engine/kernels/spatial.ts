@@ -2,7 +2,7 @@
 
 import {backend_util} from '@tensorflow/tfjs-core';
 import type {Builder} from '../ir/builder.ts';
-import {binary, pad, reshape, slice, transpose} from '../ir/ops.ts';
+import {binary, concat, pad, reduce, reshape, slice, transpose, where} from '../ir/ops.ts';
 import {iota} from '../ir/shape.ts';
 import {sizeOf, type Value} from '../ir/value.ts';
 import {alongAxis, type Matrix} from './along.ts';
@@ -111,7 +111,8 @@ define('LRNGrad', call => {
 });
 
 /** The largest sum of a window and a filter. */
-define('Dilation2D', call => {
+/** Every window of a dilation: what the filter's element adds up to, and where its elements are in the padded images. */
+function dilated(call: Call) {
   const {b, input} = call;
   const [x, filter] = [input('x'), input('filter')];
   const [kh = 1, kw = 1, channels = 1] = filter.shape;
@@ -133,11 +134,70 @@ define('Dilation2D', call => {
   const [sh, sw] = [info.strideHeight, info.strideWidth];
   const windows = iota(kh * kw).map(at => {
     const [i, j] = [Math.floor(at / kw), at % kw];
-    const [row, column] = [i * info.dilationHeight, j * info.dilationWidth];
+    const row = i * info.dilationHeight;
+    const column = j * info.dilationWidth;
     const ends = [n, row + (info.outHeight - 1) * sh + 1, column + (info.outWidth - 1) * sw + 1, c];
     const part = slice(b, wide, [0, row, column, 0], ends, [1, sh, sw, 1]);
     const weight = reshape(b, slice(b, filter, [i, j, 0], [i + 1, j + 1, channels]), [channels]);
-    return binary(b, 'Add', part, weight);
+    return {value: binary(b, 'Add', part, weight), row, column};
   });
-  return windows.reduce((best, window) => binary(b, 'Max', best, window));
+  return {info, wide, windows};
+}
+
+define('Dilation2D', call =>
+  dilated(call)
+    .windows.map(({value}) => value)
+    .reduce((best, value) => binary(call.b, 'Max', best, value)),
+);
+
+/** For each window the gradients of those places where it is the first of the largest. */
+function sharesOf(call: Call) {
+  const {b, input} = call;
+  const {info, wide, windows} = dilated(call);
+  const dy = input('dy');
+  const none = b.scalar('float32', 0);
+  let best: Value | undefined;
+  let place: Value = b.scalar('int32', 0);
+  windows.forEach(({value}, at) => {
+    if (best !== undefined)
+      place = where(b, binary(b, 'Greater', value, best, 'bool'), b.scalar('int32', at), place);
+    best = best === undefined ? value : binary(b, 'Max', best, value);
+  });
+  const shares = windows.map(({row, column}, at) => {
+    const isHere = binary(b, 'Equal', place, b.scalar('int32', at), 'bool');
+    return {share: where(b, isHere, dy, none), row, column};
+  });
+  return {info, wide, shares};
+}
+
+define('Dilation2DBackpropFilter', call => {
+  const {b} = call;
+  const sums = sharesOf(call).shares.map(({share}) => reduce(b, 'ReduceSum', share, [0, 1, 2], true));
+  return reshape(b, concat(b, sums, 0), call.input('filter').shape);
+});
+
+define('Dilation2DBackpropInput', call => {
+  const {b, input} = call;
+  const {info, wide, shares} = sharesOf(call);
+  const [n, h, w, c] = four(input('dy').shape);
+  const [sh, sw] = [info.strideHeight, info.strideWidth];
+  const [, tall, broad] = four(wide.shape);
+  const none = b.scalar('float32', 0);
+  const spread = shares.map(({share, row, column}) => {
+    // Zeros between the places, as far apart as the strides.
+    const apart = pad(
+      b,
+      reshape(b, share, [n, h, 1, w, 1, c]),
+      [0, 0, 0, 0, 0, 0],
+      [0, 0, sh - 1, 0, sw - 1, 0],
+      none,
+    );
+    const [rows, columns] = [(h - 1) * sh + 1, (w - 1) * sw + 1];
+    const dense = slice(b, reshape(b, apart, [n, h * sh, w * sw, c]), [0, 0, 0, 0], [n, rows, columns, c]);
+    return pad(b, dense, [0, row, column, 0], [0, tall - row - rows, broad - column - columns, 0], none);
+  });
+  const sum = spread.reduce((left, right) => binary(b, 'Add', left, right));
+  const {top, left} = info.padInfo;
+  const [, height, width] = four(input('x').shape);
+  return slice(b, sum, [0, top, left, 0], [n, top + height, left + width, c]);
 });

@@ -1,7 +1,7 @@
 // Kernels of one tensor, element by element.
 
 import type {Builder} from '../ir/builder.ts';
-import {binary, cast, expand, full, unary, where} from '../ir/ops.ts';
+import {binary, cast, expand, full, gather, unary, where, wrapped} from '../ir/ops.ts';
 import {expm1, log1p, sigmoid} from '../ir/transcendental.ts';
 import {float, logicalType, type Value} from '../ir/value.ts';
 import {type Call, define, plain} from './registry.ts';
@@ -22,7 +22,6 @@ const direct: Readonly<Record<string, string>> = {
   Cos: 'Cos',
   Cosh: 'Cosh',
   Erf: 'Erf',
-  Exp: 'Exp',
   Log: 'Log',
   Reciprocal: 'Reciprocal',
   Sin: 'Sin',
@@ -35,6 +34,20 @@ const direct: Readonly<Record<string, string>> = {
 };
 for (const [name, op] of Object.entries(direct))
   define(name, ({b, input}) => unary(b, op, float32(b, input('x'))));
+
+/** Of whole numbers from a table, whose numbers are rounded once: beyond its ends all are 0 or infinite. */
+define('Exp', ({b, input}) => {
+  const x = input('x');
+  if (x.type !== 'int32') return unary(b, 'Exp', float32(b, x));
+  const [low, high] = [-104, 89];
+  const table = b.constant(
+    'float32',
+    [high - low + 1],
+    Float32Array.from({length: high - low + 1}, (_, i) => Math.exp(low + i)),
+  );
+  const clipped = binary(b, 'Max', binary(b, 'Min', x, b.scalar('int32', high)), b.scalar('int32', low));
+  return gather(b, table, binary(b, 'Sub', clipped, b.scalar('int32', low)), 0);
+});
 
 /** Kept in int32 when the input is. */
 for (const op of ['Abs', 'Neg']) define(op, ({b, input}) => unary(b, op, numeric(b, input('x'))));
@@ -122,7 +135,7 @@ define('Cast', ({b, raw, text, fail}) => {
   const to = text('dtype');
   if (to === 'float32' || to === 'bool') return cast(b, x, to);
   // A uint8 or int64 value is int32 already, for the user.
-  if (to === 'int32') return x.type === 'float32' || x.type === 'bool' ? cast(b, x, 'int32') : x;
+  if (to === 'int32') return x.type === 'float32' || x.type === 'bool' ? wrapped(b, x) : x;
   return fail(`expected a cast to float32, int32 or bool, got ${to}`);
 });
 

@@ -14,6 +14,7 @@ import {EngineError} from '../errors.ts';
 import type {Builder} from '../ir/builder.ts';
 import {full} from '../ir/ops.ts';
 import {type Data, type ElementType, logicalType, type Shape, type Value} from '../ir/value.ts';
+import {type Complex, realOnly} from '../kernels/complex.ts';
 import {placeOf, stackHere} from './place.ts';
 
 /**
@@ -64,6 +65,7 @@ function typed(values: ArrayLike<number | boolean>, type: ElementType): Data {
 export class TraceBackend extends KernelBackend {
   #builder: Builder | undefined;
   #values = new WeakMap<object, Value>();
+  #complex = new WeakMap<object, Complex>();
   /** Traced tensors of earlier traces, to tell them from the user's constants. */
   #dead = new WeakSet<object>();
   #mine: object[] = [];
@@ -79,6 +81,7 @@ export class TraceBackend extends KernelBackend {
     for (const id of this.#mine) this.#dead.add(id);
     this.#mine = [];
     this.#values = new WeakMap();
+    this.#complex = new WeakMap();
     this.#builder = undefined;
   }
 
@@ -105,12 +108,50 @@ export class TraceBackend extends KernelBackend {
     return {dataId, shape: [...value.shape], dtype: logicalType(value.type)};
   }
 
+  /** As `adopt`, for complex numbers. */
+  adoptComplex(value: Complex): TensorInfo {
+    const dataId = {};
+    this.#complex.set(dataId, value);
+    this.#mine.push(dataId);
+    return {dataId, shape: [...value.re.shape], dtype: 'complex64'};
+  }
+
+  /** Both parts of a tensor: complex ones of other backends become constants, real ones have no imaginary part. */
+  complexValue(tensor: TensorInfo): Complex {
+    if (tensor.dtype !== 'complex64') return realOnly(this.builder, this.graphValue(tensor));
+    const known = this.#complex.get(tensor.dataId);
+    if (known !== undefined) return known;
+    const values = this.#outside(tensor);
+    const part = (offset: number): Value =>
+      this.#constant(
+        Float32Array.from(values, Number).filter((_, i) => i % 2 === offset),
+        tensor.shape,
+        'float32',
+      );
+    const value = {re: part(0), im: part(1)};
+    this.#complex.set(tensor.dataId, value);
+    return value;
+  }
+
+  complexParts(dataId: DataId): Complex | undefined {
+    return this.#complex.get(dataId);
+  }
+
   /** The graph value of a tensor; tensors of other backends become constants. */
   graphValue(tensor: TensorInfo): Value {
     const known = this.#values.get(tensor.dataId);
     if (known !== undefined) {
       return known;
     }
+    if (tensor.dtype === 'complex64')
+      this.fail('expected real numbers, got complex ones: give their parts, tf.real and tf.imag');
+    const value = this.#constant(this.#outside(tensor), tensor.shape, tensor.dtype);
+    this.#values.set(tensor.dataId, value);
+    return value;
+  }
+
+  /** The numbers of a tensor that was made outside of the step. */
+  #outside(tensor: TensorInfo): BackendValues {
     if (this.#dead.has(tensor.dataId))
       this.fail('a tensor of an earlier step was used: pass it on as state instead of keeping it');
     if (tensor instanceof Variable)
@@ -120,10 +161,8 @@ export class TraceBackend extends KernelBackend {
       );
     const info = engine().state.tensorInfo.get(tensor.dataId);
     const values = info?.backend.readSync(tensor.dataId);
-    if (values === undefined) this.fail('a tensor was used that has been disposed of');
-    const value = this.#constant(values, tensor.shape, tensor.dtype);
-    this.#values.set(tensor.dataId, value);
-    return value;
+    if (values === undefined) return this.fail('a tensor was used that has been disposed of');
+    return values;
   }
 
   #constant(values: BackendValues, shape: Shape, dtype: DataType): Value {
@@ -148,7 +187,7 @@ export class TraceBackend extends KernelBackend {
   }
 
   override readSync(dataId: DataId): never {
-    const value = this.#values.get(dataId);
+    const value = this.#values.get(dataId) ?? this.#complex.get(dataId)?.re;
     const what = value === undefined ? '' : ` of shape [${value.shape}]`;
     const [op] = runningOps();
     return this.fail(

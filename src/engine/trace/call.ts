@@ -3,6 +3,7 @@
 import type {NamedAttrMap, NamedTensorInfoMap, TensorInfo} from '@tensorflow/tfjs-core';
 import {EngineError} from '../errors.ts';
 import type {Value} from '../ir/value.ts';
+import {type Complex, complexKernels, partwise} from '../kernels/complex.ts';
 import {type Call, type Kernel, plain} from '../kernels/registry.ts';
 import {runningOps, type TraceBackend} from './backend.ts';
 import {stackHere} from './place.ts';
@@ -25,15 +26,13 @@ export function runKernel(
 ): TensorInfo | TensorInfo[] {
   const b = backend.builder;
   const fail = (message: string): never => backend.fail(`tf.${opName(name)} (kernel ${name}): ${message}`);
-  const raw = (key: string): Value => {
-    const tensor = inputs[key];
-    return tensor === undefined ? fail(`expected the input ${key}, got none`) : backend.graphValue(tensor);
-  };
+  const tensorOf = (key: string): TensorInfo => inputs[key] ?? fail(`expected the input ${key}, got none`);
   const attribute = <T>(key: string, is: (x: unknown) => x is T, wanted: string): T => {
     const value: unknown = attrs?.[key];
     return is(value) ? value : fail(`expected ${key} to be ${wanted}, got ${JSON.stringify(value)}`);
   };
-  const call: Call = {
+  /** The call as the kernel sees it; `raw` gives what stands for its inputs. */
+  const callWith = (raw: (key: string) => Value): Call => ({
     b,
     name,
     raw,
@@ -46,11 +45,29 @@ export function runKernel(
     boolean: key => attribute(key, isBoolean, 'true or false'),
     text: key => attribute(key, isText, 'a string'),
     attribute: key => attrs?.[key],
+  });
+  const raw = (key: string): Value => backend.graphValue(tensorOf(key));
+  const isComplex = Object.values(inputs).some(tensor => tensor?.dtype === 'complex64');
+  const runComplex = (): TensorInfo | TensorInfo[] => {
+    const parts = (key: string): Complex => backend.complexValue(tensorOf(key));
+    const own = complexKernels[name];
+    if (own !== undefined) {
+      const result = own({...callWith(raw), parts});
+      return 're' in result ? backend.adoptComplex(result) : backend.adopt(result);
+    }
+    if (!partwise.has(name))
+      return fail('expected real numbers: of complex ones the engine has no kernel for it');
+    const re = kernel(callWith(key => parts(key).re));
+    const im = kernel(callWith(key => parts(key).im));
+    if (isValue(re) && isValue(im)) return backend.adoptComplex({re, im});
+    const [all, others] = [isValue(re) ? [re] : re, isValue(im) ? [im] : im];
+    return all.map((value, i) => backend.adoptComplex({re: value, im: others[i] ?? value}));
   };
   const before = b.origin;
   b.origin = {op: opName(name), stack: stackHere()};
   try {
-    const result = kernel(call);
+    if (isComplex || attrs?.dtype === 'complex64' || name === 'Complex') return runComplex();
+    const result = kernel(callWith(raw));
     return isValue(result) ? backend.adopt(result) : result.map(v => backend.adopt(v));
   } catch (error) {
     // TF.js's own checks of shapes, axes and ranges, which its kernels make and ours call.

@@ -11,6 +11,7 @@ import {definedKernels} from '../../../src/engine/kernels/index.ts';
 import {metricOutput, residentInput} from '../../../src/engine/onnx/scan.ts';
 import {stepModel} from '../../../src/engine/onnx/step.ts';
 import {optimize} from '../../../src/engine/optimize.ts';
+import {explainFailure} from '../../../src/engine/run/failure.ts';
 import {sessionOptions} from '../../../src/engine/run/session.ts';
 import {TraceBackend} from '../../../src/engine/trace/backend.ts';
 import {runKernel} from '../../../src/engine/trace/call.ts';
@@ -65,11 +66,19 @@ export class SuiteBackend extends TraceBackend {
 
   override readSync(dataId: tf.DataId): never {
     // The base class never returns from here; this one does.
-    return this.#read(this.valueOf_(dataId)) as never;
+    return this.#values(dataId) as never;
   }
 
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
-    return this.#read(this.valueOf_(dataId));
+    return this.#values(dataId);
+  }
+
+  /** Of complex numbers the parts take turns. */
+  #values(dataId: tf.DataId): tf.BackendValues {
+    const complex = this.complexParts(dataId);
+    if (complex === undefined) return this.#read(this.valueOf_(dataId));
+    const [re, im] = [this.#read(complex.re), this.#read(complex.im)];
+    return Float32Array.from({length: 2 * re.length}, (_, i) => Number((i % 2 === 0 ? re : im)[i >> 1]));
   }
 
   valueOf_(dataId: tf.DataId): Value {
@@ -102,8 +111,15 @@ export class SuiteBackend extends TraceBackend {
     const feeds = resident.map(({name, value: v}) => {
       return [residentInput(name), new Tensor(v.type, this.#written.get(v), [...v.shape])] as const;
     });
-    const results = session.run(Object.fromEntries(feeds), {[metricOutput('y')]: null}, {});
-    session.dispose();
+    const results = (() => {
+      try {
+        return session.run(Object.fromEntries(feeds), {[metricOutput('y')]: null}, {});
+      } catch (error) {
+        throw explainFailure('spec', error, model.origins);
+      } finally {
+        session.dispose();
+      }
+    })();
     const result = results[metricOutput('y')];
     if (result === undefined) throw new RangeError('no result');
     return result.data;
