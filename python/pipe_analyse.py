@@ -35,7 +35,8 @@ class Reading:
         self.words = []
         self.imports = []
         self.computed = []
-        self.names = []
+        # Other names of import_module.
+        self.loaders = set()
 
     def read(self, node):
         cls = node.__class__
@@ -55,6 +56,8 @@ class Reading:
             for alias in node.names:
                 self.imports.append([alias.name, None, 0, node.lineno])
         elif cls is ast.ImportFrom:
+            if node.module == "importlib":
+                self.loaders.update(each.asname for each in node.names if each.name == "import_module" and each.asname)
             self.imports.append([node.module or "", [alias.name for alias in node.names], node.level, node.lineno])
         elif cls is ast.Call:
             self._call(node)
@@ -80,6 +83,8 @@ class Reading:
         """Imports by a call: constant names are followed, computed ones are said."""
         func = node.func
         name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+        if name in self.loaders and isinstance(func, ast.Name):
+            name = "import_module"
         if name not in ("import_module", "__import__", "run_module", "run_path", "spec_from_file_location"):
             return
         first = node.args[0] if node.args else None

@@ -179,13 +179,13 @@ def see(text: Path):
 });
 
 test('a crash in native code, a kill and an exit cost one instance each', {skip}, async () => {
-  using rig = study('  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text]}\n', {
+  using rig = study('  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text, recurse]}\n', {
     'stages/fall.py': `import ctypes, os, signal, sys
 from typing import Literal
 from pipe_stage import stage
 
 @stage
-def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text"]):
+def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text", "recurse"]):
     print("before", flush=True)
     if how == "segv":
         ctypes.string_at(0)
@@ -197,6 +197,8 @@ def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text"]):
         os.abort()
     if how == "text":
         sys.exit("no data")
+    if how == "recurse":
+        fall(how=how)
     return {"ok": 1}
 `,
   });
@@ -205,7 +207,7 @@ def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text"]):
   const ends = Object.fromEntries(
     Object.entries(failures).map(([id, {reason, code, signal}]) => [
       id.slice(9, -1),
-      [reason, code ?? signal],
+      [reason, code ?? signal ?? null],
     ]),
   );
   assert.deepEqual(ends, {
@@ -214,6 +216,7 @@ def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text"]):
     exit: ['exited', 3],
     abort: ['exited', 'SIGABRT'],
     text: ['exited', 1],
+    recurse: ['threw', null],
   });
   assert.deepEqual(failures['fall[how=text]']?.logTail, ['before', 'no data']);
 });

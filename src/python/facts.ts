@@ -4,6 +4,9 @@ import type {Digest} from '../core/digest.ts';
 import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
 import type {InputArity, OutputDeclaration} from '../stage/define.ts';
 
+/** Counts up whenever the analyser would say something else of the same file: what is kept of earlier ones is read anew. */
+export const READING = '2';
+
 /** `from a import b, c` has names, `import a.b` has none. `level`: leading dots. */
 export type ImportFact = readonly [
   module: string,

@@ -145,11 +145,13 @@ export async function walkImports(
     for (const each of wave) {
       for (const fact of files.get(each.file)?.facts.imports ?? []) followFact(fact, each);
     }
-    for (const {dotted, by} of stars) {
+    for (const star of stars.splice(0)) {
+      const {dotted, by} = star;
       const found = follow(dotted, by);
       if (found.where !== 'project' || found.file === null) continue;
-      const exported = files.get(found.file)?.facts.exported ?? [];
-      for (const name of exported) {
+      const exported = files.get(found.file)?.facts.exported;
+      if (exported === undefined) stars.push(star);
+      for (const name of exported ?? []) {
         if (search.inside(found.places, name).where === 'project') follow([...dotted, name], by);
       }
     }

@@ -2,7 +2,7 @@
 
 import type {Digest} from '../core/digest.ts';
 import type {Json} from '../core/json.ts';
-import {type BrokenFile, type FileFacts, isBroken, isFacts} from './facts.ts';
+import {type BrokenFile, type FileFacts, isBroken, isFacts, READING} from './facts.ts';
 import type {PythonStore} from './python-store.ts';
 
 export interface Questions {
@@ -17,7 +17,7 @@ export async function factsOf(
   version: string,
   {store, ask}: Questions,
 ): Promise<Array<FileFacts | BrokenFile>> {
-  const keyOf = (digest: Digest): string => `${version} ${digest}`;
+  const keyOf = (digest: Digest): string => `${READING} ${version} ${digest}`;
   const found = new Map<string, FileFacts | BrokenFile>();
   const unknown: string[] = [];
   for (const path of paths) {

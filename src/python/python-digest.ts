@@ -15,6 +15,7 @@ import {
   type DeclarationFact,
   type FileFacts,
   isBroken,
+  READING,
   type SaidDeclaration,
 } from './facts.ts';
 import {deepestRoot, dottedName, type Walk, walkImports} from './import-walk.ts';
@@ -109,7 +110,12 @@ export class PythonDigester {
     const found = await this.interpreter();
     if (!found.ok) return found;
     const interpreter = found.value;
-    const key = canonicalJson([this.#shown(module), installationOf(interpreter), [...this.#options.path]]);
+    const key = canonicalJson([
+      READING,
+      this.#shown(module),
+      installationOf(interpreter),
+      [...this.#options.path],
+    ]);
     const known = this.#recall(key);
     if (known !== undefined) return ok(known);
     const code = await this.#read(module, interpreter);
