@@ -24,7 +24,7 @@ class Mistake(Exception):
         }
 
 
-_EXPORTED = ("File", "Folder", "Input", "Range", "Run", "StageError", "stage")
+_EXPORTED = ("Continues", "File", "Folder", "Input", "Range", "Run", "StageError", "stage")
 _SIMPLE = {"int": {"type": "integer"}, "float": {"type": "number"}, "bool": {"type": "boolean"}, "str": {"type": "string"}}
 _LISTS = ("list", "typing.List", "typing.Sequence", "collections.abc.Sequence", "typing.Iterable", "collections.abc.Iterable")
 _DICTS = ("dict", "typing.Dict", "typing.Mapping", "collections.abc.Mapping")
@@ -309,7 +309,7 @@ def _named_imports(scope, decorator):
     return []
 
 
-_OPTIONS = ("outputs", "checkpoint", "device", "imports", "lock", "about")
+_OPTIONS = ("outputs", "checkpoint", "continues", "device", "imports", "lock", "about")
 
 
 def _declare(scope, node, decorator, tree):
@@ -353,9 +353,47 @@ def _declare(scope, node, decorator, tree):
         "params": {"type": "object", "properties": properties, "required": required},
         "device": _flag(scope, options, "device"),
         "checkpoint": _flag(scope, options, "checkpoint"),
+        "continues": _continues(scope, options["continues"], properties, outputs) if "continues" in options else None,
         "imports": _named_imports(scope, decorator),
         "lock": scope.value(options["lock"]) if "lock" in options else None,
     }
+
+
+def _continues(scope, node, properties, outputs):
+    if isinstance(node, ast.Name) and node.id in scope.values:
+        node = scope.values[node.id]
+    if isinstance(node, ast.Constant) and node.value is None:
+        return None
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        raise Dynamic
+    if not isinstance(node, ast.Call) or scope.path(node.func) != "pipe_stage.Continues":
+        raise Mistake("expected Continues(…)", node, 'such as continues=Continues("epochs", "state")')
+    words = [scope.value(each) for each in node.args]
+    given = dict(zip(("parameter", "output", "when"), words))
+    given.update({each.arg: scope.value(each.value) for each in node.keywords})
+    said = {"parameter": given.get("parameter"), "from": given.get("output"), "when": given.get("when") or {}}
+    problem = problem_of_continues(said, properties, outputs)
+    if problem is not None:
+        raise Mistake(problem[0], node, problem[1])
+    return said
+
+
+def problem_of_continues(said, properties, outputs):
+    """What is wrong with it, and a hint; `None` where nothing is."""
+    known = "known are {}".format(", ".join(properties) or "none")
+    schema = properties.get(said["parameter"]) if isinstance(said["parameter"], str) else None
+    if schema is None:
+        return "expected a parameter of this stage to continue by, got {!r}".format(said["parameter"]), known
+    if schema.get("type") != "integer":
+        return "expected a whole number to continue by, got {}".format(said["parameter"]), "annotate it as int"
+    output = outputs.get(said["from"]) if isinstance(said["from"], str) else None
+    if output != "folder" and not (isinstance(output, dict) and output["kind"] == "folder"):
+        folder = "it holds what a checkpoint would hold; declare it as Folder()"
+        return "expected an output that is a folder to continue from, got {!r}".format(said["from"]), folder
+    if not isinstance(said["when"], dict):
+        return "expected parameters with their values for when, got {!r}".format(said["when"]), None
+    stranger = next((name for name in said["when"] if name not in properties), None)
+    return None if stranger is None else ("expected parameters in when, got {!r}".format(stranger), known)
 
 
 def _flag(scope, options, name):

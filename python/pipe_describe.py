@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pipe_stage
 from pipe_call import failure_of, hint_of, is_run, is_union
-from pipe_declaration import _allow_default, _union, parse_docstring, schema_of_value
+from pipe_declaration import _allow_default, _union, parse_docstring, problem_of_continues, schema_of_value
 from pipe_template import load
 
 _PLAIN = {int: "integer", float: "number", bool: "boolean", str: "string", type(None): "null"}
@@ -157,6 +157,12 @@ def describe(function):
         outputs[name] = output.kind if output.name is None else {"kind": output.kind, "name": output.name}
         if output.about is not None:
             holds[name] = output.about
+    continues = options.get("continues")
+    if continues is not None:
+        continues = {"parameter": continues.parameter, "from": continues.output, "when": plain(continues.when)}
+        problem = problem_of_continues(continues, properties, outputs)
+        if problem is not None:
+            raise pipe_stage.StageError(*problem)
     return {
         "kind": "static",
         "function": function.__name__,
@@ -168,6 +174,7 @@ def describe(function):
         "params": {"type": "object", "properties": properties, "required": required},
         "device": bool(options.get("device", False)),
         "checkpoint": bool(options.get("checkpoint", False)),
+        "continues": continues,
         "imports": list(options.get("imports", ())),
         "lock": options.get("lock"),
     }

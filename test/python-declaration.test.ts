@@ -20,7 +20,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Optional, Tuple, Union
 
-from pipe_stage import File, Folder, Input, Range, Run, stage
+from pipe_stage import Continues, File, Folder, Input, Range, Run, stage
 
 
 class Kind(Enum):
@@ -51,6 +51,7 @@ DEFAULT_LR = 0.1
 @stage(
     outputs={"weights": File("weights.bin", "all weights"), "plots": Folder("plots"), "log": File},
     checkpoint=True,
+    continues=Continues("seed", output="plots", when={"optimizer": "sgd", "nesterov": False}),
     device=True,
 )
 def fit(
@@ -116,6 +117,11 @@ test('the text of a signature says what the living function says', {skip}, async
   });
   assert.deepEqual(holds, {data: 'pictures', weights: 'all weights'});
   assert.deepEqual([usesDevice, checkpoint], [true, true]);
+  assert.deepEqual(declarationOf(declaration).continues, {
+    parameter: 'seed',
+    from: 'plots',
+    when: {optimizer: 'sgd', nesterov: false},
+  });
   assert.deepEqual(params.parse({seed: 1, model: {width: 2}}), {
     seed: 1,
     lr: 0.1,
@@ -206,6 +212,21 @@ test('mistakes of a signature have their place in the file', {skip}, async () =>
     await wrong('@stage(outputs={"a": "b"})\ndef fit():\n    pass'),
     /expected File\(…\) or Folder\(…\)/,
   );
+  const continuing = (how: string): Promise<string> =>
+    wrong(
+      `@stage(outputs={"state": Folder(), "curve": File()}, continues=${how})\ndef fit(*, epochs: int, lr: float):\n    pass`,
+    );
+  assert.match(await continuing('3'), /expected Continues\(…\)/);
+  assert.match(
+    await continuing('Continues("epoch", "state")'),
+    /expected a parameter of this stage to continue by, got 'epoch'[\s\S]*fit\.py:4:[\s\S]*known are epochs, lr/,
+  );
+  assert.match(
+    await continuing('Continues("lr", "state")'),
+    /expected a whole number to continue by, got lr/,
+  );
+  assert.match(await continuing('Continues("epochs", "curve")'), /an output that is a folder .*got 'curve'/);
+  assert.match(await continuing('Continues("epochs", "state", {"x": 1})'), /parameters in when, got 'x'/);
   assert.match(
     await wrong('@stage\ndef a():\n    pass\n@stage\ndef b():\n    pass'),
     /expected one stage in a file, got a and b/,

@@ -179,8 +179,10 @@ def see(text: Path):
 });
 
 test('a crash in native code, a kill and an exit cost one instance each', {skip}, async () => {
-  using rig = study('  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text, recurse]}\n', {
-    'stages/fall.py': `import ctypes, os, signal, sys
+  using rig = study(
+    '  fall:\n    uses: fall\n    matrix: {how: [segv, kill, exit, fine, abort, text, recurse]}\n',
+    {
+      'stages/fall.py': `import ctypes, os, signal, sys
 from typing import Literal
 from pipe_stage import stage
 
@@ -201,7 +203,8 @@ def fall(*, how: Literal["segv", "kill", "exit", "fine", "abort", "text", "recur
         fall(how=how)
     return {"ok": 1}
 `,
-  });
+    },
+  );
   const {metrics, failures} = await runAll(rig);
   assert.deepEqual(metrics, {'fall[how=fine]': {ok: 1}});
   const ends = Object.fromEntries(

@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence, TypeVar, overload
 
-__all__ = ["File", "Folder", "Input", "Range", "Run", "StageError", "stage"]
+__all__ = ["Continues", "File", "Folder", "Input", "Range", "Run", "StageError", "stage"]
 __version__ = "1"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -45,6 +45,22 @@ class Folder:
     def __init__(self, name: str | None = None, about: str | None = None) -> None:
         self.name = name
         self.about = about
+
+
+class Continues:
+    """How a result goes on from a shorter one: `Continues("epochs", "state", when={"schedule": "constant"})`.
+
+    Where the whole number `parameter` is smaller and all else is equal, the result is what this one passes through, and
+    its output `output`, a folder, holds what a checkpoint would hold then. The stage finds it in `run.checkpoint`, and
+    must end in the bytes that it would have given without it. `when`: only where these parameters have these values.
+    """
+
+    def __init__(
+        self, parameter: str, output: str, when: Mapping[str, str | float | bool | None] | None = None
+    ) -> None:
+        self.parameter = parameter
+        self.output = output
+        self.when = dict(when or {})
 
 
 class Range:
@@ -149,7 +165,10 @@ class Run:
 
     @property
     def checkpoint(self) -> Path | None:
-        """A folder that survives a kill and is handed to the next try; `None` unless `checkpoint=True`."""
+        """A folder that survives a kill and is handed to the next try, or what a shorter result left to go on from.
+
+        `None` unless `checkpoint=True`, or where `continues` found one.
+        """
         folder = self._task["checkpoint"]
         return None if folder is None else Path(folder)
 
@@ -193,6 +212,7 @@ def stage(
     *,
     outputs: Mapping[str, File | Folder] | None = None,
     checkpoint: bool = False,
+    continues: Continues | None = None,
     device: bool = False,
     imports: Sequence[str] = (),
     lock: str | None = None,
@@ -203,6 +223,7 @@ def stage(function: Any = None, **options: Any) -> Any:
 
     outputs: by name, `File("weights.pt")` or `Folder("plots")`.
     checkpoint: keep a folder (`run.checkpoint`) from one try to the next.
+    continues: how a longer result goes on from a shorter one that is in the cache.
     device: the device changes bits, so it is part of the key.
     imports: modules that are imported under computed names, such as `["plugins.*"]`; they count as code.
     lock: a lock file (`uv.lock`, `requirements.txt`) whose every change counts.

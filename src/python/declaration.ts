@@ -8,8 +8,10 @@ import type {SaidDeclaration} from './facts.ts';
 
 /** Throws for a schema that zod does not know, with what it says. */
 export function declarationOf(said: SaidDeclaration): StageDeclaration {
-  const {about, inputs, outputs, holds, device, checkpoint} = said;
-  return {about, params: objectOf(said.params), inputs, outputs, holds, usesDevice: device, checkpoint};
+  const {about, inputs, outputs, holds, device, checkpoint, continues} = said;
+  const params = objectOf(said.params);
+  const declared = {about, params, inputs, outputs, holds, usesDevice: device, checkpoint};
+  return continues === null ? declared : {...declared, continues};
 }
 
 function objectOf(params: JsonObject): z.ZodObject {

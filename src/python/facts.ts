@@ -2,10 +2,10 @@
 
 import type {Digest} from '../core/digest.ts';
 import {isJsonObject, type Json, type JsonObject} from '../core/json.ts';
-import type {InputArity, OutputDeclaration} from '../stage/define.ts';
+import type {Continues, InputArity, OutputDeclaration} from '../stage/define.ts';
 
 /** Counts up whenever the analyser would say something else of the same file: what is kept of earlier ones is read anew. */
-export const READING = '2';
+export const READING = '3';
 
 /** `from a import b, c` has names, `import a.b` has none. `level`: leading dots. */
 export type ImportFact = readonly [
@@ -36,6 +36,7 @@ export interface SaidDeclaration {
   readonly params: JsonObject;
   readonly device: boolean;
   readonly checkpoint: boolean;
+  readonly continues: Continues | null;
   /** Modules that are imported under computed names. */
   readonly imports: readonly string[];
   /** A lock file, relative to the project. */
