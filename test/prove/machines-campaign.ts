@@ -1,24 +1,27 @@
-// A study on a Slurm cluster whose coordinator is killed again and again at random moments, and whose controller is: in the
-// end every instance was made once, none is lost, and the table has the bytes of a local run.
+// A study on other machines whose coordinator is killed again and again at random moments, as are the servers and the
+// workers of its engine: in the end every instance was made, once unless whoever made it was killed, and the table has
+// the bytes of a local run.
 
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {CliProject} from '../rig/cli-project.ts';
-import type {SlurmCluster} from '../rig/slurm.ts';
+import type {Field} from './fields.ts';
 
 export interface Campaign {
-  readonly cluster: SlurmCluster;
-  /** Everything that is random follows from it. */
+  readonly field: Field;
+  /** Everything that is random follows from it, but not what the machine makes of it. */
   readonly seed: number;
-  /** How often the coordinator is killed, and the controller. */
-  readonly kills: number;
-  readonly controllers: number;
+  /** How often the coordinator is killed, and what the field names, by name. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** No round begins after so many seconds; `null`: until everything was struck. */
+  readonly seconds: number | null;
   readonly report: (line: string) => void;
 }
 
+export const COORDINATOR = 'coordinator';
 const CELLS = 8;
-/** The longest time until a kill: about as long as a round takes on an idle machine. Milliseconds. */
+/** The longest time until a blow: about as long as a round takes on an idle machine. Milliseconds. */
 const LONGEST_MS = 9_000;
 
 /**
@@ -46,64 +49,93 @@ stages:
     publish: results/study
 `;
 
-/** Answers how many rounds it took. Throws what is not as it should be. */
-export async function attack({cluster, seed, kills, controllers, report}: Campaign): Promise<number> {
+export interface Tally {
+  readonly rounds: number;
+  /** What was struck, by name. */
+  readonly struck: Readonly<Record<string, number>>;
+  /** Instances that were made again because whoever had made them was killed. */
+  readonly again: number;
+}
+
+/** Throws what is not as it should be. */
+export async function attack({field, seed, counts, seconds, report}: Campaign): Promise<Tally> {
   const random = randomOf(seed);
+  const left = new Map(Object.entries(counts).filter(([, count]) => count > 0));
   const here = new CliProject();
   const there = new CliProject();
   try {
     here.write('pipelines/study.yaml', studyOf('/dev/null'));
-    const made = there.path('made');
-    there.write('pipelines/study.yaml', studyOf(made));
-    there.write('pipe.config.yaml', 'executor: {kind: slurm, pilots: 3, idle: 5, minutes: 10}\n');
-    let [killed, down, round] = [0, 0, 0];
-    while (killed < kills || down < controllers) {
-      round++;
+    there.write('pipelines/study.yaml', studyOf(there.path('made')));
+    there.write('pipe.config.yaml', field.settings);
+    const ends = seconds === null ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
+    const all: Record<string, number> = {};
+    let [rounds, again] = [0, 0];
+    while (left.size > 0 && performance.now() < ends) {
+      rounds++;
+      const where = `seed ${seed}, round ${rounds}`;
       there.write('made', '');
-      const args = ['run', 'study', '--set', `round=${round}`];
-      for (let isOver = false; !isOver; ) {
-        const running = there.start(args, {env: cluster.env});
-        const after = random() * LONGEST_MS;
-        const takesController = down < controllers && (killed >= kills || random() < 0.3);
-        const first = await Promise.race([running.ended, sleep(after)]);
-        if (first !== undefined) {
-          assert.equal(first.code, 0, first.stdout + first.stderr);
-          isOver = true;
-        } else if (takesController) {
-          await cluster.killController();
-          down++;
-          await sleep(random() * 3_000);
-          await cluster.startController();
-          const {code, stdout, stderr} = await running.ended;
-          assert.equal(code, 0, stdout + stderr);
-          isOver = true;
-        } else if (killed < kills) {
-          running.kill('SIGKILL');
-          killed++;
-          await running.ended;
-        } else {
-          const {code, stdout, stderr} = await running.ended;
-          assert.equal(code, 0, stdout + stderr);
-          isOver = true;
-        }
-      }
-      const lines = readFileSync(made, 'utf8').trim().split('\n').sort();
-      assert.deepEqual(lines, [...new Set(lines)], `seed ${seed}, round ${round}: nothing is made twice`);
-      assert.equal(lines.length, 2 * CELLS + 1, `seed ${seed}, round ${round}: nothing is lost`);
-      await here.expect(0, ...args);
-      assert.equal(
-        there.read('results/study/table.txt'),
-        here.read('results/study/table.txt'),
-        `seed ${seed}, round ${round}: the bytes of a local run`,
+      const struck = await round(there, field, ['run', 'study', '--set', `round=${rounds}`], left, random);
+      const lines = readFileSync(there.path('made'), 'utf8').trim().split('\n').sort();
+      const repeats = lines.length - new Set(lines).size;
+      const allowed = struck.filter(name => field.blows.find(blow => blow.name === name)?.mayRepeat).length;
+      assert.ok(
+        repeats <= allowed * field.width,
+        `${where}: made twice after ${struck.join(', ')}:\n${lines.join('\n')}`,
       );
-      report(`round ${round}: coordinator killed ${killed} times, controller ${down}`);
+      assert.equal(new Set(lines).size, 2 * CELLS + 1, `${where}: nothing is lost`);
+      await here.expect(0, 'run', 'study', '--set', `round=${rounds}`);
+      const table = 'results/study/table.txt';
+      assert.equal(there.read(table), here.read(table), `${where}: the bytes of a local run`);
+      again += repeats;
+      for (const name of struck) all[name] = (all[name] ?? 0) + 1;
+      const togo = [...left].map(([name, count]) => `${count} ${name}`).join(', ');
+      report(
+        `round ${rounds}: struck ${struck.join(', ') || 'nothing'}; ${repeats} made again; to go: ${togo || 'nothing'}`,
+      );
     }
-    return round;
+    return {rounds, struck: all, again};
   } finally {
-    await cluster.clear();
     here[Symbol.dispose]();
     there[Symbol.dispose]();
   }
+}
+
+/** Runs until a run ends well; answers what was struck meanwhile. */
+async function round(
+  project: CliProject,
+  field: Field,
+  args: readonly string[],
+  left: Map<string, number>,
+  random: () => number,
+): Promise<readonly string[]> {
+  const struck: string[] = [];
+  for (;;) {
+    const running = project.start(args, {env: field.env});
+    let isKilled = false;
+    while (!isKilled && left.size > 0) {
+      const isOver = await Promise.race([running.ended.then(() => true), sleep(random() * LONGEST_MS)]);
+      if (isOver) break;
+      const name = draw(left, random);
+      struck.push(name);
+      isKilled = name === COORDINATOR;
+      if (isKilled) running.kill('SIGKILL');
+      else await field.blows.find(blow => blow.name === name)?.strike(random);
+    }
+    const {code, stdout, stderr} = await running.ended;
+    if (isKilled && code === null) continue;
+    assert.equal(code, 0, `after ${struck.join(', ')}:\n${stdout}${stderr}`);
+    return struck;
+  }
+}
+
+/** Takes one of what is left, the more often the more there is of it. */
+function draw(left: Map<string, number>, random: () => number): string {
+  const all = [...left].flatMap(([name, count]) => Array.from({length: count}, () => name));
+  const name = all[Math.floor(random() * all.length)] ?? COORDINATOR;
+  const rest = (left.get(name) ?? 1) - 1;
+  if (rest === 0) left.delete(name);
+  else left.set(name, rest);
+  return name;
 }
 
 /** Numbers below 1: a multiplicative generator modulo 2^31 - 1 (Park and Miller, 1988). */

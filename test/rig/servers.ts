@@ -28,7 +28,8 @@ interface User {
 
 const NOBODY_ELSE: User = {};
 
-export interface RedisServer extends TestServer {
+/** A server that can die. */
+export interface MortalServer extends TestServer {
   /** Kills it at once, as a machine that fails does. */
   kill(): Promise<void>;
   /** Starts it anew at the same address, with what it had written down. */
@@ -36,7 +37,7 @@ export interface RedisServer extends TestServer {
 }
 
 /** A Redis server that writes down every change. */
-export async function startRedis(): Promise<RedisServer | undefined> {
+export async function startRedis(): Promise<MortalServer | undefined> {
   const program = findProgram('redis-server');
   if (program === undefined) return undefined;
   const port = await freePort();
@@ -48,9 +49,18 @@ export async function startRedis(): Promise<RedisServer | undefined> {
     await untilSaid(child, child.stdout, /Ready to accept connections/);
     return child;
   };
-  let child = await start();
+  return mortal(`redis://127.0.0.1:${port}`, await start(), start, folder);
+}
+
+function mortal(
+  url: string,
+  first: ChildProcess,
+  start: () => Promise<ChildProcess>,
+  folder: string,
+): MortalServer {
+  let child = first;
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url,
     async kill() {
       const gone = new Promise(resolve => child.once('exit', resolve));
       child.kill('SIGKILL');
@@ -87,8 +97,11 @@ export async function startPostgres(): Promise<TestServer | undefined> {
   };
 }
 
+/** What the web server wants of its clients. */
+export const WEB_TOKEN = 'let-me-in';
+
 /** A web server that keeps what is PUT to it, as a shared cache without any knowledge of ours. */
-export async function startWebCache(): Promise<TestServer | undefined> {
+export async function startWebCache(): Promise<MortalServer | undefined> {
   const program = findProgram('nginx');
   if (program === undefined) return undefined;
   const port = await freePort();
@@ -106,7 +119,7 @@ http {
   server {
     listen 127.0.0.1:${port}; root ${folder}/files;
     location / {
-      if ($http_authorization != "Bearer let-me-in") { return 401; }
+      if ($http_authorization != "Bearer ${WEB_TOKEN}") { return 401; }
       dav_methods PUT; create_full_put_path on;
     }
   }
@@ -114,9 +127,12 @@ http {
 `,
   );
   const args = ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')];
-  const child = spawn(program, args, {stdio: ['ignore', 'ignore', 'ignore']});
-  await untilListening(child, port);
-  return {url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(child, folder)};
+  const start = async (): Promise<ChildProcess> => {
+    const started = spawn(program, args, {stdio: ['ignore', 'ignore', 'ignore']});
+    await untilListening(started, port);
+    return started;
+  };
+  return mortal(`http://127.0.0.1:${port}`, await start(), start, folder);
 }
 
 /** An S3 server in memory. It takes any signature; `versitygw` checks them and is taken where it is installed. */
