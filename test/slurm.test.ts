@@ -2,10 +2,12 @@
 // the controller die.
 
 import assert from 'node:assert/strict';
+import {chmodSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {after, test} from 'node:test';
 import {CliProject, type Started} from './rig/cli-project.ts';
 import {type HeldStage, HeldStages} from './rig/held-stages.ts';
+import {findProgram} from './rig/servers.ts';
 import {type SlurmCluster, startSlurm} from './rig/slurm.ts';
 
 const cluster = await startSlurm();
@@ -194,6 +196,36 @@ slurmTest('a controller that is gone holds up nothing that runs', async (project
   }
 });
 
+slurmTest('several executors of one cluster ask it in one call', async (project, {env}) => {
+  project.write(
+    'pipe.config.yaml',
+    `executor: one
+executors:
+  one: {kind: slurm, idle: 2, pilots: 1}
+  two: {kind: slurm, idle: 2, pilots: 1, gpus: 1}
+`,
+  );
+  project.write(
+    'pipelines/study.yaml',
+    `
+pipeline: study
+stages:
+  a: {run: echo a > "$out_x", out: {x: x}}
+  b: {run: 'echo "\${CUDA_VISIBLE_DEVICES:+gpu}" > "$out_x"', resources: {pool: two, gpu: optional}, out: {x: x}, publish: results/b}
+`,
+  );
+  const real = findProgram('squeue') ?? '';
+  project.write('bin/squeue', `#!/bin/sh\necho "$@" >> '${project.path('asked')}'\nexec '${real}' "$@"\n`);
+  chmodSync(project.path('bin/squeue'), 0o755);
+  const PATH = `${project.path('bin')}:${process.env.PATH ?? ''}`;
+  const {code, stdout, stderr} = await project.start(['run', 'study'], {env: {...env, PATH}}).ended;
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(project.read('results/b/x'), 'gpu\n', 'one for a stage that can do without');
+  const asked = project.read('asked').trim().split('\n');
+  // One name for each post office, and that of the executor that is always there.
+  for (const call of asked) assert.match(call, /--name=pipe-\w+,pipe-\w+,pipe-\w+ /);
+});
+
 slurmTest('a stage that asks for a GPU gets one of a node that has some', async project => {
   project.write('pipe.config.yaml', 'executor: {kind: slurm, idle: 2, partition: main, account: any}\n');
   project.write(
@@ -239,6 +271,40 @@ slurmTest('a second interrupt ends the jobs as well', async project => {
   running.interrupt();
   await stage.gone;
   assert.equal((await running.ended).code, 130);
+});
+
+test('a cluster of another shape: other partitions, for short jobs alone, and several small nodes', {
+  timeout: 300_000,
+  skip: cluster === undefined && 'Slurm is not installed',
+}, async () => {
+  await using small = await startSlurm({
+    nodes: ['a1', 'a2', 'a3'].map(name => ({name, cpus: 1, gpus: 0, memory: 600})),
+    partitions: ['batch Nodes=ALL Default=YES MaxTime=30', 'long Nodes=a3 MaxTime=600'],
+  });
+  assert.ok(small !== undefined);
+  using project = new CliProject(`pipeline: study
+stages:
+  a: {run: 'echo "$n" > "$out_x"', matrix: {n: [1, 2, 3]}, out: {x: x}}
+  b: {run: 'cat "$in_a"/n=* | sort > "$out_x"; echo "\${#PIPE_T_TOKEN}" >> "$out_x"', in: {a: {each: a.x}}, env: {PIPE_T_TOKEN: secret}, out: {x: x}, publish: results/study}
+`);
+  try {
+    project.write(
+      'pipe.config.yaml',
+      'executor: {kind: slurm, idle: 2, flags: ["--export=PIPE_T_TOKEN"], scratch: /tmp}\n',
+    );
+    const env = {...small.env, PIPE_T_TOKEN: 'swordfish'};
+    const ran = await project.start(['run', 'study'], {env}).ended;
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    assert.equal(project.read('results/study/x'), '1\n2\n3\n9\n');
+    // What the partition does not allow waits for ever, and that is said.
+    project.write('pipe.config.yaml', 'executor: {kind: slurm, idle: 2, minutes: 90}\n');
+    const waits = project.start(['run', 'study', '--force'], {env});
+    await waits.until(/Slurm lets pilots wait: PartitionTimeLimit; `minutes` of the executor/);
+    waits.kill('SIGKILL');
+    await waits.ended;
+  } finally {
+    await small.clear();
+  }
 });
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {

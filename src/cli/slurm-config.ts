@@ -1,16 +1,17 @@
 // An executor of kind slurm in pipe.config.yaml: how pilots are asked for. One line, `executor: slurm`, is enough where
 // the project lies on a file system that all nodes see.
 
+import {type AwayConfig, LIKE_HERE, readAway} from './away-config.ts';
 import type {SettingsReader} from './settings-reader.ts';
 
-export interface SlurmConfig {
+export interface SlurmConfig extends AwayConfig {
   readonly kind: 'slurm';
   /** A folder that all nodes see, relative to the project or absolute. */
   readonly share: string;
   readonly partition: string | null;
   readonly account: string | null;
-  /** A pilot's time limit. */
-  readonly minutes: number;
+  /** A pilot's time limit; `null` for an hour, or less where the partition allows less. */
+  readonly minutes: number | null;
   /** Pilots at once. */
   readonly pilots: number;
   /** Seconds that a pilot waits for another job. */
@@ -25,11 +26,12 @@ export interface SlurmConfig {
 }
 
 export const defaultSlurm: SlurmConfig = {
+  ...LIKE_HERE,
   kind: 'slurm',
   share: 'cache',
   partition: null,
   account: null,
-  minutes: 60,
+  minutes: null,
   pilots: 8,
   idle: 30,
   silence: 45,
@@ -39,6 +41,7 @@ export const defaultSlurm: SlurmConfig = {
 };
 
 export const readSlurm = (settings: SettingsReader): SlurmConfig => ({
+  ...readAway(settings),
   kind: 'slurm',
   share: settings.text('share') ?? defaultSlurm.share,
   partition: settings.text('partition') ?? null,

@@ -1,4 +1,4 @@
-// A Slurm cluster on this machine: munged, slurmctld and two slurmd of different shapes on ports of their own, without
+// A Slurm cluster on this machine: munged, slurmctld and a slurmd for each node, on ports of their own, without
 // systemd, cgroups and accounting; `undefined` where Slurm is not installed. Jobs of an urgent partition preempt others.
 
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
@@ -30,15 +30,33 @@ export interface SlurmCluster extends AsyncDisposable {
   startController(): Promise<void>;
 }
 
-/** The second has two made-up GPUs. */
-const NODES = [
-  {name: 'n1', cpus: Math.max(2, availableParallelism()), gpus: 0},
-  {name: 'n2', cpus: Math.max(2, availableParallelism()) + 1, gpus: 2},
-] as const;
+export interface SlurmShape {
+  /** `memory` in MiB. */
+  readonly nodes: ReadonlyArray<{
+    readonly name: string;
+    readonly cpus: number;
+    readonly gpus: number;
+    readonly memory: number;
+  }>;
+  /** Lines of slurm.conf, without their `PartitionName=`; the first is the default one. */
+  readonly partitions: readonly string[];
+}
+
+/** The second node has two made-up GPUs. */
+const USUAL: SlurmShape = {
+  nodes: [
+    {name: 'n1', cpus: Math.max(2, availableParallelism()), gpus: 0, memory: 4000},
+    {name: 'n2', cpus: Math.max(2, availableParallelism()) + 1, gpus: 2, memory: 4000},
+  ],
+  partitions: [
+    'main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=60',
+    'urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF',
+  ],
+};
 /** For things that take a second on an idle machine. Milliseconds. */
 const PATIENCE_MS = 90_000;
 
-export async function startSlurm(): Promise<SlurmCluster | undefined> {
+export async function startSlurm(shape: SlurmShape = USUAL): Promise<SlurmCluster | undefined> {
   const programs = ['munged', 'slurmctld', 'slurmd', 'sbatch'].map(findProgram);
   const [munged, slurmctld, slurmd] = programs;
   if (
@@ -51,7 +69,7 @@ export async function startSlurm(): Promise<SlurmCluster | undefined> {
   }
   // Sockets have short names only.
   const folder = realpathSync(mkdtempSync('/tmp/pipe-slurm-'));
-  const conf = await configure(folder);
+  const conf = await configure(folder, shape);
   const socket = join(folder, 'run/munge');
   const env = {SLURM_CONF: conf, MUNGE_SOCKET: socket};
   const children = new Set<ChildProcess>();
@@ -116,10 +134,10 @@ export async function startSlurm(): Promise<SlurmCluster | undefined> {
     // Without it, the others end at once.
     await until('munged', () => existsSync(socket));
     await cluster.startController();
-    for (const {name} of NODES) start(slurmd, ['-D', '-N', name, '-f', conf]);
+    for (const {name} of shape.nodes) start(slurmd, ['-D', '-N', name, '-f', conf]);
     await until('the nodes', () => {
-      const idle = ask('sinfo', '--Node', '--noheader', '--partition=main', '--states=idle', '--format=%N');
-      return idle.trim().split('\n').length === NODES.length;
+      const idle = ask('sinfo', '--Node', '--noheader', '--states=idle', '--format=%N');
+      return new Set(idle.trim().split('\n')).size === shape.nodes.length;
     });
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
@@ -136,23 +154,25 @@ async function end(child: ChildProcess | undefined): Promise<void> {
 }
 
 /** Writes everything that the daemons read; answers the path of slurm.conf. */
-async function configure(folder: string): Promise<string> {
-  const [control, ...ports] = [await freePort(), ...(await Promise.all(NODES.map(freePort)))];
-  for (const name of ['run', 'state', 'dev', ...NODES.map(node => `spool/${node.name}`)]) {
+async function configure(folder: string, shape: SlurmShape): Promise<string> {
+  const [control, ...ports] = [await freePort(), ...(await Promise.all(shape.nodes.map(freePort)))];
+  for (const name of ['run', 'state', 'dev', ...shape.nodes.map(node => `spool/${node.name}`)]) {
     mkdirSync(join(folder, name), {recursive: true});
   }
   chmodSync(folder, 0o755);
   writeFileSync(join(folder, 'munge.key'), randomBytes(1024), {mode: 0o600});
   const {username} = userInfo();
-  const nodes = NODES.map(({name, cpus, gpus}, index) => {
+  const nodes = shape.nodes.map(({name, cpus, gpus, memory}, index) => {
     const gres = gpus === 0 ? '' : `Gres=gpu:${gpus} `;
-    return `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports[index] ?? 0} CPUs=${cpus} RealMemory=4000 ${gres}State=UNKNOWN`;
+    return `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports[index] ?? 0} CPUs=${cpus} RealMemory=${memory} ${gres}State=UNKNOWN`;
   });
-  const devices = NODES.filter(({gpus}) => gpus > 0).map(({name, gpus}) => {
-    // Slurm wants a device for each; a link to a harmless one will do.
-    for (let n = 0; n < gpus; n++) symlinkSync('/dev/null', join(folder, `dev/gpu${n}`));
-    return `NodeName=${name} Name=gpu File=${folder}/dev/gpu[0-${gpus - 1}]\n`;
-  });
+  const devices = shape.nodes
+    .filter(({gpus}) => gpus > 0)
+    .map(({name, gpus}) => {
+      // Slurm wants a device for each; a link to a harmless one will do.
+      for (let n = 0; n < gpus; n++) symlinkSync('/dev/null', join(folder, `dev/gpu${n}`));
+      return `NodeName=${name} Name=gpu File=${folder}/dev/gpu[0-${gpus - 1}]\n`;
+    });
   writeFileSync(join(folder, 'gres.conf'), devices.join(''));
   const conf = join(folder, 'slurm.conf');
   writeFileSync(
@@ -188,8 +208,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 GresTypes=gpu
 ${nodes.join('\n')}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=60
-PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
+${shape.partitions.map(line => `PartitionName=${line}`).join('\n')}
 `,
   );
   return conf;

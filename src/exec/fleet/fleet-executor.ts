@@ -41,6 +41,8 @@ export interface FleetOptions {
   readonly starter: PilotStarter;
   /** Jobs in flight at once. */
   readonly most: number;
+  /** GPUs that a stage gets that can do without. */
+  readonly gpus: number;
   /** A pilot that shows no sign of life for so long is lost. Milliseconds. */
   readonly silentMs: number;
   /** Milliseconds since the epoch. */
@@ -73,8 +75,8 @@ export class FleetExecutor implements Executor {
   }
 
   capabilities(): Capabilities {
-    const {starter, most} = this.#options;
-    return {name: starter.name, cpus: most, memory: 0, gpus: 0, isElastic: true};
+    const {starter, most, gpus} = this.#options;
+    return {name: starter.name, cpus: most, memory: 0, gpus, isElastic: true, cannot: []};
   }
 
   room(): Room {
@@ -84,7 +86,7 @@ export class FleetExecutor implements Executor {
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
     if (signal.aborted) return {status: 'cancelled'};
     const {store, post, starter, now} = this.#options;
-    const sent = await store.send(assignment);
+    const sent = await store.send(assignment, signal);
     if (!sent.ok) return {status: 'lost', message: sent.error};
     const {fingerprint} = assignment;
     const env = openVariables(assignment);
@@ -251,7 +253,8 @@ export class FleetExecutor implements Executor {
   async #lose(flight: Flight, pilot: string | undefined): Promise<void> {
     const {post, store} = this.#options;
     const {assignment} = flight;
-    const result = await store.find(assignment);
+    // The record of a result that is to be made again says nothing.
+    const result = assignment.isFresh ? undefined : await store.find(assignment);
     if (pilot !== undefined) post.finish(assignment.fingerprint, pilot);
     if (result !== undefined) return this.#settle(flight, {status: 'done', result, notices: []});
     if (flight.isStopping) return this.#settle(flight, {status: 'cancelled'});

@@ -10,39 +10,36 @@ import {promisify} from 'node:util';
 import {makeFolder} from '../../host/folder.ts';
 import type {Assignment} from '../executor.ts';
 import type {PilotStarter} from './fleet-executor.ts';
+import {
+  demandsOf,
+  type Needs,
+  needsOf,
+  type PilotHome,
+  pilotScript,
+  shapeOfLimits,
+  USUAL_MINUTES,
+} from './pilot-job.ts';
 import type {Shape} from './post.ts';
+import {type QueuedPilot, SQUEUE_EVERY_MS, type Squeue} from './squeue.ts';
 
-export interface SlurmOptions {
-  /** The executor's name, by which pilots sign. */
-  readonly name: string;
-  /** The folder of the post office, which all nodes see. */
-  readonly post: string;
-  /** Programs and arguments that start `pipe` on a node. */
-  readonly command: readonly string[];
-  /** The address of the store that nodes share. */
-  readonly store: string;
-  /** Where a node may keep its own copies: a folder of the node. */
-  readonly scratch: string;
+export interface SlurmOptions extends PilotHome {
   readonly partition: string | null;
   readonly account: string | null;
-  /** A pilot's time limit, in minutes; a job that may take longer gets a pilot of its own. */
-  readonly minutes: number;
+  /** A pilot's time limit, in minutes; a job that may take longer gets a pilot of its own. `null`: as the partition allows. */
+  readonly minutes: number | null;
   /** Pilots at once. */
   readonly pilots: number;
-  /** How long a pilot waits for another job before it leaves. Seconds. */
-  readonly idle: number;
   /** Further arguments of sbatch. */
   readonly flags: readonly string[];
-  /** Variables that pilots get, such as PATH. */
-  readonly env: Readonly<Record<string, string>>;
   /** True when a pilot of this post office lives. */
   readonly hasSigns: () => boolean;
+  /** Shared by all executors of a run. */
+  readonly squeue: Squeue;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
 const run = promisify(execFile);
-const SQUEUE_EVERY_MS = 10_000;
 /** After a failure to submit. Milliseconds. */
 const FAILED_EVERY_MS = 15_000;
 /** Stages become ready one after the other: so long they are gathered before pilots are asked for. Milliseconds. */
@@ -53,15 +50,17 @@ const SUBMIT_EVERY_MS = 30_000;
 /** After pilots that never came to life, so often in a row. Milliseconds. */
 const STILLBORN_EVERY_MS = 60_000;
 const MOST_STILLBORN = 2;
-
-/** What a shape says, which is its name as well. */
-interface Needs {
-  readonly cpus: number;
-  /** MiB, 0 where nothing is said. */
-  readonly memory: number;
-  readonly gpus: number;
-  readonly minutes: number;
-}
+/** Why a pilot waits that will get its turn. */
+const ORDINARY = new Set([
+  '',
+  'None',
+  'Priority',
+  'Resources',
+  'BeginTime',
+  'JobArrayTaskLimit',
+  'Prolog',
+  'Cleaning',
+]);
 
 export class SlurmStarter implements PilotStarter {
   readonly #options: SlurmOptions;
@@ -76,6 +75,9 @@ export class SlurmStarter implements PilotStarter {
   #stillborn = 0;
   #isAwaitingSign = false;
   #waitingSince: number | undefined;
+  /** Of the partition, in minutes. */
+  #limit: Promise<number | undefined> | undefined;
+  readonly #toldReasons = new Set<string>();
   /** When pilots of a shape were asked for, as far as that still counts. */
   readonly #submits = new Map<Shape, readonly number[]>();
 
@@ -85,10 +87,7 @@ export class SlurmStarter implements PilotStarter {
   }
 
   shapeOf({limits}: Assignment): Shape {
-    const ownMinutes = limits.timeoutMs === null ? 0 : Math.ceil(limits.timeoutMs / 60_000) + 2;
-    const minutes = Math.max(this.#options.minutes, ownMinutes);
-    const memory = Math.ceil(limits.memory / 2 ** 20);
-    return `c${limits.cpus}-m${memory}-g${limits.gpus}-t${minutes}`;
+    return shapeOfLimits(limits, this.#options.minutes);
   }
 
   async supply(waiting: ReadonlyMap<Shape, number>, busy: ReadonlyMap<Shape, number>): Promise<void> {
@@ -115,6 +114,14 @@ export class SlurmStarter implements PilotStarter {
     }
   }
 
+  /** An hour is no more than a proposal: partitions for short jobs allow less. A stage's own time limit is kept. */
+  async #minutesOf({minutes}: Needs): Promise<number> {
+    const {squeue, partition, minutes: given} = this.#options;
+    if (given !== null || minutes > USUAL_MINUTES) return minutes;
+    this.#limit ??= squeue.limitOf(partition).catch(() => undefined);
+    return Math.min(minutes, (await this.#limit) ?? minutes);
+  }
+
   #maySubmit(shape: Shape): boolean {
     const {now} = this.#options;
     const recent = (this.#submits.get(shape) ?? []).filter(at => now() - at < SUBMIT_EVERY_MS);
@@ -138,31 +145,38 @@ export class SlurmStarter implements PilotStarter {
 
   async #lookAtQueue(): Promise<boolean> {
     try {
-      // %k is the comment, which holds the shape; %r why it waits; one line a task of an array.
-      const {stdout} = await run('squeue', [
-        '--noheader',
-        '--array',
-        `--name=${this.#jobName}`,
-        '--states=PENDING,RUNNING,CONFIGURING,SUSPENDED,REQUEUED',
-        '--format=%i %k %r',
-      ]);
+      const {askedAt, pilots} = await this.#options.squeue.look();
       this.#known = new Map();
       const stuck: string[] = [];
-      for (const line of stdout.split('\n')) {
-        const [id = '', shape = '', ...reason] = line.trim().split(' ');
+      for (const {id, jobName, shape, reason} of pilots) {
+        if (jobName !== this.#jobName) continue;
         // A controller that was restarted may start a job twice, and then holds it: it never runs.
-        if (reason.join(' ') === 'launch failed requeued held') stuck.push(id);
+        if (reason === 'launch failed requeued held') stuck.push(id);
         // One that was taken away comes again in two minutes: too late to count on.
-        else if (shape !== '' && reason[0] !== 'BeginTime')
-          this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
+        else if (reason !== 'BeginTime') this.#known.set(shape, (this.#known.get(shape) ?? 0) + 1);
       }
+      this.#tellReasons(pilots);
       if (stuck.length > 0) await run('scancel', ['--quiet', ...stuck]).catch(() => undefined);
-      this.#lookedAt = this.#options.now();
+      this.#lookedAt = askedAt;
       this.#countStillborn();
       return true;
     } catch (error) {
       this.#complain('squeue', error);
       return false;
+    }
+  }
+
+  /** A pilot that waits for something else than its turn may wait for ever. */
+  #tellReasons(pilots: readonly QueuedPilot[]): void {
+    for (const {jobName, reason} of pilots) {
+      // Slurm writes nodes that a job has, or a sentence, into the same column.
+      const [word = ''] = reason.replaceAll(/[(),]/g, ' ').trim().split(' ');
+      if (jobName !== this.#jobName || ORDINARY.has(word) || this.#toldReasons.has(word)) continue;
+      this.#toldReasons.add(word);
+      const hint = /TimeLimit/.test(word)
+        ? '; `minutes` of the executor, or a `timeout`, is more than the partition allows'
+        : '';
+      this.#notices.push(`Slurm lets pilots wait: ${reason}${hint}`);
     }
   }
 
@@ -183,28 +197,22 @@ export class SlurmStarter implements PilotStarter {
 
   async #submit(shape: Shape, count: number): Promise<void> {
     const {post, partition, account, flags} = this.#options;
-    const needs = needsOf(shape);
-    if (needs === undefined) return;
+    const asked = needsOf(shape);
+    if (asked === undefined) return;
+    const needs = {...asked, minutes: await this.#minutesOf(asked)};
     const folder = join(post, 'slurm');
     makeFolder(folder);
     const script = join(folder, `${shape}.sh`);
-    writeFileSync(script, this.#script(shape, needs), {mode: 0o700});
+    writeFileSync(script, pilotScript(this.#options, shape, needs), {mode: 0o700});
     const args = [
       '--parsable',
       `--job-name=${this.#jobName}`,
       `--comment=${shape}`,
       `--array=1-${count}`,
-      `--cpus-per-task=${needs.cpus}`,
-      ...(needs.memory > 0 ? [`--mem=${needs.memory}M`] : []),
-      ...(needs.gpus > 0 ? [`--gres=gpu:${needs.gpus}`] : []),
-      `--time=${needs.minutes}`,
+      `--output=${join(folder, 'pilot-%A-%a.log')}`,
+      ...demandsOf(needs),
       ...(partition === null ? [] : [`--partition=${partition}`]),
       ...(account === null ? [] : [`--account=${account}`]),
-      '--export=NONE',
-      '--requeue',
-      '--open-mode=append',
-      '--signal=B:TERM@60',
-      `--output=${join(folder, 'pilot-%A-%a.log')}`,
       ...flags,
       script,
     ];
@@ -215,39 +223,6 @@ export class SlurmStarter implements PilotStarter {
     } catch (error) {
       this.#complain('sbatch', error);
     }
-  }
-
-  /** Waits for its child in the background, since a shell handles no signal while it waits in the foreground. */
-  #script(shape: Shape, {minutes}: Needs): string {
-    const {name, post, command, store, scratch, idle, env} = this.#options;
-    const words = [
-      ...command,
-      'pilot',
-      post,
-      '--shape',
-      shape,
-      '--executor',
-      name,
-      '--idle',
-      String(idle),
-    ].map(quote);
-    const variables = Object.entries({...env, PIPE_STORE: store}).map(
-      ([name, value]) => `export ${name}=${quote(value)}`,
-    );
-    return `#!/bin/bash
-# Written by pipe: a pilot, which runs stages until none is left.
-${variables.join('\n')}
-scratch=${quote(scratch)}/pipe-$SLURM_JOB_ID
-mkdir -p "$scratch" && cd "$scratch" || exit 1
-ends=$(( $(date +%s) + ${minutes * 60} ))
-${words.join(' ')} --store "$scratch/store" --name "$SLURM_JOB_ID-$SLURM_RESTART_COUNT" --ends "$ends" --jobs "\${SLURM_CPUS_PER_TASK:-1}" &
-child=$!
-trap 'kill -TERM $child; wait $child' TERM
-wait $child
-code=$?
-cd / && rm -rf "$scratch"
-exit $code
-`;
   }
 
   #complain(program: string, error: unknown): void {
@@ -265,13 +240,6 @@ exit $code
 export const pilotJobName = (post: string): string =>
   `pipe-${createHash('sha256').update(post).digest('hex').slice(0, 8)}`;
 
-function needsOf(shape: Shape): Needs | undefined {
-  const parts = /^c(\d+)-m(\d+)-g(\d+)-t(\d+)$/.exec(shape);
-  if (parts === null) return undefined;
-  const [cpus = 1, memory = 0, gpus = 0, minutes = 60] = parts.slice(1).map(Number);
-  return {cpus, memory, gpus, minutes};
-}
-
 /** The last line that says something in the newest log of a pilot. */
 function lastLineIn(folder: string): string {
   const logs = readdirSync(folder)
@@ -282,8 +250,6 @@ function lastLineIn(folder: string): string {
   const lines = newest === undefined ? [] : readFileSync(newest, 'utf8').split('\n');
   return lines.find(line => /error|cannot|not found|no such/i.test(line)) ?? '';
 }
-
-const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
