@@ -45,6 +45,16 @@ test('the same again is bit-equal, and nothing of the project is touched', async
   assert.deepEqual(readdirSync(project.folder).includes('results'), false);
 });
 
+test('everything is made on this machine, wherever the settings send it', async () => {
+  using project = await ranStudy();
+  project.edit('pipelines/study.yaml', '  table:\n', '  table:\n    resources: {pool: lab}\n');
+  project.write(
+    'pipe.config.yaml',
+    "executor: slurm\nexecutors: {lab: {kind: queue, url: 'redis://127.0.0.1:1'}}\n",
+  );
+  assert.match(await project.expect(0, 'reproduce', 'study'), /✓ reproduced: 2 bit-equal\n$/);
+});
+
 test('what is a little off is within tolerance, by metrics and by the numbers of a table', async () => {
   using project = await ranStudy();
   project.write('machine.txt', '0.9004');

@@ -38,16 +38,17 @@ function fleetOf(
   const tier = new RemoteTier({address: address.value, shelf: workspace.shelf});
   const post = new Post(join(share, 'post'));
   const pilots = new HandPilots(post.folder, join(share, 'store'), pilotEnv);
-  const store = fleetStoreOf(workspace, tier);
+  const store = fleetStoreOf(workspace, tier, () => undefined);
   const executor = new FleetExecutor({
     post,
     starter: pilots,
     most: 10,
+    gpus: 0,
     silentMs,
     now: Date.now,
     notice: text => assert.fail(text),
     store: {
-      send: assignment => store.send(assignment),
+      send: (assignment, signal) => store.send(assignment, signal),
       bringLog: log => store.bringLog(log),
       // The contract looks at blobs as if they were here.
       async find(assignment) {

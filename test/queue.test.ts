@@ -26,8 +26,8 @@ import {RemoteTier} from '../src/store/remote/tier.ts';
 import {executorContract} from './executor-contract.ts';
 import {CliProject, packageRoot, type Started} from './rig/cli-project.ts';
 import {type HeldStage, HeldStages} from './rig/held-stages.ts';
-import {WorkerMachine} from './rig/machines.ts';
-import {startRedis, startWebCache} from './rig/servers.ts';
+import {canIsolate, WorkerMachine} from './rig/machines.ts';
+import {startRedis, startWebCache, WEB_TOKEN} from './rig/servers.ts';
 
 const redis = await startRedis();
 const base = mkdtempSync(join(tmpdir(), 'pipe-queue-'));
@@ -48,12 +48,13 @@ function executorOf(url: string, workspace: Workspace): Executor {
   assert.ok(address.ok);
   const tier = new RemoteTier({address: address.value, shelf: workspace.shelf});
   const worker = new WorkerMachine(url, LEASE, {hidden: [workspace.project]});
-  const store = fleetStoreOf(workspace, tier);
+  const store = fleetStoreOf(workspace, tier, () => undefined);
   const executor = new QueueExecutor({
     name: 'queue',
     link: (onTrouble, onReady) => RedisLink.open(url, onTrouble, onReady),
     place: url,
     address: tier.address,
+    sender: workspace.project,
     version,
     labels: [],
     most: 10,
@@ -61,7 +62,7 @@ function executorOf(url: string, workspace: Workspace): Executor {
     now: Date.now,
     notice: () => undefined,
     store: {
-      send: assignment => store.send(assignment),
+      send: (assignment, signal) => store.send(assignment, signal),
       bringLog: log => store.bringLog(log),
       // The contract looks at blobs as if they were here.
       async find(assignment) {
@@ -240,6 +241,78 @@ queueTest('a server that is killed and started again is waited for: nothing has 
   assert.equal(project.read('results/study/n.txt'), 'made\n');
 });
 
+queueTest(
+  'a store that is killed and started again is waited for, by the run and by its workers',
+  async server => {
+    await using store = await startWebCache();
+    if (store === undefined) return;
+    await using held = await HeldStages.open();
+    using project = new QueueProject(
+      server.url,
+      `pipeline: study
+stages:
+  here: {run: ${JSON.stringify(`${held.shell('here')}; echo made > "$out_n"`)}, resources: {pool: local}, out: {n: n.txt}}
+  next: {run: 'cat "$in_n" > "$out_n"', in: {n: here.n}, out: {n: n.txt}, publish: results/next}
+  slow: {run: ${JSON.stringify(`${held.shell('slow')}; echo made >> "$out_n"`)}, out: {n: n.txt}, publish: results/study}
+`,
+      store.url,
+    );
+    const env = {PIPE_STORE_TOKEN: WEB_TOKEN};
+    await using worker = new WorkerMachine(project.url, LEASE, {hidden: [project.folder], env});
+    await worker.until(/listening/);
+    const running = project.start(['run', 'study'], {env});
+    const stages = [await held.next(), await held.next()];
+    await store.kill();
+    for (const stage of stages) stage.release();
+    await running.until(/the store \S+ cannot be used: .*; waiting for it/);
+    await store.restart();
+    const said = await project.endsWell(running);
+    assert.match(said, /3 executed/);
+    assert.doesNotMatch(said, /was lost/);
+    assert.equal(project.read('results/study/n.txt'), 'made\n');
+    assert.deepEqual([...held.history].sort(), ['here', 'slow'], 'nothing began twice');
+  },
+);
+
+queueTest('what runs every time, or is forced, gives what it has made now', async server => {
+  using project = new QueueProject(
+    server.url,
+    `pipeline: study
+stages:
+  a: {run: 'cat /proc/sys/kernel/random/uuid > "$out_x"', volatile: true, out: {x: x}, publish: results/a}
+  b: {run: 'cat /proc/sys/kernel/random/uuid > "$out_x"', out: {x: x}, publish: results/b}
+`,
+  );
+  await using _worker = project.worker();
+  const made = async (...args: readonly string[]): Promise<readonly string[]> => {
+    await project.expect(0, 'run', 'study', ...args);
+    return ['a', 'b'].map(name => project.read(`results/${name}/x`));
+  };
+  const first = await made();
+  const second = await made();
+  assert.notEqual(second[0], first[0]);
+  assert.equal(second[1], first[1]);
+  const forced = await made('--force');
+  assert.notEqual(forced[0], second[0]);
+  assert.notEqual(forced[1], second[1]);
+});
+
+queueTest('a worker keeps what was used last, below the limit that it was given', async server => {
+  using project = new QueueProject(
+    server.url,
+    `pipeline: study
+stages:
+  a: {run: 'printf %040000d "$n" > "$out_x"', matrix: {n: [1, 2, 3, 4, 5]}, out: {x: x}}
+  b: {run: 'cat "$in_all"/n=* | wc -c > "$out_x"', in: {all: {each: a.x}}, out: {x: x}, publish: results/b}
+`,
+  );
+  await using worker = project.worker('--cache-size', '100KB');
+  await project.expect(0, 'run', 'study');
+  assert.equal(project.read('results/b/x').trim(), '200000');
+  // It trims when its last job has ended, which the run may hear of before.
+  while (worker.keptBytes() > 100_000) await new Promise(resolve => setTimeout(resolve, 50));
+});
+
 queueTest('workers of another version take nothing, and that is said', async server => {
   using project = new QueueProject(
     server.url,
@@ -275,6 +348,62 @@ queueTest('labels choose among workers; what nobody may take waits and says so',
   const said = await project.endsWell(running);
   assert.match(said, /"type":"placed"/);
   assert.match(said, /"type":"room",[^\n]*"executor":"big"/);
+});
+
+queueTest('workers with another processor get keys of their own where the settings name it', async server => {
+  if (!canIsolate()) return;
+  using project = new QueueProject(
+    server.url,
+    'pipeline: study\nstages:\n  a: {uses: ./stages/a.ts, publish: results/study}\n',
+  );
+  project.write(
+    'stages/a.ts',
+    `import {writeFileSync} from 'node:fs';
+import {defineStage, z} from 'pipe-ml/stage';
+export default defineStage({
+  about: '', params: z.object({}), inputs: {}, outputs: {x: 'file'}, usesDevice: true,
+  run({outputs, platform}) { writeFileSync(outputs.x, String(platform)); },
+});
+`,
+  );
+  const plain = project.read('pipe.config.yaml');
+  await using worker = new WorkerMachine(project.url, LEASE, {hidden: [project.folder], flags: 'fpu avx'});
+  await worker.until(/for linux \S+ avx or any/);
+  const refused = project.start(['run', 'study']);
+  await refused.until(
+    /no worker may take them: \S+ is linux \S+ avx; `platform: linux \S+ avx` of the executor/,
+  );
+  refused.kill('SIGKILL');
+  await refused.ended;
+  const there = `linux ${process.arch} avx`;
+  project.write('pipe.config.yaml', plain.replace('{kind: queue,', `{kind: queue, platform: ${there},`));
+  assert.match(await project.endsWell(project.start(['run', 'study'])), /1 executed/);
+  assert.equal(project.read('results/study/x'), there);
+  // The same project without those machines has another key, and makes its own.
+  const here = await project.endsWell(project.start(['run', 'study', '--executor', 'local']));
+  assert.match(here, /1 executed/);
+  assert.notEqual(project.read('results/study/x'), there);
+});
+
+queueTest('jobs are listed after their coordinator is gone, and can be cancelled', async server => {
+  await using held = await HeldStages.open();
+  using project = new QueueProject(server.url, slow(held));
+  await using worker = project.worker();
+  await worker.until(/listening/);
+  const running = project.start(['run', 'study']);
+  const stage = await arrival(held, running);
+  running.kill('SIGKILL');
+  await running.ended;
+  const [job, ...rest] = JSON.parse(await project.expect(0, 'jobs', '--json'));
+  assert.deepEqual([job.executor, job.what, job.state, rest], ['queue', 'slow', 'running', []]);
+  // The same store and queue from another clone: nothing of it is its own.
+  using other = new CliProject();
+  other.write('pipe.config.yaml', project.read('pipe.config.yaml'));
+  assert.equal(await other.expect(0, 'jobs'), 'nothing is out there\n');
+  await project.expect(0, 'jobs', '--cancel');
+  await stage.gone;
+  while ((await project.expect(0, 'jobs')) !== 'nothing is out there\n')
+    await new Promise(resolve => setTimeout(resolve, 200));
 });
 
 test('a queue without a store, an address that is none: mistakes with what mends them', async () => {

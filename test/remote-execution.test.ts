@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {after, test} from 'node:test';
+import {LIKE_HERE} from '../src/cli/away-config.ts';
 import {buildContentOf, buildServerOf} from '../src/cli/remote.ts';
 import type {RemoteConfig} from '../src/cli/remote-config.ts';
 import {surroundingsOf} from '../src/cli/surroundings.ts';
@@ -25,6 +26,7 @@ after(() => farm?.[Symbol.asyncDispose]());
 
 /** The network is there for stages that a test holds. */
 const configOf = (address: string): RemoteConfig => ({
+  ...LIKE_HERE,
   kind: 'remote',
   address,
   properties: {network: 'on'},
@@ -50,6 +52,7 @@ function executorOf(workspace: Workspace, address: string): Executor {
     needs: {...config, command: [process.execPath, join(packageRoot, 'dist/cli.js')]},
     project: workspace.project,
     most: 4,
+    gpus: 0,
     now: Date.now,
   });
   const brought = async (running: Promise<Ending | undefined>): Promise<Ending | undefined> => {
@@ -107,6 +110,31 @@ if (farm === undefined) {
       writeSmallStudy(clone);
       assert.match(await clone.expect(0, 'run', 'study'), /nothing to do: 13 cached/);
       assert.equal(clone.read('results/study/table.md'), here.read('results/study/table.md'));
+    },
+  );
+
+  test(
+    'doctor has it run something, and what it can never run is told before anything runs',
+    patience,
+    async () => {
+      using there = new FarmProject(url);
+      there.write(
+        'pipelines/study.yaml',
+        `pipeline: study
+stages:
+  first: {run: 'echo one > "$out_x"', out: {x: x}}
+  token: {run: 'echo two > "$out_x"', in: {first: first}, env: {PIPE_T_TOKEN: secret}, out: {x: x}}
+`,
+      );
+      assert.match(await there.expect(0, 'doctor'), /farm +grpc:\/\/\S+ runs commands; a worker has \S+/);
+      const env = {PIPE_T_TOKEN: 'a-long-enough-one'};
+      const refused = await there.start(['run', 'study'], {env}).ended;
+      assert.equal(refused.code, 2, refused.stdout + refused.stderr);
+      assert.match(
+        refused.stderr,
+        /error\[cannot-run-there\]: expected a stage without secrets for farm[^\n]*\n +--> \S+:4:/,
+      );
+      assert.doesNotMatch(refused.stdout, /first/, 'nothing ran');
     },
   );
 

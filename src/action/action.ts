@@ -72,6 +72,10 @@ export const isSamePlatform = (a: Platform | null, b: Platform | null): boolean 
 export const platformText = ({os, arch, vector}: Platform): string =>
   [os, arch, vector].filter(part => part !== null).join(' ');
 
+/** What mends keys that are for other machines than those that are there. */
+export const platformHint = (there: Platform): string =>
+  `\`platform: ${platformText(there)}\` of the executor makes keys for such machines`;
+
 /** What an action says of a declared variable: a digest of its value, `null` where it is unset, nothing of a secret. */
 export type VariableContent = Digest | 'secret' | null;
 

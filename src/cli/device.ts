@@ -10,9 +10,12 @@ import {writeAtomically} from '../host/atomic-file.ts';
 import type {Instance} from '../plan/plan.ts';
 import {paletteOf} from '../report/palette.ts';
 import type {ChosenDevice} from '../run/request.ts';
+import {wishOf} from '../run/resources.ts';
 import {DEVICES} from './config.ts';
+import {destinationOf} from './executors.ts';
 import {refuse} from './exit.ts';
 import type {Pipeline} from './pipeline.ts';
+import {isPython} from './python.ts';
 import type {Options, Shell} from './shell.ts';
 import {machineOf} from './workspace.ts';
 
@@ -28,14 +31,21 @@ export async function chooseDevice(
   const {config} = pipeline.workspace;
   const said = options.device ?? config.device ?? 'auto';
   const asked = DEVICES.find(device => device === said) ?? 'auto';
-  const users = pipeline.plan.instances.filter(usesDevice);
+  const everywhere = pipeline.plan.instances.filter(usesDevice);
   // Stages of a plan that is not unfolded yet may want one as well.
-  if (users.length === 0 && pipeline.plan.pending.length === 0) return ON_CPU;
+  if (everywhere.length === 0 && pipeline.plan.pending.length === 0) return ON_CPU;
   if (asked === 'tfjs' && how === 'to run') sayIfJavaScript(shell);
   if (asked === 'cpu' || asked === 'tfjs') return {kind: asked, isAsked: true};
-  const {gpus} = machineOf(shell, undefined);
+  const machine = machineOf(shell, undefined);
+  const {gpus} = machine;
+  const destination = destinationOf(config, options, machine);
+  const users = everywhere.filter(instance => destination(wishOf(instance)).device === null);
+  // What other machines have cannot be looked at from here.
+  if (users.length === 0 && everywhere.length > 0) {
+    return asked === 'auto' ? ON_CPU : {kind: asked, isAsked: true};
+  }
   // A Python stage brings its own libraries: it takes the GPU that is there.
-  const isPythonAlone = users.length > 0 && users.every(isPython);
+  const isPythonAlone = users.length > 0 && users.every(isPythonStage);
   if (asked === 'auto') {
     if (gpus.length === 0) return ON_CPU;
     if (isPythonAlone) return {kind: 'cuda', isAsked: false};
@@ -77,7 +87,7 @@ function sayIfJavaScript({outside, packageRoot}: Shell): void {
 }
 
 const usesDevice = ({work}: Instance): boolean => work.kind === 'module' && work.usesDevice;
-const isPython = ({work}: Instance): boolean => work.kind === 'module' && /\.(?:py|ipynb)$/.test(work.path);
+const isPythonStage = ({work}: Instance): boolean => work.kind === 'module' && isPython(work.path);
 
 type Gpu = 'cuda' | 'webgpu';
 

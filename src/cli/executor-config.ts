@@ -69,6 +69,13 @@ const builtIn = (): Map<string, NamedExecutor> =>
 
 export const NO_EXECUTORS: ExecutorSettings = {byName: builtIn(), otherwise: LOCAL, byProfile: new Map()};
 
+/** The same names, all of which stand for this machine. */
+export function allHere({byName}: ExecutorSettings): ExecutorSettings {
+  const here = byName.get(LOCAL) ?? {name: LOCAL, config: {kind: 'local', jobs: null}};
+  const names = [...byName.keys()].map((name): [string, NamedExecutor] => [name, here]);
+  return {byName: new Map(names), otherwise: LOCAL, byProfile: new Map()};
+}
+
 /** The values of the three keys, where they are given. */
 export interface ExecutorNodes {
   readonly executor?: Node;

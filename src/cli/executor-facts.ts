@@ -9,17 +9,24 @@ import {platformText} from '../action/action.ts';
 import {assertNever} from '../core/result.ts';
 import {readSigns} from '../exec/queue/queue-job.ts';
 import {KEYS, RedisLink} from '../exec/queue/redis-link.ts';
+import type {BuildJob} from '../exec/remote/build-server.ts';
+import {RootBuilder} from '../exec/remote/root-folder.ts';
+import {vectorOf} from '../host/platform.ts';
 import {plural} from '../report/format.ts';
 import type {NamedExecutor} from './executor-config.ts';
 import {absent, bad, type Fact, good} from './fact.ts';
-import {hasQueuePackages, INSTALL_QUEUE} from './queue.ts';
+import {hasPackages, hasQueuePackages, INSTALL_QUEUE} from './queue.ts';
 import {type QueueConfig, withoutPassword} from './queue-config.ts';
+import {buildServerOf, REMOTE_PACKAGES} from './remote.ts';
+import type {RemoteConfig} from './remote-config.ts';
 import type {Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
 const run = promisify(execFile);
 /** How long a server may take to answer. Milliseconds. */
 const ANSWER_MS = 5_000;
+/** And how long a build farm may take to run something. Milliseconds. */
+const RUN_MS = 30_000;
 
 export async function executorFacts(shell: Shell, workspace: Workspace): Promise<Fact[]> {
   const {byName, otherwise} = workspace.config.executors;
@@ -45,11 +52,7 @@ async function factsOf(shell: Shell, workspace: Workspace, {name, config}: Named
     case 'queue':
       return queueFacts(shell, workspace, {name, config});
     case 'remote':
-      return [
-        workspace.tier === null
-          ? bad('executors', name, 'no store; add to pipe.config.yaml: store: grpc://HOST:PORT')
-          : good('executors', name, 'a build farm'),
-      ];
+      return [await remoteFact(shell, name, config)];
     default:
       return assertNever(config);
   }
@@ -69,6 +72,55 @@ async function slurmFact(name: string): Promise<Fact> {
         ? 'no Slurm client here; run this where sbatch and squeue are (a login node)'
         : `Slurm does not answer: ${lineOf(error)}`,
     );
+  }
+}
+
+/** Has it run the least command that there is, on a worker such as stages would get. */
+async function remoteFact(shell: Shell, name: string, config: RemoteConfig): Promise<Fact> {
+  const place = withoutPassword(config.address);
+  if (!hasPackages(shell, REMOTE_PACKAGES)) {
+    return bad('executors', name, `not installed; run: npm install ${REMOTE_PACKAGES.join(' ')}`);
+  }
+  const server = buildServerOf(shell, config);
+  const {properties, path, bash} = config;
+  const job: BuildJob = {
+    root: new RootBuilder().root,
+    arguments: [bash, '-c', 'echo "$HOSTNAME"; grep -m1 -E "^(flags|Features)" /proc/cpuinfo'],
+    env: {PATH: path},
+    outputFiles: [],
+    outputFolders: [],
+    properties,
+    timeoutMs: RUN_MS,
+  };
+  const work = async (): Promise<Fact> => {
+    const prepared = await server.prepare(job, [], () => undefined);
+    if (!prepared.ok) {
+      const why = 'message' in prepared.error ? prepared.error.message : 'it lost what it was just sent';
+      return bad('executors', name, `${place} does not take a job: ${why}`);
+    }
+    const end = await server.execute(prepared.value, true, () => undefined);
+    if (end.is !== 'done') {
+      const why = 'message' in end ? end.message : end.is;
+      return bad('executors', name, `${place} runs nothing: ${why}; look at \`properties\` and \`bash\``);
+    }
+    if (end.gain.exitCode !== 0) {
+      return bad('executors', name, `${place} runs bash, which ends with ${end.gain.exitCode}`);
+    }
+    const text = Buffer.isBuffer(end.gain.stdout) ? end.gain.stdout.toString('utf8') : '';
+    const vector = vectorOf(text) ?? 'no known vector extension';
+    return good('executors', name, `${place} runs commands; a worker has ${vector}`);
+  };
+  const silent = sleep(RUN_MS, undefined, {ref: false}).then(() =>
+    bad(
+      'executors',
+      name,
+      `${place} has not run anything in ${RUN_MS / 1000} s: no worker fits \`properties\`, or all are busy`,
+    ),
+  );
+  try {
+    return await Promise.race([work(), silent]);
+  } finally {
+    server.close();
   }
 }
 

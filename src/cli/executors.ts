@@ -4,11 +4,13 @@ import {join} from 'node:path';
 import {assertNever} from '../core/result.ts';
 import {Auditor, findStrace} from '../exec/audit/auditor.ts';
 import type {Executor} from '../exec/executor.ts';
+import type {Squeue} from '../exec/fleet/squeue.ts';
 import {LocalExecutor, type LocalMachine} from '../exec/local-executor.ts';
 import {ProcessExecutor} from '../exec/process-executor.ts';
 import {ExecutorRouter} from '../exec/router.ts';
 import type {Plan} from '../plan/plan.ts';
 import {contentStoreOf} from '../run/content.ts';
+import type {Machine, Surroundings} from '../run/request.ts';
 import {InputFiles} from '../store/blobs/input-files.ts';
 import type {Config} from './config.ts';
 import {
@@ -56,11 +58,12 @@ export async function openExecutors(
   const {config} = workspace;
   const resolve = (name: string): NamedExecutor => namedExecutor(config, name);
   const makers = await loadMakers(kindsFor(config, plan, options));
+  const squeue = makers.slurm?.squeueOf(shell, workspace) ?? null;
   return new ExecutorRouter({
     local: LOCAL,
     otherwise: chosenExecutor(config, options),
     nameOf: pool => resolve(pool).name,
-    open: name => openExecutor(shell, workspace, machine, makers, resolve(name), options),
+    open: name => openExecutor(shell, workspace, machine, {...makers, squeue}, resolve(name), options),
   });
 }
 
@@ -99,9 +102,24 @@ function loaded<Maker>(maker: Maker | null): Maker {
 }
 
 /** Where stages go that name no pool: what was asked for, else what the profile or the settings say. */
-export function chosenExecutor({executors}: Config, {executor, profile}: Options): string {
+export function chosenExecutor({executors}: Pick<Config, 'executors'>, {executor, profile}: Options): string {
   const ofProfile = profile === undefined ? undefined : executors.byProfile.get(profile);
   return executor ?? ofProfile ?? executors.otherwise;
+}
+
+/** Where stages of a wish run, as far as that stands in keys: a pure function of the settings and of this machine. */
+export function destinationOf(
+  {executors}: Config,
+  options: Options,
+  machine: Machine,
+): Surroundings['destinationOf'] {
+  const otherwise = chosenExecutor({executors}, options);
+  return ({pool, isBound}) => {
+    const config = executors.byName.get(pool ?? (isBound ? LOCAL : otherwise))?.config;
+    if (config === undefined || config.kind === 'local')
+      return {platform: machine.system, gpus: machine.gpus.length, device: null};
+    return {platform: config.platform ?? machine.system, gpus: config.gpus, device: config.device};
+  };
 }
 
 function namedExecutor({executors}: Config, name: string): NamedExecutor {
@@ -129,12 +147,15 @@ function openExecutor(
   shell: Shell,
   workspace: Workspace,
   machine: LocalMachine,
-  makers: Makers,
+  makers: Makers & {readonly squeue: Squeue | null},
   {name, config}: NamedExecutor,
   options: Options,
 ): Executor {
   const {outside} = shell;
   const notice = (text: string): void => outside.stderr.screen.write(`! ${text}\n`);
+  if (options.audit === true && config.kind !== 'local') {
+    return refuse('cannot-audit', 'expected stages that run on this machine for --audit', '--executor local');
+  }
   switch (config.kind) {
     case 'local': {
       const auditor = options.audit === true ? auditorOf(shell, workspace) : undefined;
@@ -151,14 +172,13 @@ function openExecutor(
     case 'remote':
       return loaded(makers.remote).remoteExecutorOf(shell, workspace, {name, config});
     case 'slurm':
-      if (options.audit === true) {
-        return refuse(
-          'cannot-audit',
-          'expected stages that run on this machine for --audit',
-          '--executor local',
-        );
-      }
-      return loaded(makers.slurm).slurmExecutorOf(shell, workspace, {name, config}, notice);
+      return loaded(makers.slurm).slurmExecutorOf(
+        shell,
+        workspace,
+        {name, config},
+        loaded(makers.squeue),
+        notice,
+      );
     default:
       return assertNever(config);
   }

@@ -1,14 +1,20 @@
 // What is out there for a project, also after the coordinator that sent it is gone: jobs that wait in post offices or
-// run in pilots, operations on build farms, coordinators in the background. Read from what each executor keeps on disk.
+// run in pilots, operations on build farms, coordinators in the background: read from what each executor keeps on disk; and
+// jobs in queues, for which their server is asked.
 
 import {execFile} from 'node:child_process';
 import {promisify} from 'node:util';
 import {assertNever} from '../core/result.ts';
 import type {Post} from '../exec/fleet/post.ts';
 import {pilotJobName} from '../exec/fleet/slurm.ts';
+import {untilAborted} from '../exec/queue/abort.ts';
+import {queuedBy} from '../exec/queue/queued.ts';
+import {RedisLink} from '../exec/queue/redis-link.ts';
 import {endCoordinator, listCoordinators} from './detached.ts';
 import type {NamedExecutor} from './executor-config.ts';
 import {postOf} from './fleet.ts';
+import {hasQueuePackages, senderOf} from './queue.ts';
+import {type QueueConfig, withoutPassword} from './queue-config.ts';
 import {buildServerOf, operationsOf} from './remote.ts';
 import type {RemoteConfig} from './remote-config.ts';
 import type {Shell} from './shell.ts';
@@ -36,6 +42,8 @@ export interface FoundJob extends OutsideJob {
 }
 
 const run = promisify(execFile);
+/** How long a server may take to answer. Milliseconds. */
+const ANSWER_MS = 5_000;
 
 export async function findJobs(shell: Shell, workspace: Workspace): Promise<readonly FoundJob[]> {
   const found: FoundJob[] = listCoordinators(workspace.store).map(coordinator => ({
@@ -62,9 +70,9 @@ async function jobsOf(
 ): Promise<readonly FoundJob[]> {
   switch (config.kind) {
     case 'local':
-    // Its jobs are on the queue's server, which shows them to whoever may look there.
-    case 'queue':
       return [];
+    case 'queue':
+      return queuedJobs(shell, workspace, {name, config});
     case 'slurm':
       return postedJobs(name, postOf(workspace, {name, config}), config.silence * 1000);
     case 'remote':
@@ -92,6 +100,47 @@ function postedJobs(executor: string, post: Post, silentMs: number): readonly Fo
       },
     };
   });
+}
+
+async function queuedJobs(
+  shell: Shell,
+  workspace: Workspace,
+  {name, config}: NamedExecutor<QueueConfig>,
+): Promise<readonly FoundJob[]> {
+  if (!hasQueuePackages(shell)) return [];
+  const {now} = shell.outside.clock;
+  const asked = await atServer(config.url, link => queuedBy(senderOf(workspace), link, now));
+  if (asked === undefined) {
+    const what = `${withoutPassword(config.url)} does not answer`;
+    return [
+      {executor: name, job: '', what, state: 'unknown', host: '', since: now(), cancel: async () => {}},
+    ];
+  }
+  return asked.map(({label, worker, host, postedAt, cancel}) => ({
+    executor: name,
+    job: worker,
+    what: label,
+    state: worker === '' ? 'waiting' : host === '' ? 'silent' : 'running',
+    host,
+    since: postedAt,
+    async cancel() {
+      await atServer(config.url, cancel);
+    },
+  }));
+}
+
+/** `undefined` where the server does not answer in time. */
+async function atServer<T>(url: string, ask: (link: RedisLink) => Promise<T>): Promise<T | undefined> {
+  const link = await RedisLink.open(
+    url,
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await untilAborted(ask(link), AbortSignal.timeout(ANSWER_MS));
+  } finally {
+    link.close();
+  }
 }
 
 async function operationsOn(

@@ -3,18 +3,21 @@
 
 import {
   type Action,
+  type Artifact,
   digestOfVariable,
   type Fingerprint,
   isSamePlatform,
+  platformHint,
   platformText,
 } from '../action/action.ts';
 import {err, ok, type Result} from '../core/result.ts';
-import {artifactsOfCard} from '../exec/content-store.ts';
 import type {Ending, Executor} from '../exec/executor.ts';
 import type {Orders, PilotMessage} from '../exec/pilot.ts';
 import {ownPlatform} from '../host/platform.ts';
 import {decodeAction} from '../store/index/row-schema.ts';
-import {describeStoreError} from '../store/store-error.ts';
+import {type Patience, patiently} from '../store/remote/patience.ts';
+import {describeStoreError, type StoreError} from '../store/store-error.ts';
+import {artifactsOf} from './fleet.ts';
 import type {Workspace} from './workspace.ts';
 
 /** What a pilot was sent. */
@@ -39,15 +42,12 @@ export async function pilotAction(
   tell: (message: PilotMessage) => void,
   signal: AbortSignal,
 ): Promise<PilotMessage> {
-  const {blobs} = workspace;
-  const {card} = orders;
-  const artifacts = card === null ? [] : artifactsOfCard(card);
-  for (const brought of [
-    await blobs.bringBlob(fingerprint),
-    ...(await Promise.all(artifacts.map(artifact => blobs.bring(artifact)))),
-  ]) {
-    if (!brought.ok) return {type: 'lost', message: describeStoreError(brought.error)};
-  }
+  const {blobs, tier} = workspace;
+  const patience: Patience = {forMs: STORE_PATIENCE_MS, signal, onSilence: () => undefined};
+  const bring = (work: () => Promise<Result<void, StoreError>>): Promise<Result<void, StoreError>> =>
+    patiently(tier, patience, work);
+  const brought = await bring(() => blobs.bringBlob(fingerprint));
+  if (!brought.ok) return {type: 'lost', message: describeStoreError(brought.error)};
   const bytes = blobs.read(fingerprint);
   if (!bytes.ok) return {type: 'lost', message: describeStoreError(bytes.error)};
   const action = decodeAction(bytes.value.toString('utf8'));
@@ -58,9 +58,17 @@ export async function pilotAction(
     const here = platformText(ownPlatform());
     return {
       type: 'lost',
-      message: `the action is for ${platformText(action.platform)}, this machine is ${here}`,
+      message: `the action is for ${platformText(action.platform)}, this machine is ${here}; ${platformHint(ownPlatform())}`,
     };
   }
+  // All of it before it begins: a store that is gone for a while is no failure of the stage. What it does not have is the
+  // executor's to tell.
+  const all = await Promise.all(
+    artifactsOf({...orders, action}).map(artifact => bring(() => bringArtifact(workspace, artifact))),
+  );
+  const missing = all.find(each => !each.ok);
+  if (missing !== undefined && !missing.ok && tier?.isSilent === true)
+    return {type: 'lost', message: describeStoreError(missing.error)};
   const env = variablesOf(action, orders, variables);
   if (!env.ok) return env.error;
   const ending = await executor.execute(
@@ -75,7 +83,12 @@ export async function pilotAction(
     },
     signal,
   );
-  return conclude(workspace, action, fingerprint, waited(ending, waitedMs));
+  return conclude(
+    workspace,
+    {action, fingerprint, isFresh: orders.isFresh},
+    waited(ending, waitedMs),
+    patience,
+  );
 }
 
 /** Its result says how long it waited in all. */
@@ -86,11 +99,22 @@ function waited(ending: Ending, waitedMs: number): Ending {
   return {...ending, result: {...result, made: {...result.made, queuedMs}}};
 }
 
+/** What a stage computed may be dear: a store that does not answer is waited for. Milliseconds. */
+const STORE_PATIENCE_MS = 600_000;
+
+/** A tracked file is named by its digest alone. */
+const bringArtifact = ({blobs}: Workspace, artifact: Artifact): Promise<Result<void, StoreError>> =>
+  artifact.size < 0 ? blobs.bringBlob(artifact.digest) : blobs.bring(artifact);
+
 async function conclude(
-  {results, tier, checkpoints}: Workspace,
-  action: Action,
-  fingerprint: Fingerprint,
+  {cache, tier, checkpoints}: Workspace,
+  {
+    action,
+    fingerprint,
+    isFresh,
+  }: {readonly action: Action; readonly fingerprint: Fingerprint; readonly isFresh: boolean},
   ending: Ending,
+  patience: Patience,
 ): Promise<PilotMessage> {
   if (ending.status === 'cancelled') return {type: 'cancelled'};
   if (ending.status === 'lost') return {type: 'lost', message: ending.message};
@@ -99,11 +123,14 @@ async function conclude(
     if (log !== null) await tier?.sendArtifacts([{kind: 'file', digest: log, size: -1}]);
     return {type: 'failed', failure, logTail, log, advice};
   }
-  const recorded = await results.record(action, ending.result);
+  const recorded = await cache.record(action, ending.result);
   if (!recorded.ok) return {type: 'lost', message: describeStoreError(recorded.error)};
-  await tier?.flush();
-  const [notice] = tier?.takeNotices() ?? [];
-  if (notice !== undefined) return {type: 'lost', message: notice};
+  if (tier !== null) {
+    const {result} = ending;
+    const how = isFresh ? 'replace' : 'new';
+    const sent = await patiently(tier, patience, () => tier.send(action, result, how));
+    if (!sent.ok) return {type: 'lost', message: `${sent.error.place}: ${sent.error.message}`};
+  }
   checkpoints.drop(fingerprint);
   return {type: 'done', notices: ending.notices};
 }

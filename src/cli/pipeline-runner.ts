@@ -15,7 +15,7 @@ import type {Stores} from '../run/stores.ts';
 import {dropOutputs} from '../store/temporary.ts';
 import type {Config} from './config.ts';
 import {localJobsOf} from './executor-config.ts';
-import {openExecutors} from './executors.ts';
+import {destinationOf, openExecutors} from './executors.ts';
 import {UserMistakes} from './exit.ts';
 import {openPipeline, type Pipeline} from './pipeline.ts';
 import {listPipelines, shortPipelineName} from './project.ts';
@@ -92,10 +92,12 @@ export function storesOf({workspace, plan}: Pipeline): Stores {
 
 export function surroundingsOf(shell: Shell, {workspace}: Pipeline, options: Options): Surroundings {
   const {outside} = shell;
+  const machine = machineOf(shell, options.jobs ?? jobsOf(workspace.config) ?? undefined);
   return {
     project: workspace.project,
     cache: workspace.store,
-    machine: machineOf(shell, options.jobs ?? jobsOf(workspace.config) ?? undefined),
+    machine,
+    destinationOf: destinationOf(workspace.config, options, machine),
     largeCopy: workspace.config.largeCopy ?? DEFAULT_LARGE_COPY,
     env: outside.env,
     now: outside.clock.now,

@@ -248,21 +248,12 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('--cancel', 'end it: jobs, and without instances pilots and background runs as well')
     .option('--json', 'write the answer as JSON');
 
-  planning(
-    define(
-      'diff [run] [other]',
-      'Compare parameters and metrics of two runs side by side, changed ones first (default: the last two of one pipeline); with --plan, the last run with what would run now.',
-      [
-        'pipe diff',
-        'pipe diff 20260801-140512-x3 20260801-141000-b7',
-        'pipe diff --all',
-        'pipe diff --plan',
-        'pipe diff --plan quickstart --set epochs=50',
-      ],
-      async () => (await import('./commands/diff.ts')).diff,
-    ),
+  define(
+    'diff [run] [other]',
+    'Compare parameters and metrics of two runs side by side, changed ones first (default: the last two of one pipeline).',
+    ['pipe diff', 'pipe diff 20260801-140512-x3 20260801-141000-b7', 'pipe diff --all'],
+    async () => (await import('./commands/diff.ts')).diff,
   )
-    .option('--plan', 'the last run of a pipeline beside its plan: what an edit would change')
     .option('--all', 'show what is equal, too')
     .option('--code', 'show how the sources of the stages differ')
     .option('--json', 'write the answer as JSON');
@@ -419,6 +410,10 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('--label <label>', 'a label that executors may ask for; may be repeated', collect)
     .option('--store <url>', 'the shared store as this machine reaches it (default: as the jobs say)')
     .option('--folder <dir>', 'where to keep what was fetched (default: ~/.cache/pipe-worker)')
+    .option(
+      '--cache-size <size>',
+      'how much to keep there: what was used longest ago goes first, such as 20GB',
+    )
     .option('--mirror <dir>', 'where downloads look before they use the network')
     .option(
       '--lease <seconds>',

@@ -1,8 +1,9 @@
 // An executor of kind queue in pipe.config.yaml: where its Redis is, and which workers may take its jobs.
 
+import {type AwayConfig, readAway} from './away-config.ts';
 import type {SettingsReader} from './settings-reader.ts';
 
-export interface QueueConfig {
+export interface QueueConfig extends AwayConfig {
   readonly kind: 'queue';
   /** `redis://…` or `rediss://…`; empty where it was missing, which is a mistake. */
   readonly url: string;
@@ -16,6 +17,7 @@ export interface QueueConfig {
 const MOST_JOBS = 1_000;
 
 export const readQueue = (settings: SettingsReader): QueueConfig => ({
+  ...readAway(settings),
   kind: 'queue',
   url: settings.required('url', 'redis://HOST:6379', isRedisUrl) ?? '',
   labels: settings.texts('labels') ?? [],

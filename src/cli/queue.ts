@@ -1,7 +1,9 @@
 // The queue's executor, put together from settings: Redis for jobs, the store elsewhere for bytes.
 
 import {createRequire} from 'node:module';
+import {hostname} from 'node:os';
 import {join} from 'node:path';
+import {digestBytes} from '../core/digest.ts';
 import {QueueExecutor} from '../exec/queue/queue-executor.ts';
 import {RedisLink} from '../exec/queue/redis-link.ts';
 import type {NamedExecutor} from './executor-config.ts';
@@ -15,9 +17,11 @@ const PACKAGES = ['bullmq', 'ioredis'];
 export const INSTALL_QUEUE = `npm install ${PACKAGES.join(' ')}`;
 
 /** Whether the optional packages of the queue are installed. */
-export function hasQueuePackages({packageRoot}: Shell): boolean {
+export const hasQueuePackages = (shell: Shell): boolean => hasPackages(shell, PACKAGES);
+
+export function hasPackages({packageRoot}: Shell, packages: readonly string[]): boolean {
   const find = createRequire(join(packageRoot, 'package.json'));
-  return PACKAGES.every(name => {
+  return packages.every(name => {
     try {
       return find.resolve(name) !== '';
     } catch {
@@ -30,6 +34,9 @@ export function requireQueuePackages(shell: Shell): void {
   if (hasQueuePackages(shell)) return;
   refuse('missing-package', 'a queue needs packages that are not installed', `run: ${INSTALL_QUEUE}`);
 }
+
+/** Jobs of this clone on this machine are its own: those of a colleague with the same store are not. */
+export const senderOf = ({project}: Workspace): string => digestBytes(`${hostname()}\n${project}`);
 
 /** `notice`: what people should know while jobs are out. */
 export function queueExecutorOf(
@@ -51,12 +58,13 @@ export function queueExecutorOf(
     name,
     link: (onTrouble, onReady) => RedisLink.open(config.url, onTrouble, onReady),
     place: withoutPassword(config.url),
-    store: fleetStoreOf(workspace, tier),
+    store: fleetStoreOf(workspace, tier, notice),
     address: tier.address,
+    sender: senderOf(workspace),
     version: shell.version,
     labels: config.labels,
     most: config.jobs,
-    gpus: 0,
+    gpus: config.gpus,
     now: shell.outside.clock.now,
     notice,
   });

@@ -3,9 +3,10 @@
 import type {Diagnostic} from '../core/diagnostic.ts';
 import {mistake} from '../core/diagnostic.ts';
 import {describe, type Node} from '../spec/tree.ts';
+import {type AwayConfig, readAway} from './away-config.ts';
 import type {SettingsReader} from './settings-reader.ts';
 
-export interface RemoteConfig {
+export interface RemoteConfig extends AwayConfig {
   readonly kind: 'remote';
   /** `grpc://HOST:PORT/INSTANCE` or `grpcs://…`. */
   readonly address: string;
@@ -25,6 +26,7 @@ export interface RemoteConfig {
 const DEFAULT_JOBS = 200;
 
 export const readRemote = (settings: SettingsReader, mistakes: Diagnostic[]): RemoteConfig => ({
+  ...readAway(settings),
   kind: 'remote',
   address: readAddress(settings, mistakes),
   properties: readProperties(settings.node('properties'), mistakes),

@@ -22,6 +22,9 @@ import type {RemoteConfig} from './remote-config.ts';
 import type {Shell} from './shell.ts';
 import type {Workspace} from './workspace.ts';
 
+/** Which its users install. */
+export const REMOTE_PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader'];
+
 /** What is out on servers, by the name of the executor. */
 export const operationsOf = ({store}: Workspace, name: string): Operations =>
   new Operations(join(store, 'operations', name));
@@ -56,6 +59,7 @@ export function remoteExecutorOf(
     },
     project: workspace.project,
     most: config.jobs,
+    gpus: config.gpus,
     now: shell.outside.clock.now,
   });
 }

@@ -2,6 +2,7 @@
 // What is cached requires nothing.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
+import type {Inability} from '../exec/executor.ts';
 import {SHORTEST_SECRET} from '../exec/redaction.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
 import type {Instance, Variable} from '../plan/plan.ts';
@@ -16,7 +17,17 @@ export interface Outside {
 }
 
 /** The part of an instance that says what it requires: all instances of a stage have the same. */
-type Demanding = Pick<Instance, 'resources' | 'sandbox' | 'env'>;
+type Demanding = Pick<Instance, 'resources' | 'sandbox' | 'env'> & {
+  /** Its stage module; `null` for a command, and where it is not known. */
+  readonly module: string | null;
+};
+
+const demandingOf = ({resources, sandbox, env, work}: Instance): Demanding => ({
+  resources,
+  sandbox,
+  env,
+  module: work.kind === 'module' ? work.path : null,
+});
 
 function lacksGpus(demanding: Demanding, {executors}: Outside): boolean {
   const {gpu} = demanding.resources;
@@ -29,6 +40,17 @@ function lacksGpus(demanding: Demanding, {executors}: Outside): boolean {
 const isAway = (demanding: Demanding, {executors}: Outside): boolean =>
   demanding.sandbox === 'project' && executors.capabilitiesFor(wishOf(demanding)).isElastic;
 
+/** What its pool can never run. */
+function inabilityFor(demanding: Demanding, {executors}: Outside): Inability | undefined {
+  const {cannot} = executors.capabilitiesFor(wishOf(demanding));
+  const {module, env} = demanding;
+  return cannot.find(each =>
+    each === 'secrets'
+      ? env.some(({isSecret}) => isSecret)
+      : module !== null && /\.(?:py|ipynb)$/.test(module),
+  );
+}
+
 /** Declared variables that are unset, or secrets that could not be kept out of what is written. */
 const unsetFor = ({env}: Demanding, {env: set}: Outside): readonly Variable[] =>
   env.filter(({name, isOptional, isSecret}) => {
@@ -38,7 +60,10 @@ const unsetFor = ({env}: Demanding, {env: set}: Outside): readonly Variable[] =>
   });
 
 const lacks = (demanding: Demanding, outside: Outside): boolean =>
-  lacksGpus(demanding, outside) || isAway(demanding, outside) || unsetFor(demanding, outside).length > 0;
+  lacksGpus(demanding, outside) ||
+  isAway(demanding, outside) ||
+  inabilityFor(demanding, outside) !== undefined ||
+  unsetFor(demanding, outside).length > 0;
 
 /** Mistakes of a run that is `foreseen` to need what is not there. Foresees only where something lacks. */
 export async function missingRequirements(
@@ -46,17 +71,17 @@ export async function missingRequirements(
   outside: Outside,
   foresee: () => Promise<Forecast>,
 ): Promise<readonly Diagnostic[]> {
-  if (!plan.instances.some(instance => lacks(instance, outside))) return [];
+  if (!plan.instances.some(instance => lacks(demandingOf(instance), outside))) return [];
   const {plan: whole, predictions} = await foresee();
   const lacking = whole.instances.filter(instance => {
     const will = predictions.get(instance.id)?.will;
-    return will !== undefined && will !== 'reuse' && lacks(instance, outside);
+    return will !== undefined && will !== 'reuse' && lacks(demandingOf(instance), outside);
   });
   if (lacking.length === 0) return [];
   const {stages} = await spec();
   return [...new Map(lacking.map(instance => [instance.stage, instance])).values()].flatMap(instance => {
     const stage = stages.get(instance.stage);
-    return stage ? mistakesOf(instance, stage, outside) : [];
+    return stage ? mistakesOf(demandingOf(instance), stage, outside) : [];
   });
 }
 
@@ -75,7 +100,16 @@ export const unplannedRequirements = (
     const pool = resources.pool?.value ?? null;
     if (stage.isBroken || hasRun(stage.name.value) || (pool !== null && !pools.includes(pool))) return [];
     const variables = env.map(({value, isOptional, isSecret}) => ({name: value, isOptional, isSecret}));
-    return mistakesOf({resources: {...resources, pool}, sandbox, env: variables}, stage, outside);
+    return mistakesOf(
+      {
+        resources: {...resources, pool},
+        sandbox,
+        env: variables,
+        module: stage.work?.kind === 'module' ? stage.work.uses.value : null,
+      },
+      stage,
+      outside,
+    );
   });
 
 function mistakesOf(demanding: Demanding, stage: StageSpec, outside: Outside): Diagnostic[] {
@@ -92,6 +126,17 @@ function mistakesOf(demanding: Demanding, stage: StageSpec, outside: Outside): D
     const message = `expected a pool on this machine for a stage with \`sandbox: project\`, got '${demanding.resources.pool}'`;
     const hint = 'declare what it reads (`files`, `code`) and leave `sandbox` out, or leave the pool out';
     mistakes.push(mistake('no-project', message, span, {hint}));
+  }
+  const inability = inabilityFor(demanding, outside);
+  if (inability !== undefined) {
+    const name = outside.executors.nameFor(wishOf(demanding));
+    const span = stage.resources.pool?.span ?? stage.name.span;
+    const message =
+      inability === 'python'
+        ? `expected a command or a stage in TypeScript for ${name}, got a stage in Python, whose packages are this machine's`
+        : `expected a stage without secrets for ${name}, whose server would keep them in its store`;
+    const hint = '`resources: {pool: NAME}` sends the stage to another executor, `pool: local` keeps it here';
+    mistakes.push(mistake('cannot-run-there', message, span, {hint}));
   }
   for (const {name, isSecret} of unsetFor(demanding, outside)) {
     const span = stage.env.find(({value}) => value === name)?.span;

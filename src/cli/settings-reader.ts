@@ -26,6 +26,13 @@ export class SettingsReader {
     );
   }
 
+  /** Text that `parse` understands; `expected` says which. */
+  parsed<T>(name: string, expected: string, parse: (text: string) => T | undefined): T | undefined {
+    return this.#read(name, expected, node =>
+      node.kind === 'scalar' && typeof node.value === 'string' ? parse(node.value) : undefined,
+    );
+  }
+
   /** Text that must be given, such as `example`. */
   required(name: string, example: string, isRight: (text: string) => boolean): string | undefined {
     const node = this.node(name);

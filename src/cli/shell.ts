@@ -38,7 +38,6 @@ export interface Options {
   readonly last?: boolean;
   readonly metric?: string;
   readonly code?: boolean;
-  readonly plan?: boolean;
   readonly watch?: boolean;
   readonly replay?: boolean;
   readonly repair?: boolean;
@@ -74,4 +73,5 @@ export interface Options {
   readonly folder?: string;
   /** Seconds. */
   readonly lease?: number;
+  readonly cacheSize?: string;
 }

@@ -51,7 +51,17 @@ export async function workersBySsh(
 }
 
 /** What was said of a worker here is said of each there. */
-const forwarded = ({jobs, memory, gpus, label, store, folder, mirror, lease}: Options): string[] => [
+const forwarded = ({
+  jobs,
+  memory,
+  gpus,
+  label,
+  store,
+  folder,
+  cacheSize,
+  mirror,
+  lease,
+}: Options): string[] => [
   ...(jobs === undefined ? [] : ['--jobs', String(jobs)]),
   ...(memory === undefined ? [] : ['--memory', memory]),
   ...(gpus === undefined ? [] : ['--gpus', gpus.join(',')]),
@@ -59,6 +69,7 @@ const forwarded = ({jobs, memory, gpus, label, store, folder, mirror, lease}: Op
   ...(store === undefined ? [] : ['--store', store]),
   ...(folder === undefined ? [] : ['--folder', folder]),
   ...(mirror === undefined ? [] : ['--mirror', mirror]),
+  ...(cacheSize === undefined ? [] : ['--cache-size', cacheSize]),
   ...(lease === undefined ? [] : ['--lease', String(lease)]),
 ];
 

@@ -75,6 +75,9 @@ export type Ending =
   /** The infrastructure failed, not the stage: a node that is gone, a connection that was cut. Tried again for free. */
   | {readonly status: 'lost'; readonly message: string};
 
+/** What some executors can run of no stage: Python, or stages that are handed secrets. */
+export type Inability = 'python' | 'secrets';
+
 /** What there is to give. */
 export interface Capabilities {
   /** Such as `local`, `slurm`. */
@@ -86,6 +89,8 @@ export interface Capabilities {
   readonly gpus: number;
   /** True where demands are passed on as they are: somebody else finds room for them. */
   readonly isElastic: boolean;
+  /** What it can never run, which is told before anything runs. */
+  readonly cannot: readonly Inability[];
 }
 
 /** Who is there to take something at the moment, as far as an executor was told. */

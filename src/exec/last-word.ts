@@ -7,10 +7,10 @@ import type {Result} from '../core/result.ts';
 import type {Assignment, Ending} from './executor.ts';
 import type {PilotMessage} from './pilot.ts';
 
-/** What an executor of pilots needs of the store that it shares with them. */
+/** What an executor of pilots needs of the store that it shares with them. Waits a while for one that does not answer. */
 export interface PilotStore {
   /** Sends every blob that whoever runs the action will ask for, the action among them. */
-  send(assignment: Assignment): Promise<Result<void, string>>;
+  send(assignment: Assignment, signal: AbortSignal): Promise<Result<void, string>>;
   /** The recorded result; `undefined` where there is none. */
   find(assignment: Assignment): Promise<ActionResult | undefined>;
   /** Brings the log of a failure here, where it can be had. */

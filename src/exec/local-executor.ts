@@ -87,7 +87,7 @@ export class LocalExecutor implements Executor {
 
   capabilities(): Capabilities {
     const {cpus, memory, gpus} = this.#options.machine;
-    return {name: 'local', cpus, memory, gpus: gpus.length, isElastic: false};
+    return {name: 'local', cpus, memory, gpus: gpus.length, isElastic: false, cannot: []};
   }
 
   room(): undefined {

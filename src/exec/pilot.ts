@@ -17,6 +17,8 @@ export interface Orders {
   readonly limits: Limits;
   /** Secrets that whoever sent it has. They never travel: the pilot has to have them in its own environment. */
   readonly secrets: readonly string[];
+  /** Its result takes the place of one that is known. */
+  readonly isFresh: boolean;
   readonly keepsCheckpoint: boolean;
   readonly prefix: Prefix | null;
   readonly mirror: string | null;
@@ -31,6 +33,7 @@ export const ordersOf = ({
   label,
   run,
   limits,
+  isFresh,
   keepsCheckpoint,
   prefix,
   mirror,
@@ -41,6 +44,7 @@ export const ordersOf = ({
   run,
   limits,
   secrets: Object.keys(secretsIn(action, env)),
+  isFresh,
   keepsCheckpoint,
   prefix,
   mirror,
@@ -80,6 +84,7 @@ const orders = z.object({
     timeoutMs: z.number().positive().nullable(),
   }),
   secrets: z.array(text),
+  isFresh: z.boolean(),
   keepsCheckpoint: z.boolean(),
   prefix: z.object({fingerprint: text, parameter: text, value: z.number(), state: artifact}).nullable(),
   mirror: text.nullable(),

@@ -6,6 +6,8 @@ import {closeSync, openSync, readSync} from 'node:fs';
 /** Widest first; a library takes the widest that it knows. By the kernel's names for what the processor can do. */
 const X86 = ['avx512f', 'avx2', 'avx', 'sse4_2'] as const;
 const ARM = ['sve', 'asimd'] as const;
+/** All that can stand in a key. */
+export const VECTORS: readonly string[] = [...X86, ...ARM];
 /** The flags stand with the first processor; the file itself has one block for each. Bytes. */
 const READ = 16 * 1024;
 
@@ -27,7 +29,7 @@ export function ownPlatform(): OwnPlatform {
 export function vectorOf(cpuInfo: string): string | null {
   const line = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuInfo)?.[1] ?? '';
   const flags = new Set(line.trim().split(/\s+/));
-  return [...X86, ...ARM].find(flag => flags.has(flag)) ?? null;
+  return VECTORS.find(flag => flags.has(flag)) ?? null;
 }
 
 function readCpuInfo(): string {

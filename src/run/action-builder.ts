@@ -19,7 +19,8 @@ import type {InputEdge, Instance, InstanceId, Producer} from '../plan/plan.ts';
 import type {Cell, Origin, Study} from '../stage/define.ts';
 import type {FileProblem} from '../store/store.ts';
 import {describeStoreError} from '../store/store-error.ts';
-import type {ChosenDevice, Surroundings} from './request.ts';
+import type {ChosenDevice, Destination, Surroundings} from './request.ts';
+import {wishOf} from './resources.ts';
 import type {ModuleCode, Stores} from './stores.ts';
 
 type Failed<T> = Result<T, StageFailure>;
@@ -58,6 +59,7 @@ export class ActionBuilder {
     const traces = instance.work.kind === 'module' && instance.work.traces;
     for (const [name, edge] of Object.entries(instance.inputs)) inputs[name] = inputOf(edge, madeBy, traces);
     const usesDevice = instance.work.kind === 'module' && instance.work.usesDevice;
+    const destination = this.#surroundings.destinationOf(wishOf(instance));
     const action: Action = {
       format: 2,
       work: work.value,
@@ -66,8 +68,8 @@ export class ActionBuilder {
       files: files.value,
       outputs: instance.outputs,
       env: this.#environmentOf(instance),
-      device: usesDevice ? this.#deviceOf(instance) : null,
-      platform: usesDevice ? this.#surroundings.machine.system : null,
+      device: usesDevice ? this.#deviceOf(instance, destination) : null,
+      platform: usesDevice ? destination.platform : null,
       sandbox: instance.sandbox,
       study: traces ? this.#study : null,
       salt: instance.salt,
@@ -76,12 +78,11 @@ export class ActionBuilder {
   }
 
   /** The device that an instance gets: what was asked for, where `auto` means the CPU for one that gets no GPU. */
-  #deviceOf(instance: Instance): DeviceKind {
+  #deviceOf({resources: {gpu}}: Instance, {gpus, device}: Destination): DeviceKind {
     const {kind, isAsked} = this.#device;
     if (isAsked) return kind;
-    const {gpu} = instance.resources;
-    const gets = gpu === 'optional' ? this.#surroundings.machine.gpus.length : gpu;
-    return gets > 0 ? kind : 'cpu';
+    const gets = gpu === 'optional' ? gpus : gpu;
+    return gets > 0 ? (device ?? kind) : 'cpu';
   }
 
   /** Looks at files anew from now on: to be called when time has passed. */

@@ -4,6 +4,7 @@
 import type {DeviceKind, GitState, Platform, Prefix} from '../action/action.ts';
 import type {Outcome, StageFailure, Staleness} from '../action/outcome.ts';
 import type {Diagnostic} from '../core/diagnostic.ts';
+import type {Wish} from '../exec/router.ts';
 import type {InstanceId, Plan} from '../plan/plan.ts';
 import type {RunRecorder} from '../store/store.ts';
 import type {OutcomeCounts} from './event.ts';
@@ -24,6 +25,15 @@ export interface Machine {
   readonly system: Platform;
 }
 
+/** Where something will run, as far as that stands in keys. */
+export interface Destination {
+  readonly platform: Platform;
+  /** What a stage gets that can do without a GPU. */
+  readonly gpus: number;
+  /** What stages compute on that get a GPU; `null` for this machine, where it was looked at what there is. */
+  readonly device: DeviceKind | null;
+}
+
 /** Where the outside world enters a run. */
 export interface Surroundings {
   /** The project's folder, absolute. */
@@ -31,6 +41,7 @@ export interface Surroundings {
   /** The folder of the store (`cache/`), absolute: sandboxes and checkpoints live below it. */
   readonly cache: string;
   readonly machine: Machine;
+  readonly destinationOf: (wish: Wish) => Destination;
   /** Bytes of declared files that an instance may bring into the store before it is said. */
   readonly largeCopy: number;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -183,7 +183,7 @@ export function* blobsBelow(shelf: BlobShelf, artifacts: Iterable<Artifact>): Ge
 }
 
 /** The blobs that artifacts consist of; folders are read once each. */
-class Contents {
+export class Contents {
   readonly #shelf: BlobShelf;
   readonly #folders = new Map<Digest, ReadonlySet<Digest>>();
 

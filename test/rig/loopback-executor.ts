@@ -29,7 +29,7 @@ export class LoopbackExecutor implements Executor {
   }
 
   capabilities(): Capabilities {
-    return {name: 'loopback', cpus: 4, memory: 0, gpus: 0, isElastic: true};
+    return {name: 'loopback', cpus: 4, memory: 0, gpus: 0, isElastic: true, cannot: []};
   }
 
   room(): undefined {

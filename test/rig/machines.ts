@@ -2,7 +2,7 @@
 // are empty. Killing the first process of one is a power cut. Where the rights for that lack, plain processes.
 
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
-import {mkdtempSync, realpathSync, rmSync} from 'node:fs';
+import {mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {cli} from './cli-project.ts';
@@ -11,7 +11,7 @@ import {cli} from './cli-project.ts';
 const NAMESPACES = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 let known: boolean | undefined;
-function canIsolate(): boolean {
+export function canIsolate(): boolean {
   if (known !== undefined) return known;
   try {
     execFileSync('unshare', [...NAMESPACES, 'true'], {stdio: 'ignore'});
@@ -23,10 +23,11 @@ function canIsolate(): boolean {
 }
 
 /**
- * The first process of a machine: hides the folders of its first arguments, up to `--`, runs the rest, hands TERM on,
+ * The first process of a machine: puts another processor in the place of its own, hides the folders of its first arguments, up to `--`, runs the rest, hands TERM on,
  * and collects those whose parents are gone.
  */
-const INSIDE = `while [ "$1" != -- ]; do mount -t tmpfs none "$1"; shift; done
+const INSIDE = `if test -n "$CPUINFO"; then mount --bind "$CPUINFO" /proc/cpuinfo; fi
+while [ "$1" != -- ]; do mount -t tmpfs none "$1"; shift; done
 shift; cd "$1"; shift; "$@" & child=$!; trap 'kill -TERM $child' TERM
 while kill -0 $child 2>/dev/null; do wait $child; done`;
 
@@ -34,6 +35,8 @@ export interface MachineOptions {
   /** Folders that are not there, absolute. */
   readonly hidden?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What the processor can do, in the kernel's words, instead of what it can. */
+  readonly flags?: string;
   /** Another build of `pipe`. */
   readonly cli?: string;
 }
@@ -47,7 +50,9 @@ export class WorkerMachine implements AsyncDisposable {
   #look = (): void => {};
 
   constructor(url: string, args: readonly string[] = [], options: MachineOptions = {}) {
-    const {hidden = [], env = {}, cli: program = cli} = options;
+    const {hidden = [], env = {}, cli: program = cli, flags} = options;
+    const cpuinfo = join(this.#folder, 'cpuinfo');
+    if (flags !== undefined) writeFileSync(cpuinfo, `flags\t\t: ${flags}\n`);
     const command = [
       process.execPath,
       program,
@@ -63,7 +68,7 @@ export class WorkerMachine implements AsyncDisposable {
     const {PATH = ''} = process.env;
     this.#child = spawn(first, rest, {
       cwd: this.#folder,
-      env: {PATH, HOME: this.#folder, ...env},
+      env: {PATH, HOME: this.#folder, CPUINFO: flags === undefined ? '' : cpuinfo, ...env},
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#gone = new Promise(resolve => this.#child.once('close', () => resolve()));
@@ -88,6 +93,18 @@ export class WorkerMachine implements AsyncDisposable {
       if (!pattern.test(this.#text)) throw new Error(`ended without ${pattern}:\n${this.#text}`);
     });
     await Promise.race([seen, ended]);
+  }
+
+  /** Of all blobs that it has. */
+  keptBytes(): number {
+    const entries = readdirSync(join(this.#folder, 'store'), {recursive: true, withFileTypes: true});
+    return entries
+      .filter(entry => entry.isFile() && entry.parentPath.includes('/blobs/'))
+      .reduce(
+        (sum, {parentPath, name}) =>
+          sum + (statSync(join(parentPath, name), {throwIfNoEntry: false})?.size ?? 0),
+        0,
+      );
   }
 
   /** Asks it to leave: it puts back what it has. */

@@ -163,6 +163,7 @@ export class Session implements AsyncDisposable {
         project,
         cache: store,
         machine,
+        destinationOf: () => ({platform: machine.system, gpus: machine.gpus.length, device: null}),
         largeCopy: options.largeCopy ?? 1e9,
         env: process.env,
         now: Date.now,

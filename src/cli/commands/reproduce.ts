@@ -1,5 +1,5 @@
 // `pipe reproduce`: makes everything again in an empty store of its own, and compares it with the lock file. Neither
-// the project's cache nor what it publishes is touched.
+// the project's cache nor what it publishes is touched. All of it runs on this machine: what machines share has the results.
 
 import {rmSync} from 'node:fs';
 import {resolve} from 'node:path';
@@ -11,6 +11,7 @@ import {formatNumber, plural} from '../../report/format.ts';
 import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Lock, lockPathOf, readLock} from '../../store/ledger/lock-file.ts';
 import type {BlobStore} from '../../store/store.ts';
+import {allHere} from '../executor-config.ts';
 import {EXIT, type ExitCode, refuse, UserMistakes} from '../exit.ts';
 import {openPipeline, type Pipeline} from '../pipeline.ts';
 import {openRunner} from '../pipeline-runner.ts';
@@ -34,7 +35,9 @@ export async function reproduce(shell: Shell, {args, options}: Invocation): Prom
   const tolerance = options.tolerance ?? TOLERANCE;
   const store = makeScratchStore();
   try {
-    const workspace = await openWorkspace(shell, original.workspace.project, {scratch: store});
+    const opened = await openWorkspace(shell, original.workspace.project, {scratch: store});
+    const {config} = opened;
+    const workspace = {...opened, config: {...config, executors: allHere(config.executors)}};
     const pipeline: Pipeline = {
       ...original,
       workspace,

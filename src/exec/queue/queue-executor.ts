@@ -3,7 +3,7 @@
 // record exists; a worker that dies loses its job to the next one; a server that is down is no answer.
 
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Fingerprint} from '../../action/action.ts';
+import {type Fingerprint, platformHint} from '../../action/action.ts';
 import {byCodeUnit} from '../../core/json.ts';
 import {assertNever} from '../../core/result.ts';
 import {
@@ -20,7 +20,7 @@ import {ordersOf, parsePilotMessage} from '../pilot.ts';
 import {untilAborted} from './abort.ts';
 import {readSigns, type WorkerSign} from './queue-job.ts';
 import {type JobQueue, KEYS, type RedisLink} from './redis-link.ts';
-import {obstacleTo, type QueueShape, queueNameOf, shapeText} from './shape.ts';
+import {obstacleTo, type QueueShape, queueNameOf, shapeText, wouldTakeElse} from './shape.ts';
 
 export interface QueueExecutorOptions {
   readonly name: string;
@@ -31,6 +31,8 @@ export interface QueueExecutorOptions {
   readonly store: PilotStore;
   /** The address of the store, as workers are told it. */
   readonly address: string;
+  /** Stands in jobs for the project that they are of. */
+  readonly sender: string;
   readonly version: string;
   readonly labels: readonly string[];
   /** Jobs in flight at once. */
@@ -87,7 +89,7 @@ export class QueueExecutor implements Executor {
 
   capabilities(): Capabilities {
     const {name, most, gpus} = this.#options;
-    return {name, cpus: most, memory: 0, gpus, isElastic: true};
+    return {name, cpus: most, memory: 0, gpus, isElastic: true, cannot: []};
   }
 
   room(): Room {
@@ -101,7 +103,7 @@ export class QueueExecutor implements Executor {
 
   async execute(assignment: Assignment, listener: ExecutionListener, signal: AbortSignal): Promise<Ending> {
     if (signal.aborted) return {status: 'cancelled'};
-    const sent = await this.#options.store.send(assignment);
+    const sent = await this.#options.store.send(assignment, signal);
     if (!sent.ok) return {status: 'lost', message: sent.error};
     const link = await this.#connect();
     const shape = this.#shapeOf(assignment);
@@ -111,12 +113,12 @@ export class QueueExecutor implements Executor {
       if (flight.stoppedAt !== undefined) return this.#settle(flight, {status: 'cancelled'});
       await commands.del(KEYS.stopOf(assignment.fingerprint));
       const {fingerprint} = assignment;
-      const {address, name, now} = this.#options;
+      const {address, name, now, sender} = this.#options;
       const postedAt = await link.time(now);
       const orders = JSON.stringify(ordersOf(assignment));
       await flight.queue.add(
         'action',
-        {orders, env: openVariables(assignment), store: address, executor: name, postedAt},
+        {orders, env: openVariables(assignment), store: address, sender, executor: name, postedAt},
         {
           jobId: fingerprint,
           removeOnComplete: {age: KEPT_SECONDS},
@@ -325,7 +327,9 @@ export class QueueExecutor implements Executor {
       this.#toldNobody.add(key);
       const who = obstacles.map(([host, obstacle]) => `${host} ${obstacle}`).join('; ');
       const listens = who === '' ? 'no worker listens (pipe worker URL)' : `no worker may take them: ${who}`;
-      notice(`jobs wait at ${name} for ${shapeText(shape)}: ${listens}`);
+      const near = [...this.#signs.values()].find(sign => wouldTakeElse(shape, sign));
+      const hint = near === undefined ? '' : `; ${platformHint(near.platform)}`;
+      notice(`jobs wait at ${name} for ${shapeText(shape)}: ${listens}${hint}`);
     }
   }
 
@@ -368,7 +372,9 @@ export class QueueExecutor implements Executor {
   }
 
   async #lose(flight: Flight, message: string): Promise<void> {
-    const result = await this.#options.store.find(flight.assignment);
+    const {assignment} = flight;
+    // The record of a result that is to be made again says nothing.
+    const result = assignment.isFresh ? undefined : await this.#options.store.find(assignment);
     if (result !== undefined) this.#settle(flight, {status: 'done', result, notices: []});
     else if (flight.stoppedAt !== undefined) this.#settle(flight, {status: 'cancelled'});
     else this.#settle(flight, {status: 'lost', message});

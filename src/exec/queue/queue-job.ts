@@ -14,6 +14,8 @@ export interface QueueJob {
   readonly env: Readonly<Record<string, string>>;
   /** The address of the shared store, as the coordinator has it. */
   readonly store: string;
+  /** Which project on which machine sent it, so that it can ask for its own. */
+  readonly sender: string;
   /** The coordinator's executor, for the provenance. */
   readonly executor: string;
   /** By the server's clock. */
@@ -42,6 +44,7 @@ const job = z.object({
   orders: z.string(),
   env: z.record(z.string(), z.string()),
   store: z.string(),
+  sender: z.string(),
   executor: z.string(),
   postedAt: z.number(),
 });

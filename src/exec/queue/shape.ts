@@ -71,6 +71,10 @@ export function obstacleTo(shape: QueueShape, means: WorkerMeans): string | unde
   return undefined;
 }
 
+/** Whether a worker would take jobs of a shape if they were for its own platform. */
+export const wouldTakeElse = (shape: QueueShape, means: WorkerMeans): boolean =>
+  shape.platform !== null && obstacleTo({...shape, platform: means.platform}, means) === undefined;
+
 /** `pipe 0.1.0, linux x64 avx2, labels gpu, 2 CPU slots, 1 GPU` */
 export function shapeText({version, platform, labels, cpus, memory, gpus}: QueueShape): string {
   const parts = [

@@ -92,8 +92,12 @@ async function putWork(
     if (!folder.ok) return folder;
     for (const [name, file] of folder.value.files) root.file(`${CODE_FOLDER}/${name}`, file);
   }
-  // Its label, its run and what it could go on from are no part of the job: equal actions are equal jobs.
-  const orders = {...ordersOf({...assignment, label: '', run: '', prefix: null}), mirror: null, git: null};
+  // Its label, its run, what is known of it and what it could go on from are no part of the job: equal actions are equal jobs.
+  const orders = {
+    ...ordersOf({...assignment, label: '', run: '', isFresh: false, prefix: null}),
+    mirror: null,
+    git: null,
+  };
   const told = put(ASSIGNMENT_FILE, JSON.stringify({action: actionText(action), orders}));
   if (!told.ok) return told;
   const script = put(SCRIPT_FILE, carryScript(assignment, needs));

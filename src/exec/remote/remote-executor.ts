@@ -23,6 +23,8 @@ export interface RemoteOptions {
   readonly project: string;
   /** Jobs on the server at once. */
   readonly most: number;
+  /** GPUs that a stage gets that can do without. */
+  readonly gpus: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -41,7 +43,15 @@ export class RemoteExecutor implements Executor {
   }
 
   capabilities(): Capabilities {
-    return {name: this.#options.name, cpus: this.#options.most, memory: 0, gpus: 0, isElastic: true};
+    return {
+      name: this.#options.name,
+      cpus: this.#options.most,
+      memory: 0,
+      gpus: this.#options.gpus,
+      isElastic: true,
+      // Packages stay on this machine, and a secret would be in the server's store.
+      cannot: ['python', 'secrets'],
+    };
   }
 
   /** Servers tell nobody of their workers. */
@@ -175,7 +185,7 @@ export class RemoteExecutor implements Executor {
         const wanted = action.platform === null ? '' : platformText(action.platform);
         return {
           status: 'lost',
-          message: `the action is for ${wanted}, the worker is ${concluded.platform}`,
+          message: `the action is for ${wanted}, the worker is ${concluded.platform}; \`platform: ${concluded.platform}\` of the executor makes keys for such machines`,
         };
       }
       case 'timed-out':

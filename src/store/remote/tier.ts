@@ -58,6 +58,10 @@ export class RemoteTier {
   #sending: Promise<PQueue> | undefined;
   #fetching: Promise<PQueue> | undefined;
   #failure: RemoteError | undefined;
+  #failures = 0;
+  #isAwaited = false;
+  /** What people were told since it last answered. */
+  #told: string | undefined;
 
   constructor(options: TierOptions) {
     this.#options = options;
@@ -80,6 +84,22 @@ export class RemoteTier {
   /** Why a store that the user called required could not be used. */
   get requiredFailure(): RemoteError | undefined {
     return this.#options.address.isRequired ? this.#failure : undefined;
+  }
+
+  /** How often it did not answer: whoever asks in vain learns from a change whether it was for that. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** True where it did not answer when it was last asked. */
+  get isSilent(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Asks it again although it did not answer: for those who cannot go on without it, and wait. */
+  tryAgain(): void {
+    this.#failure = undefined;
+    this.#isAwaited = true;
   }
 
   /** The result that is elsewhere with every blob that it names. A store that is down has none. */
@@ -125,7 +145,7 @@ export class RemoteTier {
   keep(action: Action, result: ActionResult): void {
     if (this.#options.address.isReadOnly || this.#failure !== undefined) return;
     this.#sending ??= newQueue(MOST_RESULTS);
-    void this.#sending.then(queue => queue.add(() => this.#send(action, result)));
+    void this.#sending.then(queue => queue.add(() => this.send(action, result, 'new')));
   }
 
   /**
@@ -207,15 +227,23 @@ export class RemoteTier {
     await Promise.all([remote?.blobs.close(), remote?.actions.close()]);
   }
 
-  async #send(action: Action, result: ActionResult): Promise<void> {
+  /** Sends a result with its blobs. `replace`: in the place of one that is there. Every blob of it is here. */
+  async send(
+    action: Action,
+    result: ActionResult,
+    how: 'new' | 'replace',
+  ): Promise<Result<void, RemoteError>> {
+    if (this.#options.address.isReadOnly)
+      return err({place: this.address, message: 'is only read from here (mode=read)', hint: null});
     const artifacts = Object.values(result.outputs);
     const names = [this.#nameOf(result.log), ...artifacts.flatMap(artifact => this.namesOf(artifact))];
     const sent = await this.#sendBlobs(names);
-    if (!sent.ok) return;
+    if (!sent.ok) return sent;
     const fingerprint = fingerprintOf(action);
-    const mode = this.#hollow.has(fingerprint) ? 'replace' : 'new';
+    const mode = this.#hollow.has(fingerprint) ? 'replace' : how;
     const text = encode(action, result, names);
     await this.#ask(remote => remote.actions.put(rowNameOf(action, fingerprint), text, names, mode));
+    return this.#failure === undefined ? ok(undefined) : err(this.#failure);
   }
 
   async #missing(names: readonly BlobName[]): Promise<readonly BlobName[] | undefined> {
@@ -280,12 +308,18 @@ export class RemoteTier {
     if (this.#failure !== undefined) return undefined;
     this.#remote ??= this.#options.address.open();
     const answer = await question(await this.#remote);
-    if (answer.ok) return answer.value;
-    if (this.#failure === undefined) {
-      this.#failure = answer.error;
-      const {place, message, hint} = answer.error;
+    if (answer.ok) {
+      this.#told = undefined;
+      return answer.value;
+    }
+    this.#failures++;
+    this.#failure ??= answer.error;
+    const {place, message, hint} = answer.error;
+    if (this.#told === undefined) {
       const help = hint === null ? '' : `; ${hint}`;
-      this.#notices.push(`the store ${place} cannot be used: ${message}${help}; going on without it`);
+      const then = this.#isAwaited ? 'waiting for it' : 'going on without it';
+      this.#told = `the store ${place} cannot be used: ${message}${help}; ${then}`;
+      this.#notices.push(this.#told);
     }
     return undefined;
   }
