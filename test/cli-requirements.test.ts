@@ -1,6 +1,7 @@
 // What is known before anything runs: what a run requires, what is frozen, what comes first, and what is left out.
 
 import assert from 'node:assert/strict';
+import {rmSync} from 'node:fs';
 import {test} from 'node:test';
 import {CliProject} from './rig/cli-project.ts';
 
@@ -82,6 +83,21 @@ stages:
     /expected a result of a, which is needed, got none that is up to date \(the command changed\)/,
   );
   assert.match(said.stdout + said.stderr, /--only does not/);
+  assert.match(said.stdout, /✗ 1 skipped/);
+});
+
+test('files that come and go in a glob are told as such', async () => {
+  using project = new CliProject(`pipeline: p
+stages:
+  a: {run: 'cat d/*.csv > "$out_x"', files: "d/*.csv", out: {x: x}}
+`);
+  project.write('d/a.csv', '1\n');
+  await project.expect(0, 'run', 'study');
+  project.write('d/b.csv', '2\n');
+  assert.match(await project.expect(0, 'run', 'study'), /\(file d\/b\.csv added\)/);
+  rmSync(project.path('d/a.csv'));
+  project.write('d/b.csv', '3\n');
+  assert.match(await project.expect(10, 'plan', 'study'), /file d\/a\.csv removed; file d\/b\.csv changed/);
 });
 
 test('a plan says what will run, where it is known, and what may', async () => {

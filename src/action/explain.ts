@@ -39,7 +39,11 @@ export function explainChanges(
     ...workChanges(before, after, sources),
     ...parameterChanges(before.params, after.params, ''),
     ...inputChanges(before, after, sources),
-    ...changedKeys(before.files, after.files).map((path): Change => ({what: 'file', path})),
+    ...changedKeys(before.files, after.files).map((path): Change => {
+      const was = Object.hasOwn(before.files, path);
+      const how = !was ? 'added' : Object.hasOwn(after.files, path) ? 'changed' : 'removed';
+      return {what: 'file', path, how};
+    }),
     ...changedKeys(before.env, after.env).map((name): Change => ({what: 'environment', name})),
     ...deviceChange(before.device, after.device),
     ...platformChange(before.platform, after.platform),
@@ -69,7 +73,7 @@ export function describeChange(change: Change): string {
     case 'study':
       return 'the profile or the changed parameters that it names are others';
     case 'file':
-      return `file ${change.path} changed`;
+      return escapeObeyed(`file ${change.path} ${change.how}`);
     case 'environment':
       return `environment variable ${change.name} changed`;
     case 'device':

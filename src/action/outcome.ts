@@ -29,7 +29,7 @@ export type Change =
       readonly remade: readonly string[];
     }
   | {readonly what: 'study'}
-  | {readonly what: 'file'; readonly path: string}
+  | {readonly what: 'file'; readonly path: string; readonly how: 'added' | 'removed' | 'changed'}
   | {readonly what: 'environment'; readonly name: string}
   | {readonly what: 'device'; readonly before: string; readonly after: string}
   /** The machine, where it can change bits. */

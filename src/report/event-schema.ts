@@ -65,7 +65,7 @@ const change = z.discriminatedUnion('what', [
     remade: z.array(z.string()).describe('Cells whose maker has another key'),
   }),
   z.object({what: z.literal('study')}),
-  z.object({what: z.literal('file'), path: z.string()}),
+  z.object({what: z.literal('file'), path: z.string(), how: z.enum(['added', 'removed', 'changed'])}),
   z.object({what: z.literal('environment'), name: z.string()}),
   z.object({what: z.literal('device'), before: z.string(), after: z.string()}),
   z.object({what: z.literal('platform'), before: z.string(), after: z.string()}),

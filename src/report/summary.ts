@@ -64,8 +64,9 @@ function verdictLine(
   if (state.stopping !== 'no') {
     return `${palette.warning('■')} ${palette.strong('stopped')}: ${tally} ${took}; run it again to go on`;
   }
-  if (counts.failed > 0) return `${palette.failed('✗')} ${tally} ${took}`;
-  if (counts.executed === 0 && counts.skipped === 0 && counts.cancelled === 0) {
+  // What was skipped although nothing failed lacks something that was not selected: no success either.
+  if (counts.failed + counts.skipped > 0) return `${palette.failed('✗')} ${tally} ${took}`;
+  if (counts.executed === 0 && counts.cancelled === 0) {
     return `${palette.done('✓')} nothing to do: ${palette.cached(`${counts.cached} cached`)} ${took}`;
   }
   return `${palette.done('✓')} ${tally} ${took}`;
