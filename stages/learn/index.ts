@@ -1,7 +1,9 @@
 // What learning is made of, for stages of one's own: models of tf.layers compiled, gradient rules, optimizers, schedules.
 
+/** TF.js as the engine has it: one copy, whatever the project has installed. */
+export * as tf from '@tensorflow/tfjs';
 export {type Dataset, decodeDataset} from './dataset-file.ts';
-export {engineDevice} from './device.ts';
+export {engineDevice, type GrantedDevice} from './device.ts';
 export {esam} from './gradients/esam.ts';
 export {friendlySam} from './gradients/friendly-sam.ts';
 export {gsam, radiusFollowing} from './gradients/gsam.ts';
@@ -19,7 +21,7 @@ export {
   type Scores,
 } from './layers/compile-model.ts';
 export type {Loss, LossName} from './layers/losses.ts';
-export {type Samples, samplesOf} from './layers/samples.ts';
+export {type ReadSamples, readSamples, type Samples, samplesOf} from './layers/samples.ts';
 export type {ImageShape} from './models/model.ts';
 export {adam} from './optimizers/adam.ts';
 export type {Optimizer, UpdateDecay} from './optimizers/optimizer.ts';

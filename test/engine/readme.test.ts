@@ -69,7 +69,7 @@ test('the third example trains a model of tf.layers', () =>
   }));
 
 test('the fourth example is a stage of a pipeline', async () => {
-  assert.ok(stage.trim().split('\n').length <= 35);
+  assert.ok(stage.trim().split('\n').length <= 25);
   using project = new CliProject();
   symlinkSync(join(root, 'node_modules'), project.path('node_modules'));
   project.write('stages/mine.ts', stage);

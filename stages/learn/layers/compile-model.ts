@@ -12,6 +12,7 @@ import {
   type Program,
 } from '../../../src/engine/index.ts';
 import {stepsPerEpoch} from '../batches.ts';
+import {engineDevice, type GrantedDevice} from '../device.ts';
 import {type GradientRule, plainGradient} from '../gradients/rule.ts';
 import {segmentsOf} from '../loop.ts';
 import type {ParameterSpec} from '../models/model.ts';
@@ -37,8 +38,8 @@ export interface ModelOptions {
   readonly rule?: (parameters: readonly ParameterSpec[]) => GradientRule;
   /** Of the order of the samples, of dropout, and of initial weights. Default 0. */
   readonly seed?: number;
-  /** Default `auto`. */
-  readonly device?: DeviceChoice;
+  /** A stage's own `device`, or the name of one. Default `auto`. */
+  readonly device?: DeviceChoice | GrantedDevice;
   readonly threads?: number;
 }
 
@@ -112,7 +113,8 @@ export class CompiledModel {
 
   async #compile(definition: Definition): Promise<Program> {
     const {device = 'auto', threads = 1} = this.#options;
-    const program = await compile(definition, {device, threads});
+    const choice = typeof device === 'string' ? device : engineDevice(device);
+    const program = await compile(definition, {device: choice, threads});
     this.#device = program.device;
     return program;
   }

@@ -1,7 +1,8 @@
 // What a compiled model is trained on, and the splits of a data set as that.
 
+import {readFile} from 'node:fs/promises';
 import type {HostTensor, HostTensors} from '../../../src/engine/index.ts';
-import type {Dataset, Split} from '../dataset-file.ts';
+import {type Dataset, decodeDataset, type Split} from '../dataset-file.ts';
 
 /**
  * Inputs and labels, one row per sample; of models with several, by the names of inputs and outputs. `uint8` inputs stay
@@ -46,6 +47,29 @@ export interface SampleSets {
   /** Undefined where the data set has none. */
   readonly validation: ImageSamples | undefined;
   readonly test: ImageSamples;
+}
+
+/** The data set of a stage's input, and what a network for it takes and gives. */
+export interface ReadSamples extends SampleSets {
+  readonly dataset: Dataset;
+  /** Of one image: [height, width, channels]. */
+  readonly shape: [height: number, width: number, channels: number];
+  /** How many there are. */
+  readonly classes: number;
+}
+
+/**
+ * Reads what `preprocess` made, from the input of a stage: its file, or of several the one named `dataset`.
+ * @throws RangeError for a file that is no data set.
+ */
+export async function readSamples(input: {
+  readonly path: string;
+  readonly files: Readonly<Record<string, string>>;
+}): Promise<ReadSamples> {
+  const path = input.files.dataset ?? input.path;
+  const dataset = decodeDataset(await readFile(path), path);
+  const {height, width, channels, classNames} = dataset;
+  return {...samplesOf(dataset), dataset, shape: [height, width, channels], classes: classNames.length};
 }
 
 /** Images as bytes, [count, height, width, channels], and labels, int32 [count]. */
