@@ -15,6 +15,9 @@ import type {BlobName} from './remote.ts';
 
 const NOT_FOUND = 5;
 
+/** Listings of folders and logs are read into memory; outputs are not. Bytes. */
+const MOST_READ = 256 * 1024 ** 2;
+
 export class ReapiExecution {
   readonly place: string;
   readonly #channel: ReapiChannel;
@@ -92,6 +95,7 @@ export class ReapiExecution {
 
   async read(blob: BlobName): Promise<Result<Buffer, string>> {
     if (blob.size === 0) return ok(Buffer.alloc(0));
+    if (blob.size > MOST_READ) return err(`${this.place} names a listing or a log of ${blob.size} bytes`);
     const folder = await mkdtemp(join(tmpdir(), 'pipe-read-'));
     try {
       const path = join(folder, 'blob');

@@ -9,6 +9,7 @@ import {readFile, rm, writeFile} from 'node:fs/promises';
 import {pipeline} from 'node:stream/promises';
 import {type Digest, isDigest} from '../../core/digest.ts';
 import type {Result} from '../../core/result.ts';
+import {limitedTo} from './limited.ts';
 import {ReapiChannel, type ReapiOptions} from './reapi-channel.ts';
 import type {ActionRemote, BlobName, BlobRemote, Remote, RemoteError, RowName} from './remote.ts';
 
@@ -72,7 +73,10 @@ export class ReapiBlobs implements BlobRemote {
         const code = first?.status?.code ?? 0;
         if (first === undefined || code === NOT_FOUND) return false;
         if (code !== 0) throw new Error(first.status?.message ?? `status ${code}`);
-        await writeFile(to, first.data ?? Buffer.alloc(0), {flag: 'wx'});
+        const data = first.data ?? Buffer.alloc(0);
+        if (data.length > blob.size)
+          throw new Error(`gave more than the ${blob.size} bytes of ${blob.digest}`);
+        await writeFile(to, data, {flag: 'wx'});
         return true;
       }
       const stream = bytes.read({resource_name: `${prefixOf(instance)}blobs/${blob.digest}/${blob.size}`});
@@ -83,10 +87,12 @@ export class ReapiBlobs implements BlobRemote {
           async function* (messages: AsyncIterable<{data?: Buffer}>) {
             for await (const {data} of messages) if (data !== undefined) yield data;
           },
+          limitedTo(blob),
           createWriteStream(to, {flags: 'wx'}),
         );
         return true;
       } catch (error) {
+        stream.cancel();
         await rm(to, {force: true});
         if (codeOf(error) === NOT_FOUND) return false;
         throw error;
@@ -157,7 +163,8 @@ class ReapiActions implements ActionRemote {
         const text = answer.stdout_raw?.toString('utf8') ?? '';
         return text === '' ? undefined : text;
       } catch (error) {
-        if (codeOf(error) === NOT_FOUND) return undefined;
+        // What is larger than any row is none.
+        if (codeOf(error) === NOT_FOUND || isTooLarge(error)) return undefined;
         throw error;
       }
     });
@@ -190,6 +197,12 @@ class ReapiActions implements ActionRemote {
 
 /** `google.rpc.Code` and gRPC's own agree. */
 const NOT_FOUND = 5;
+
+const RESOURCE_EXHAUSTED = 8;
+
+/** What our own side says of a message that is longer than it takes. */
+const isTooLarge = (error: unknown): boolean =>
+  codeOf(error) === RESOURCE_EXHAUSTED && error instanceof Error && /larger than max/.test(error.message);
 
 export const codeOf = (error: unknown): number | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;

@@ -10,7 +10,7 @@ import type {S3Client} from '@aws-sdk/client-s3';
 import type {Digest} from '../../core/digest.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {answersOf} from './bounded.ts';
-import {limitedTo, textOf} from './limited.ts';
+import {limitedTo, SILENT_MS, textOf} from './limited.ts';
 import type {ActionRemote, BlobName, BlobRemote, PutMode, Remote, RemoteError, RowName} from './remote.ts';
 import {largestRow} from './remote.ts';
 
@@ -78,6 +78,7 @@ class Bucket {
       ...(region === null ? {} : {region}),
       forcePathStyle: pathStyle,
       maxAttempts: 3,
+      requestHandler: {connectionTimeout: 5_000, socketTimeout: SILENT_MS},
       // Servers that are not Amazon's know older checksums only; ours is sent where it counts.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
