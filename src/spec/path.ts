@@ -19,7 +19,10 @@ export function readPath(text: string): Result<WrittenPath, string> {
   const segments = text.split('/').filter(segment => segment !== '' && segment !== '.');
   if (segments.includes('..')) return err(`expected a path without '..', got '${text}'`);
   const isFolder = text.endsWith('/') || segments.length === 0;
-  return ok({path: segments.length === 0 ? '.' : segments.join('/'), isFolder});
+  const path = segments.length === 0 ? '.' : segments.join('/');
+  // `./~` and `./C:` are not, without what stands before them, what they were.
+  const normal = path === text ? undefined : readPath(path);
+  return normal?.ok === false ? normal : ok({path, isFolder});
 }
 
 export const isGlob = (path: string): boolean => /[*?[\]{}!]/.test(path);
