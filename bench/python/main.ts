@@ -1,6 +1,7 @@
 // `npm run bench:python`: grids of Python cells that import NumPy and PyTorch, against Snakemake, DVC and plain xargs; the
 // code digest of a stage with 300 modules; a no-op of 1,000 Python instances beside 1,000 in TypeScript. It prepares a
-// Python with the peers by itself; what cannot be had is left out, and said. Prints medians. `--quick` is small.
+// Python with the peers by itself; what cannot be had is left out, and said. Prints medians. `--quick` is small, so that
+// starting up outweighs the cells; `--only digest,noop,numpy,torch` runs a part.
 
 import {execFileSync} from 'node:child_process';
 import {existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
@@ -13,6 +14,8 @@ import {preparePeers} from './peers.ts';
 const root = resolve(import.meta.dirname, '../..');
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipe-bench-python-')));
 const isQuick = process.argv.includes('--quick');
+const only = process.argv[process.argv.indexOf('--only') + 1]?.split(',') ?? [];
+const isWanted = (part: string): boolean => !process.argv.includes('--only') || only.includes(part);
 
 const write = (path: string, text: string): void => {
   mkdirSync(dirname(join(folder, path)), {recursive: true});
@@ -212,8 +215,10 @@ async function raceNoop(): Promise<boolean> {
 }
 
 try {
-  const met = [await raceDigest(), await raceNoop()];
-  for (const grid of GRIDS) met.push(await raceGrid(grid));
+  const met: boolean[] = [];
+  if (isWanted('digest')) met.push(await raceDigest());
+  if (isWanted('noop')) met.push(await raceNoop());
+  for (const grid of GRIDS) if (isWanted(grid.module)) met.push(await raceGrid(grid));
   process.exitCode = met.every(Boolean) ? 0 : 1;
 } finally {
   rmSync(folder, {recursive: true, force: true});
