@@ -167,8 +167,14 @@ def finish():
 
     threading._shutdown()
     atexit._run_exitfuncs()
+    # There may be millions: each class is asked once.
+    are_files = {}
     for each in gc.get_objects():
-        if issubclass(type(each), io.IOBase):
+        cls = type(each)
+        is_file = are_files.get(cls)
+        if is_file is None:
+            is_file = are_files[cls] = issubclass(cls, io.IOBase)
+        if is_file:
             try:
                 each.flush()
             except Exception:
