@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import {placeOf} from '../src/core/source.ts';
+import {paletteOf} from '../src/report/palette.ts';
+import {predictionLines} from '../src/report/prediction-lines.ts';
 import {planText} from './rig/pipelines.ts';
 
 const range = (count: number): string => `[${Array.from({length: count}, (_, n) => n).join(', ')}]`;
@@ -31,4 +34,27 @@ test('a value that is nested beyond all measure is a mistake', async () => {
   assert.deepEqual(await mistakesOf(`pipeline: p\nparams: {a: ${deep}}\nstages: {s: {run: 'true'}}\n`), [
     'yaml-syntax',
   ]);
+});
+
+test('twenty thousand stages are planned, and more than can be read is refused before it is', async () => {
+  const stages = Array.from({length: 20_000}, (_, n) => `  s${n}: {run: 'true'}\n`).join('');
+  const planned = await planText(`pipeline: p\nstages:\n${stages}`);
+  assert.ok(planned.ok && planned.value.instances.length === 20_000);
+  const predictions = new Map(
+    planned.value.instances.map(({id}) => [id, {will: 'depend', on: id, for: 'choice'}] as const),
+  );
+  assert.equal(predictionLines(planned.value, predictions, paletteOf(0), false).length, 20_002);
+  assert.deepEqual(await mistakesOf(`pipeline: p\nabout: ${'x'.repeat(30e6)}\nstages:\n${stages}`), [
+    'yaml-size',
+  ]);
+});
+
+test('of a mistake in each of twenty thousand lines, each is told with its place', async () => {
+  const lines = Array.from({length: 20_000}, (_, n) => `nope${n}: 1\n`).join('');
+  const planned = await planText(`pipeline: p\nstages: {s: {run: 'true'}}\n${lines}`);
+  assert.ok(!planned.ok);
+  const places = planned.error.map(({span}) =>
+    span === undefined ? 0 : placeOf(span.file, span.start).line,
+  );
+  assert.deepEqual(new Set(places), new Set(Array.from({length: 20_000}, (_, n) => n + 3)));
 });

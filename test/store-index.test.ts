@@ -181,3 +181,23 @@ test('what the sweep has removed does not come back with a rebuilt index', async
   assert.match(readFileSync(join(rig.store, 'index/format'), 'latin1'), /^1\n$/);
   await cache.close();
 });
+
+test('one line says that rows are damaged, however many a run meets, one after the other', async () => {
+  using rig = new StoreRig();
+  const actions = [1, 2, 3].map(n => shellAction(`echo ${n}`));
+  const before = rig.cache();
+  for (const action of actions) rig.must(await before.record(action, rig.result('x')));
+  await before.close();
+  for (const path of filesBelow(rig.path('cache/index'))) {
+    if (!path.endsWith('format')) writeFileSync(path, 'rot');
+  }
+  const told: string[] = [];
+  const mending = {remembered: () => [], onMended: (sentence: string) => void told.push(sentence)};
+  const cache = new KeyvActionCache({kind: 'local', folder: rig.store}, rig.blobs, mending);
+  for (const action of actions) {
+    assert.deepEqual(rig.must(await cache.lookup(fingerprintOf(action))), {status: 'miss'});
+  }
+  assert.equal(told.length, 1, told.join('\n'));
+  assert.equal(cache.setAside.length, 3);
+  await cache.close();
+});

@@ -1,7 +1,7 @@
 // How the code of the stages differs between two runs: what ran is in the store, and git compares it.
 
 import {execFile} from 'node:child_process';
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import * as z from 'zod';
@@ -9,6 +9,7 @@ import type {Action} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {parseJson} from '../core/json.ts';
 import {printable} from '../core/printable.ts';
+import {makeFolder} from '../host/folder.ts';
 import type {Palette} from '../report/palette.ts';
 import {readPath} from '../spec/path.ts';
 import type {Ledger} from '../store/ledger/ledger.ts';
@@ -96,9 +97,9 @@ async function actionOf(
 }
 
 function write(folder: string, texts: CodeTexts): void {
-  mkdirSync(folder, {recursive: true});
+  makeFolder(folder);
   for (const [path, text] of texts) {
-    mkdirSync(dirname(join(folder, path)), {recursive: true});
+    makeFolder(dirname(join(folder, path)));
     writeFileSync(join(folder, path), text);
   }
 }

@@ -44,6 +44,9 @@ const FAILED = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE', 'EIO'];
 /** What the system refuses for reasons that only the user can mend. */
 const MACHINE = [...FAILED, 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENXIO'];
 
+/** Of more nobody reads all, and the first ones tell what is wrong with the file. */
+const MOST_DRAWN = 100;
+
 /** All mistakes at once: drawn on standard error, or with `--json` as one event on standard output. */
 export async function drawDiagnostics(diagnostics: readonly Diagnostic[], shell: Shell): Promise<void> {
   const {stdout, stderr, clock} = shell.outside;
@@ -54,7 +57,11 @@ export async function drawDiagnostics(diagnostics: readonly Diagnostic[], shell:
     return;
   }
   const palette = paletteOf(stderr.colors);
-  const drawn = diagnostics.map(diagnostic => renderDiagnostic(diagnostic, palette.diagnostic));
+  const drawn = diagnostics
+    .slice(0, MOST_DRAWN)
+    .map(diagnostic => renderDiagnostic(diagnostic, palette.diagnostic));
+  const left = diagnostics.length - drawn.length;
+  if (left > 0) drawn.push(palette.dim(`and ${left.toLocaleString('en')} more`));
   const errors = diagnostics.filter(({severity}) => severity === 'error').length;
   if (errors > 1) drawn.push(`${palette.failed('✗')} ${plural(errors, 'mistake')} to mend`);
   stderr.screen.write(`${drawn.join('\n\n')}\n`);

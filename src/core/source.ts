@@ -28,12 +28,34 @@ export interface Place {
 
 /** Where an offset stands, for people: a byte order mark at the start of the text takes no column. */
 export function placeOf(file: SourceFile, offset: number): Place {
-  const first = file.text.startsWith('\ufeff') ? 1 : 0;
-  const before = file.text.slice(0, Math.max(offset, first));
-  const lineStart = Math.max(before.lastIndexOf('\n') + 1, first);
-  const lineEnd = file.text.indexOf('\n', lineStart);
-  let line = 1;
-  for (let at = before.indexOf('\n'); at !== -1; at = before.indexOf('\n', at + 1)) line++;
-  const text = file.text.slice(lineStart, lineEnd === -1 ? undefined : lineEnd).replace(/\r$/, '');
-  return {line, column: before.length - lineStart + 1, text};
+  const starts = lineStartsOf(file);
+  const at = Math.min(Math.max(offset, starts[0] ?? 0), file.text.length);
+  const line = countUpTo(starts, at);
+  const lineStart = starts[line - 1] ?? 0;
+  const lineEnd = starts[line] === undefined ? file.text.length : (starts[line] ?? 0) - 1;
+  const isCut = file.text[lineEnd - 1] === '\r' && lineEnd > lineStart;
+  return {line, column: at - lineStart + 1, text: file.text.slice(lineStart, isCut ? lineEnd - 1 : lineEnd)};
+}
+
+/** Of files with a mistake in every line. */
+const lineStarts = new WeakMap<SourceFile, readonly number[]>();
+
+function lineStartsOf(file: SourceFile): readonly number[] {
+  const known = lineStarts.get(file);
+  if (known !== undefined) return known;
+  const starts = [file.text.startsWith('\ufeff') ? 1 : 0];
+  for (let at = file.text.indexOf('\n'); at !== -1; at = file.text.indexOf('\n', at + 1)) starts.push(at + 1);
+  lineStarts.set(file, starts);
+  return starts;
+}
+
+/** How many of some numbers in order are at most `limit`. */
+function countUpTo(numbers: readonly number[], limit: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

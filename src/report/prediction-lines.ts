@@ -30,12 +30,14 @@ export function predictionLines(
   all: boolean,
 ): string[] {
   const rows: string[][] = [];
-  for (const stage of new Set(plan.instances.map(instance => instance.stage))) {
-    const ids = plan.instances.flatMap(({id, stage: of}) =>
-      of === stage && predictions.has(id) ? [id] : [],
-    );
-    rows.push(...stageRows(stage, ids, predictions, palette, all));
+  const stages = new Map<string, InstanceId[]>();
+  for (const {id, stage} of plan.instances) {
+    if (!predictions.has(id)) continue;
+    const ids = stages.get(stage);
+    if (ids === undefined) stages.set(stage, [id]);
+    else ids.push(id);
   }
+  for (const [stage, ids] of stages) rows.push(...stageRows(stage, ids, predictions, palette, all));
   for (const {stage, from} of plan.pending) {
     rows.push([`${palette.running('?')} ${stage}`, 'open', palette.dim(`its cells come from ${from.id}`)]);
   }

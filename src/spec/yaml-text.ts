@@ -1,12 +1,24 @@
-// What is wrong with the text itself, before or beside its YAML: bytes that are no text, directives that change how
+// What is wrong with the text itself, before or beside its YAML: more than can be read, bytes that are no text, directives that change how
 // values are read, numbers that cannot be held as they are written.
 
 import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {SourceFile} from '../core/source.ts';
 
+/** Reading as much takes seconds, and gigabytes where it is all short values. Characters. */
+const SIZE_LIMIT = 2 * 1024 ** 2;
+
 /** Why the text, from `offset` on, is not read at all; `null` where it is. */
 export const textMistake = (file: SourceFile, offset: number): Diagnostic | null =>
-  characterMistake(file, offset) ?? directiveMistake(file, offset);
+  sizeMistake(file, offset) ?? characterMistake(file, offset) ?? directiveMistake(file, offset);
+
+function sizeMistake(file: SourceFile, offset: number): Diagnostic | null {
+  const size = file.text.length - offset;
+  if (size <= SIZE_LIMIT) return null;
+  const expected = `at most ${SIZE_LIMIT.toLocaleString('en')} characters of YAML`;
+  const message = `expected ${expected}, got ${size.toLocaleString('en')}`;
+  const hint = 'long lists belong into files that stages read, or that `matrix: {from: …}` names';
+  return mistake('yaml-size', message, {file, start: offset, end: offset}, {hint});
+}
 
 /** What no text has: the trace of bytes that are not UTF-8, and the control characters that YAML forbids. */
 function characterMistake(file: SourceFile, offset: number): Diagnostic | null {

@@ -1,10 +1,11 @@
 // `pipe import dvc.yaml`: writes a pipeline from a DVC project. What has no counterpart is said line by line, in the file
 // and on the screen. Nothing of the project is changed, and an existing pipeline is never overwritten.
 
-import {existsSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve, sep} from 'node:path';
 import {isMap, isNode, parse, parseDocument, stringify} from 'yaml';
 import type {Json, JsonObject} from '../../core/json.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {below, type DvcPipeline, type DvcProject, pipelineOf} from '../dvc/dvc-pipeline.ts';
 import {listOf, objectOf, readDvcStages} from '../dvc/dvc-stages.ts';
@@ -67,7 +68,7 @@ export async function importFile(shell: Shell, {args, options}: Invocation): Pro
       '`-o FILE` writes another',
     );
   }
-  mkdirSync(dirname(target), {recursive: true});
+  makeFolder(dirname(target));
   writeFileSync(target, textOf(pipeline, place === '.' ? basename(file) : `${place}/${basename(file)}`));
   const palette = paletteOf(outside.stdout.colors);
   const shown = relative(outside.cwd, target);

@@ -1,9 +1,10 @@
 // `pipe init`: a small project that runs at once, and depends on the very package that wrote it. Files that are there
 // already are left alone.
 
-import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {basename, dirname, join, relative, resolve} from 'node:path';
 import {packageName} from '../../core/package-name.ts';
+import {makeFolder} from '../../host/folder.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {EXIT, type ExitCode} from '../exit.ts';
 import {pythonFiles} from '../init-python.ts';
@@ -22,7 +23,7 @@ export async function init(shell: Shell, {args, options}: Invocation): Promise<E
       lines.push(`${palette.dim('·')} ${path} ${palette.dim('is there already')}`);
       continue;
     }
-    mkdirSync(dirname(target), {recursive: true});
+    makeFolder(dirname(target));
     writeFileSync(target, text, {flag: 'wx'});
     lines.push(`${palette.done('+')} ${path}`);
   }

@@ -42,6 +42,7 @@ export class KeyvActionCache implements ActionCache {
   /** Parts that were set aside and not yet made again. */
   #damages = 0;
   readonly #setAside: string[] = [];
+  #isTold = false;
 
   constructor(place: IndexPlace, blobs: BlobStore, mending: Mending = NO_MENDING) {
     this.#place = place;
@@ -202,7 +203,9 @@ export class KeyvActionCache implements ActionCache {
     }
     const damages = this.#damages;
     this.#damages = 0;
-    if (damages + rows === 0) return;
+    // Rows are met one by one: one line says what is the matter, `verify` lists all.
+    if (damages + rows === 0 || this.#isTold) return;
+    this.#isTold = true;
     const again = rows === 1 ? '1 row was' : `${rows} rows were`;
     const what = damages === 0 ? 'was not whole' : 'was damaged and is set aside in cache/quarantine';
     this.#mending.onMended(`cache/index ${what}: ${again} made again from the records of runs`);
