@@ -8,6 +8,7 @@ import {join} from 'node:path';
 import {after, test} from 'node:test';
 import type {Prefix} from '../src/action/action.ts';
 import {reasonOf} from '../src/report/prediction-lines.ts';
+import {likelyValues} from '../src/run/prefixes.ts';
 import {CliProject} from './rig/cli-project.ts';
 import {type Ended, ProjectRig} from './rig/project-rig.ts';
 
@@ -66,6 +67,17 @@ test('a longer result goes on from the longest shorter one, and has the bytes of
   rig.write('stages/walk.ts', WALK.replace('params.seed * 100', 'params.seed * 100 + 1'));
   const edited = await rig.run(walking('{steps: [8]}'));
   assert.equal(continuedBy(edited, 'walk[steps=8]'), null);
+});
+
+test('how far below the shorter result is does not matter; what may be elsewhere is guessed, at most sixteen times', async () => {
+  await using rig = await rigWithWalk();
+  await rig.run(walking('{steps: [7]}'));
+  const longer = await rig.run(walking('{steps: [2011]}'));
+  assert.equal(continuedBy(longer, 'walk[steps=2011]')?.value, 7);
+  assert.deepEqual(likelyValues(1), []);
+  assert.deepEqual(likelyValues(5), [4, 3, 2, 1]);
+  assert.deepEqual(likelyValues(200), [199, 198, 197, 196, 100, 66, 50, 40, 20, 10, 5, 2, 1]);
+  for (const value of [2, 33, 1_000, 123_457, 1e9]) assert.ok(likelyValues(value).length <= 16);
 });
 
 test('instances of one run go on from one another, whatever the order in which they are written', async () => {

@@ -71,6 +71,7 @@ export function storesOf({workspace, plan}: Pipeline): Stores {
     blobs: workspace.blobs,
     files: workspace.files,
     cache: workspace.results,
+    values: workspace.values,
     claims: workspace.claims,
     checkpoints: workspace.checkpoints,
     gate: workspace.gate,

@@ -15,6 +15,7 @@ import {ClaimTable} from '../store/claims/claim.ts';
 import {RunGate} from '../store/claims/run-gate.ts';
 import {KeyvActionCache} from '../store/index/action-cache.ts';
 import {parseIndexPlace} from '../store/index/index-server.ts';
+import {KnownValues} from '../store/index/known-values.ts';
 import {Ledger} from '../store/ledger/ledger.ts';
 import {parseRemote} from '../store/remote/open-remote.ts';
 import {RemoteTier} from '../store/remote/tier.ts';
@@ -40,6 +41,7 @@ export interface Workspace {
   /** What runs and answers ask: `cache`, and the store elsewhere behind it. */
   readonly results: ActionCache;
   readonly tier: RemoteTier | null;
+  readonly values: KnownValues;
   readonly claims: ClaimTable;
   readonly checkpoints: Checkpoints;
   readonly ledger: Ledger;
@@ -103,6 +105,7 @@ export async function openWorkspace(
     cache,
     results: tier === null ? cache : new TieredActionCache(cache, tier),
     tier,
+    values: new KnownValues(store),
     claims: new ClaimTable(store),
     checkpoints: new Checkpoints(checkpoints ?? store),
     ledger,

@@ -6,6 +6,7 @@ import type {Assignment, Ending, ExecutionListener} from '../exec/executor.ts';
 import type {ExecutorRouter} from '../exec/router.ts';
 import type {Instance} from '../plan/plan.ts';
 import type {Recorded} from '../store/store.ts';
+import {rememberValue} from './prefixes.ts';
 import {type Due, storeFailure} from './rebuilder.ts';
 import type {RunRequest, Surroundings} from './request.ts';
 import type {Demand} from './resources.ts';
@@ -87,6 +88,7 @@ async function record(
   if (!recorded.ok) {
     return {status: 'failed', failure: storeFailure(recorded.error), logTail: [], log: null, advice: null};
   }
+  rememberValue(stores.values, instance, due.action, 'kept');
   if (instance.checkpoint || prefix !== null) stores.checkpoints.drop(due.fingerprint);
   return {status: 'recorded', result, recorded: recorded.value, notices};
 }

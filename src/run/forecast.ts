@@ -6,7 +6,6 @@ import type {Diagnostic} from '../core/diagnostic.ts';
 import type {Instance, InstanceId, Plan, Producer} from '../plan/plan.ts';
 import {producerName} from '../plan/plan-files.ts';
 import {producersOf} from '../plan/plan-graph.ts';
-import type {ActionCache} from '../store/store.ts';
 import type {Made} from './action-builder.ts';
 import {lackedBy} from './dropped.ts';
 import {PlanReader} from './plan-reader.ts';
@@ -37,17 +36,17 @@ export class Forecaster {
   readonly #rebuilder: Rebuilder;
   readonly #reader: PlanReader<{readonly plan: Plan; readonly selected: ReadonlySet<InstanceId>}>;
   readonly #request: ForecastRequest;
-  readonly #cache: ActionCache;
+  readonly #stores: Stores;
   readonly #made = new Map<InstanceId, Made>();
   readonly #predictions = new Map<InstanceId, Prediction>();
   /** Outputs of results that are known and whose bytes are not there. */
   readonly #dropped = new Map<InstanceId, readonly string[]>();
 
-  constructor(rebuilder: Rebuilder, {blobs, cache}: Stores, request: ForecastRequest) {
+  constructor(rebuilder: Rebuilder, stores: Stores, request: ForecastRequest) {
     this.#rebuilder = rebuilder;
-    this.#reader = new PlanReader(blobs, request.replan);
+    this.#reader = new PlanReader(stores.blobs, request.replan);
     this.#request = request;
-    this.#cache = cache;
+    this.#stores = stores;
   }
 
   async forecast(): Promise<Forecast> {
@@ -118,7 +117,7 @@ export class Forecaster {
   }
 
   async #prefixOf(instance: Instance, due: Due): Promise<Prefix | null> {
-    return canReuse(due) ? findPrefix(this.#cache, instance, due.action) : null;
+    return canReuse(due) ? findPrefix(this.#stores, instance, due.action) : null;
   }
 
   /** What waits for a file that was read, and taken for no choice. */

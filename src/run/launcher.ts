@@ -144,9 +144,7 @@ export class Launcher {
         void this.#jobs.finish(job, {status: 'cached', fingerprint: due.fingerprint, result, shared: true});
         return;
       }
-      const prefix = canReuse(due)
-        ? await findPrefix(stores.cache, this.#jobs.instance(id), due.action)
-        : null;
+      const prefix = canReuse(due) ? await findPrefix(stores, this.#jobs.instance(id), due.action) : null;
       const {fingerprint, stale} = due;
       news.emit({type: 'started', id, fingerprint, stale, prefix, attempt: job.attempt, executor});
       request.recorder.started(id, fingerprint, due.action, executor, surroundings.now());

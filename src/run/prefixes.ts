@@ -4,10 +4,9 @@
 import {type Action, type Fingerprint, fingerprintOf, type Prefix} from '../action/action.ts';
 import type {Instance, InstanceId} from '../plan/plan.ts';
 import type {Continues} from '../stage/define.ts';
-import type {ActionCache} from '../store/store.ts';
+import type {KnownValues} from '../store/index/known-values.ts';
+import type {Stores} from './stores.ts';
 
-/** No more values than these are looked for, from the next smaller one down: each is a look into the cache. */
-const MOST_VALUES = 1_000;
 /** Values that are looked for at once, as each may be a question to a store elsewhere. */
 const AT_ONCE = 16;
 
@@ -26,20 +25,54 @@ const withValue = (action: Action, parameter: string, value: number | null): Act
   params: {...action.params, [parameter]: value},
 });
 
-/** The longest shorter result that is in the cache, here or elsewhere; a store that does not answer has none. */
+/** What all that can go on from one another have in common. */
+const familyOf = (action: Action, parameter: string): Fingerprint =>
+  fingerprintOf(withValue(action, parameter, null));
+
+/** To be told of results that others can go on from: `kept` where it was recorded here. */
+export function rememberValue(
+  values: KnownValues,
+  instance: Instance,
+  action: Action,
+  how: 'met' | 'kept',
+): void {
+  const continues = continuesOf(instance, action);
+  if (continues === undefined) return;
+  const family = familyOf(action, continues.parameter);
+  if (how === 'kept') values.keep(family, continues.value);
+  else values.meet(family, continues.value);
+}
+
+/**
+ * Values below `value` that a colleague may have made, who has told nobody: the next smaller ones, fractions, round
+ * numbers. At most `AT_ONCE`, from the largest down.
+ */
+export function likelyValues(value: number): readonly number[] {
+  const next = [1, 2, 3, 4].map(less => value - less);
+  const fractions = [2, 3, 4, 5, 10].map(by => Math.floor(value / by));
+  const round = [0, 1, 2, 3, 4, 5, 6].flatMap(power => [1, 2, 5].map(digit => digit * 10 ** power));
+  const largest = round.filter(each => each < value).slice(-7);
+  const likely = new Set([...next, ...fractions, ...largest].filter(each => each >= 1 && each < value));
+  return [...likely].sort((a, b) => b - a);
+}
+
+/**
+ * The longest shorter result that is in the cache: of all that were made here, and of likely ones that may be elsewhere. A
+ * store that does not answer has none.
+ */
 export async function findPrefix(
-  cache: ActionCache,
+  {cache, values}: Pick<Stores, 'cache' | 'values'>,
   instance: Instance,
   action: Action,
 ): Promise<Prefix | null> {
   const continues = continuesOf(instance, action);
   if (continues === undefined) return null;
   const {parameter, from, value} = continues;
-  const last = Math.max(1, value - MOST_VALUES);
-  for (let next = value - 1; next >= last; next -= AT_ONCE) {
-    const values = Array.from({length: Math.min(AT_ONCE, next - last + 1)}, (_, at) => next - at);
+  const known = values.below(familyOf(action, parameter), value);
+  const wanted = [...new Set([...known, ...likelyValues(value)])].sort((a, b) => b - a);
+  for (let first = 0; first < wanted.length; first += AT_ONCE) {
     const found = await Promise.all(
-      values.map(async (value): Promise<Prefix | null> => {
+      wanted.slice(first, first + AT_ONCE).map(async (value): Promise<Prefix | null> => {
         const shorter = withValue(action, parameter, value);
         const fingerprint = fingerprintOf(shorter);
         const lookup = await cache.lookup(fingerprint, undefined, shorter);
@@ -68,7 +101,7 @@ export class Families {
   join(instance: Instance, action: Action): void {
     const continues = continuesOf(instance, action);
     if (continues === undefined) return;
-    const family = fingerprintOf(withValue(action, continues.parameter, null));
+    const family = familyOf(action, continues.parameter);
     let leave = (): void => {};
     const left = new Promise<void>(resolve => {
       leave = resolve;

@@ -8,6 +8,7 @@ import type {CodeCard} from '../exec/content-store.ts';
 import type {InstanceId} from '../plan/plan.ts';
 import type {Checkpoints} from '../store/claims/checkpoint.ts';
 import type {RunGate} from '../store/claims/run-gate.ts';
+import type {KnownValues} from '../store/index/known-values.ts';
 import type {ActionCache, BlobStore, Claims, FileStates, LastState} from '../store/store.ts';
 import type {DroppedOutputs, Dropping} from '../store/temporary.ts';
 
@@ -30,6 +31,8 @@ export interface Stores {
   readonly blobs: BlobStore;
   readonly files: FileStates;
   readonly cache: ActionCache;
+  /** Where longer results can go on from. */
+  readonly values: KnownValues;
   readonly claims: Claims;
   readonly checkpoints: Checkpoints;
   /** Keeps the sweep away while runs are under way. */
