@@ -10,7 +10,7 @@ import type {ActionCache, BlobStore} from '../store/store.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
 import {frozenResult} from './frozen.ts';
 import {type PlanAgain, PlanReader} from './plan-reader.ts';
-import {storeFailure} from './rebuilder.ts';
+import {recalledResult, storeFailure} from './rebuilder.ts';
 import type {Stores} from './stores.ts';
 
 /** Why there is no result. */
@@ -95,7 +95,7 @@ export class Answers {
   }
 
   async #lookUpKey(instance: Instance): Promise<Answer> {
-    const {actions, cache} = this.#sources;
+    const {actions, cache, lastStateOf} = this.#sources;
     const on = this.#lacking(instance);
     if (on.length > 0) return missing(null, {why: 'behind', on});
     if (isOpen(instance)) return missing(null, {why: 'impossible', failure: unchosen(instance)});
@@ -103,7 +103,8 @@ export class Answers {
     if (!built.ok) return missing(null, {why: 'impossible', failure: built.error});
     const action = built.value;
     const key = {action, fingerprint: fingerprintOf(action)};
-    const lookup = await cache.lookup(key.fingerprint, undefined, action);
+    const recalled = recalledResult(lastStateOf(instance.id), key.fingerprint, action);
+    const lookup = await cache.lookup(key.fingerprint, recalled, action);
     if (!lookup.ok) return missing(key, {why: 'impossible', failure: storeFailure(lookup.error)});
     switch (lookup.value.status) {
       case 'hit':

@@ -9,6 +9,7 @@ import type {LastState} from '../store/store.ts';
 import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
 import {frozenResult} from './frozen.ts';
+import {rememberValue} from './prefixes.ts';
 import type {Stores} from './stores.ts';
 
 /** An instance that has to run, with all that it takes. */
@@ -79,13 +80,13 @@ export class Rebuilder {
     const due = (stale: Staleness): Due => ({will: 'execute', action, fingerprint, stale, previous});
     if (need === 'anew') return due({why: 'forced'});
     if (instance.isVolatile) return due({why: 'volatile'});
-    const isLast = last?.resultOf === fingerprint && previous !== undefined;
-    const recalled = isLast && hasOutputs(previous, action.outputs) ? previous : undefined;
+    const recalled = recalledResult(last, fingerprint, action);
     const lookup = await this.#stores.cache.lookup(fingerprint, recalled, action);
     if (!lookup.ok) return {will: 'fail', fingerprint, failure: storeFailure(lookup.error)};
     switch (lookup.value.status) {
       case 'hit':
       case 'elsewhere':
+        rememberValue(this.#stores.values, instance, action, 'met');
         return {will: 'reuse', fingerprint, result: lookup.value.result, dropped: []};
       case 'dropped': {
         const {result, outputs} = lookup.value;
@@ -116,6 +117,16 @@ export class Rebuilder {
     }
     return {why: 'never-run'};
   }
+}
+
+/** What is remembered as the result of this very action: it spares a look into the index. */
+export function recalledResult(
+  last: LastState | undefined,
+  fingerprint: Fingerprint,
+  {outputs}: Action,
+): ActionResult | undefined {
+  const {result, resultOf} = last ?? {};
+  return resultOf === fingerprint && result !== undefined && hasOutputs(result, outputs) ? result : undefined;
 }
 
 export const storeFailure = (error: StoreError): StageFailure => ({
