@@ -4,22 +4,22 @@
 import assert from 'node:assert/strict';
 import {mkdirSync, renameSync, rmSync, symlinkSync} from 'node:fs';
 import {after, before, test} from 'node:test';
-import {CliRig} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
 
 const FILE = 'pipelines/study.yaml';
-const rig = new CliRig();
+const rig = new CliProject();
 
 const manifest = (name: string, version: string, more: object = {}): string =>
   JSON.stringify({name, version, type: 'module', exports: './index.js', ...more});
 
 const said = async (): Promise<unknown> => {
-  const {ran, events} = await rig.run(FILE);
+  const {ran, events} = await rig.execute(FILE);
   const finished = events.find(event => event.type === 'finished');
   assert.ok(finished?.type === 'finished' && 'result' in finished.outcome);
   return {ran, metrics: finished.outcome.result.metrics};
 };
 
-const cached = async (): Promise<void> => assert.deepEqual((await rig.run(FILE)).ran, []);
+const cached = async (): Promise<void> => assert.deepEqual((await rig.execute(FILE)).ran, []);
 
 before(async () => {
   rig.write('package.json', JSON.stringify({type: 'module', imports: {'#rate': './lib/rate-a.ts'}}));
@@ -74,7 +74,7 @@ test('a file that a computed import can reach is part of the code, and so is a n
     metrics: {kind: 11, rate: 1, deep: 1, linked: 1, scale: 100},
   });
   rig.write('stages/kinds/three.ts', 'export default 30;\n');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   rig.edit(FILE, 'kind: one', 'kind: three');
   assert.deepEqual(await said(), {
     ran: ['work'],
@@ -86,7 +86,7 @@ test('a file that a computed import can reach is part of the code, and so is a n
 test('the version of a package that an imported package needs is in the key', async () => {
   rig.write('node_modules/deep/index.js', 'export const deep = 2;\n');
   rig.write('node_modules/deep/package.json', manifest('deep', '1.1.0'));
-  const {ran, events} = await rig.run(FILE);
+  const {ran, events} = await rig.execute(FILE);
   assert.deepEqual(ran, ['work']);
   const started = events.find(event => event.type === 'started');
   assert.deepEqual(started?.type === 'started' && started.stale, {
@@ -100,28 +100,28 @@ test('a package that is found nearer than before is noticed by the record of the
   rig.write('node_modules/shallow/node_modules/deep/package.json', manifest('deep', '3.0.0'));
   rig.write('node_modules/shallow/node_modules/deep/index.js', 'export const deep = 3;\n');
   rig.write('node_modules/.package-lock.json', '{"lockfileVersion": 3}');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   await cached();
 });
 
 test('the contents of a linked package count, as its version stays', async () => {
   rig.write('packages/linked/index.js', "export {linked} from './more.js';\n");
   rig.write('packages/linked/more.js', 'export const linked = 2;\n');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   rig.write('packages/linked/more.js', 'export const linked = 3;\n');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   await cached();
 });
 
 test('`imports` of package.json decides what a name means', async () => {
   rig.edit('package.json', 'rate-a', 'rate-b');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   await cached();
 });
 
 test('a file that is found in the place of another is noticed', async () => {
   rig.write('stages/scale.ts', 'export const scale = 200;\n');
-  assert.deepEqual((await rig.run(FILE)).ran, ['work']);
+  assert.deepEqual((await rig.execute(FILE)).ran, ['work']);
   rmSync(rig.path('stages/scale.ts'));
   await cached();
 });

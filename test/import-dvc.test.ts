@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import {join, resolve} from 'node:path';
 import {test} from 'node:test';
-import {CliRig} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
 import {noPython} from './rig/python.ts';
 
 const FILES: Readonly<Record<string, string>> = {
@@ -65,9 +65,9 @@ json.dump({"size": len(open("out/all.txt").read()), "more": {"deep": 1}, "name":
 test('stages, foreach, matrix, params, metrics and folders of a DVC project run', {
   skip: noPython,
 }, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   for (const [path, text] of Object.entries(FILES)) rig.write(path, text);
-  const said = await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml']);
+  const said = await rig.pipe('import', 'dvc.yaml', '-o', 'pipelines/study.yaml');
   assert.equal(said.code, 0, said.stderr);
   for (const note of [
     'plots of dvc.yaml: left out',
@@ -81,7 +81,7 @@ test('stages, foreach, matrix, params, metrics and folders of a DVC project run'
       note,
     );
   }
-  const run = await rig.run('study');
+  const run = await rig.execute('study');
   assert.deepEqual(run.ran, [
     'evaluate',
     'grid_0_1_a',
@@ -97,14 +97,14 @@ test('stages, foreach, matrix, params, metrics and folders of a DVC project run'
   );
   assert.deepEqual(metrics, [{size: 90, 'more.deep': 1}]);
   rig.edit('pipelines/study.yaml', 'seed: 3', 'seed: 4');
-  assert.deepEqual((await rig.run('study')).cached, ['grid_0_1_a', 'grid_0_2_a']);
-  assert.equal((await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml'])).code, 2);
+  assert.deepEqual((await rig.execute('study')).cached, ['grid_0_1_a', 'grid_0_2_a']);
+  assert.equal((await rig.pipe('import', 'dvc.yaml', '-o', 'pipelines/study.yaml')).code, 2);
 });
 
 test('what public projects do: params.yaml read whole, several files of metrics, variables of other files', {
   skip: noPython,
 }, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   rig.write(
     'dvc.yaml',
     `vars: ["conf/sizes.yaml:sizes"]
@@ -136,11 +136,11 @@ json.dump({"rmse": params["train"]["rate"]}, open("report/scores.json", "w"))
 json.dump({"alpha": params["seed"]}, open("report/more.json", "w"))
 `,
   );
-  const said = await rig.pipe(['import', 'dvc.yaml', '-o', 'pipelines/study.yaml']);
+  const said = await rig.pipe('import', 'dvc.yaml', '-o', 'pipelines/study.yaml');
   assert.match(said.stdout, /train: params\.yaml: what reads it may read all of it, so every group counts/);
-  const plan = await rig.pipe(['plan', 'study']);
+  const plan = await rig.pipe('plan', 'study');
   assert.doesNotMatch(plan.stdout + plan.stderr, /warning/);
-  const run = await rig.run('study');
+  const run = await rig.execute('study');
   assert.deepEqual(run.ran, ['sizes_1', 'sizes_2', 'train']);
   const metrics = run.events.flatMap(event =>
     event.type === 'finished' && event.id === 'train' && 'result' in event.outcome
@@ -150,7 +150,7 @@ json.dump({"alpha": params["seed"]}, open("report/more.json", "w"))
   assert.deepEqual(metrics, [{rmse: 0.5, alpha: 3}]);
   rig.write('none/dvc.yaml', 'artifacts: {a: {path: b}}\n');
   assert.match(
-    (await rig.pipe(['import', 'none/dvc.yaml'])).stderr,
+    (await rig.pipe('import', 'none/dvc.yaml')).stderr,
     /expected stages in none\/dvc\.yaml, got none/,
   );
 });
@@ -158,7 +158,7 @@ json.dump({"alpha": params["seed"]}, open("report/more.json", "w"))
 test('a dvc.yaml below the project reaches what stands beside its folder, as in a repository with several', {
   skip: noPython,
 }, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   rig.write('.git/HEAD', 'ref: refs/heads/main\n');
   rig.write(
     'models/ner/dvc.yaml',
@@ -198,12 +198,12 @@ open(sys.argv[2], "w").write(text.upper())
   assert.equal(inside.status, 2);
   assert.match(inside.stderr, /uses \.\.\/\.\.\/data\/first\.txt/);
   assert.match(inside.stderr, /`cd \.\.\/\.\. && pipe import models\/ner\/dvc\.yaml`/);
-  const said = await rig.pipe(['import', 'models/ner/dvc.yaml']);
+  const said = await rig.pipe('import', 'models/ner/dvc.yaml');
   assert.match(said.stdout, /^ {2}clean_drug, clean_organ: data\/common\.txt is not here/m);
   rig.write('data/common.txt', '');
-  const run = await rig.run('ner');
+  const run = await rig.execute('ner');
   assert.deepEqual(run.ran, ['all', 'clean_drug', 'clean_organ']);
-  const text = await rig.pipe(['get', 'ner', 'all', '-o', 'all.txt']);
+  const text = await rig.pipe('get', 'ner', 'all', '-o', 'all.txt');
   assert.equal(text.code, 0, text.stderr);
   assert.equal(rig.read('all.txt'), 'ONE3TWO3');
 });

@@ -14,9 +14,9 @@ const one = (text = 'a', to = 'results/a'): string =>
 const run = (project: CliProject, ...args: string[]): Promise<Ended> => project.start(['run', ...args]).ended;
 
 async function must(ended: Promise<Ended>): Promise<Ended> {
-  const {code, stdout, stderr} = await ended;
-  assert.equal(code, 0, stdout + stderr);
-  return {code, stdout, stderr};
+  const all = await ended;
+  assert.equal(all.code, 0, all.stdout + all.stderr);
+  return all;
 }
 
 describe('what pipe did not write', () => {

@@ -165,8 +165,8 @@ test('the text of a signature says what the living function says', {skip}, async
 });
 
 test('values arrive as their types', {skip}, async () => {
-  const {CliRig} = await import('./rig/cli-rig.ts');
-  using rig = new CliRig();
+  const {CliProject} = await import('./rig/cli-project.ts');
+  using rig = new CliProject();
   rig.write(
     'stages/fit.py',
     `${WHOLE}    assert isinstance(model, Model) and model.inner == Inner(3) and model.hidden == [4], model
@@ -189,7 +189,7 @@ stages:
     with: {seed: 1, lr: 1, kind: sam, level: HIGH, model: {width: 1, hidden: [4]}, table: {a: 1}}
 `,
   );
-  assert.deepEqual((await rig.run('study')).ran, ['cells[n=1]', 'cells[n=2]', 'data', 'fit']);
+  assert.deepEqual((await rig.execute('study')).ran, ['cells[n=1]', 'cells[n=2]', 'data', 'fit']);
 });
 
 test('mistakes of a signature have their place in the file', {skip}, async () => {
@@ -259,8 +259,8 @@ test('types from other modules are asked of the living function', {skip}, async 
 });
 
 test('pydantic models check before anything runs', {skip: noModule('pydantic')}, async () => {
-  const {CliRig} = await import('./rig/cli-rig.ts');
-  using rig = new CliRig();
+  const {CliProject} = await import('./rig/cli-project.ts');
+  using rig = new CliProject();
   rig.write(
     'stages/fit.py',
     `from typing import Annotated, Literal
@@ -285,13 +285,13 @@ def fit(*, config: Config, lr: Annotated[float, Field(gt=0)] = 0.1):
   const pipeline = (config: string): string =>
     `pipeline: study\nstages:\n  fit:\n    uses: fit\n    with: {config: ${config}}\n`;
   rig.write('pipelines/study.yaml', pipeline('{layers: [{width: 0, kind: desne, depht: 1}]}'));
-  const said = await rig.pipe(['run', 'study']);
+  const said = await rig.pipe('run', 'study');
   const text = said.stdout + said.stderr;
   assert.match(text, /expected a whole number greater than 0 as config\.layers\.0\.width/);
   assert.match(text, /did you mean dense\?/);
   assert.match(text, /depht/);
   rig.write('pipelines/study.yaml', pipeline('{layers: [{width: 3}]}'));
-  assert.deepEqual((await rig.run('study')).digests(), {fit: '{"width":3}'});
+  assert.deepEqual((await rig.execute('study')).digests(), {fit: '{"width":3}'});
 });
 
 test('type checkers accept what stages are written with', {skip: noModule('mypy')}, async () => {

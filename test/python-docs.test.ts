@@ -5,14 +5,14 @@ import {spawnSync} from 'node:child_process';
 import {chmodSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {delimiter, join, resolve} from 'node:path';
 import {test} from 'node:test';
-import {CliRig} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
 import {noPython} from './rig/python.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const skip = noPython;
 
 /** A shell in which `npx pipe` is the built command line. */
-function shellIn(rig: CliRig): (command: string) => {code: number | null; text: string} {
+function shellIn(rig: CliProject): (command: string) => {code: number | null; text: string} {
   const bin = rig.path('bin');
   mkdirSync(bin);
   writeFileSync(
@@ -28,7 +28,7 @@ function shellIn(rig: CliRig): (command: string) => {code: number | null; text: 
 }
 
 test('every file and every command of docs/python.md works as written', {skip}, () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   const text = readFileSync(join(root, 'docs/python.md'), 'utf8');
   for (const [, path = '', body = ''] of text.matchAll(/<!-- file: (\S+) -->\n```\w+\n([\s\S]*?)```/g))
     rig.write(path, body);
@@ -55,8 +55,8 @@ test('every file and every command of docs/python.md works as written', {skip}, 
 });
 
 test('pipe init --python writes a study that runs', {skip}, async () => {
-  using rig = new CliRig();
-  const made = await rig.pipe(['init', '--python', 'study']);
+  using rig = new CliProject();
+  const made = await rig.pipe('init', '--python', 'study');
   assert.equal(made.code, 0, made.stderr);
   const sh = shellIn(rig);
   const {code, text} = sh('cd study && npx pipe run digits --profile quick');

@@ -6,7 +6,8 @@ import {execFileSync, spawnSync} from 'node:child_process';
 import {join, resolve} from 'node:path';
 import {test} from 'node:test';
 import {numbersOf} from '../src/core/metric.ts';
-import {CliRig, eventsOf} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
+import {eventsOf} from './rig/cli-run.ts';
 import {noModule, noPython} from './rig/python.ts';
 import {PythonProject, stageText} from './rig/python-project.ts';
 
@@ -15,7 +16,7 @@ const skip = noPython;
 test('of a grid, cells that crash in C or run out of memory are lost, and no others', {
   skip: noPython || (process.platform !== 'linux' && 'limits of memory are of Linux'),
 }, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   const cells = Array.from({length: 16}, (_, n) => n);
   rig.write(
     'pipelines/study.yaml',
@@ -46,7 +47,7 @@ def cell(*, n: int, run: Run):
     return {"n": n, "ballast": len(ballast), "falls_first": int(score)}
 `,
   );
-  const said = await rig.pipe(['run', 'study', '--json', '--jobs', '2', '--keep-going']);
+  const said = await rig.pipe('run', 'study', '--json', '--jobs', '2', '--keep-going');
   const ends: Record<string, unknown[]> = {};
   for (const event of eventsOf(said.stdout)) {
     if (event.type !== 'finished') continue;
@@ -68,12 +69,12 @@ def cell(*, n: int, run: Run):
   ];
   assert.deepEqual(ends, Object.fromEntries(cells.map(n => [`cell[n=${n}]`, expected[n % 4]])));
   // What a cell's own process did not survive is said with what it is.
-  const again = await rig.pipe(['run', 'study', 'cell[n=1]']);
+  const again = await rig.pipe('run', 'study', 'cell[n=1]');
   assert.match(again.stdout + again.stderr, /SIGSEGV/);
 });
 
 test('every kind of wrong parameter is said with its place before anything runs', {skip}, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   rig.write(
     'stages/fit.py',
     `from dataclasses import dataclass
@@ -113,7 +114,7 @@ def fit(
       'pipelines/study.yaml',
       `pipeline: study\nstages:\n  fit:\n    uses: fit\n    with: {${params}}\n`,
     );
-    const {code, stdout, stderr} = await rig.pipe(['run', 'study']);
+    const {code, stdout, stderr} = await rig.pipe('run', 'study');
     assert.equal(code, 2, `${params}: ${stdout}${stderr}`);
     assert.doesNotMatch(stdout + stderr, /Traceback|AssertionError/);
     return stdout + stderr;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {readdirSync} from 'node:fs';
 import {test} from 'node:test';
-import {CliRig} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
 import {noPython} from './rig/python.ts';
 
 const skip = noPython;
@@ -63,8 +63,8 @@ stages:
     publish: results
 `;
 
-export function project(): CliRig {
-  const rig = new CliRig();
+export function project(): CliProject {
+  const rig = new CliProject();
   rig.write('stages/fit.py', FIT);
   rig.write('stages/gather.py', GATHER);
   rig.write('lib/model.py', 'def score(lr, seed):\n    return lr / (seed + 1)\n');
@@ -74,15 +74,15 @@ export function project(): CliRig {
 
 test('a study with Python stages runs, is cached, and an edit runs what it touched', {skip}, async () => {
   using rig = project();
-  const first = await rig.run('study');
+  const first = await rig.execute('study');
   assert.equal(first.ran.length, 6);
   assert.equal(
     rig.read('results/table.txt'),
     '0 sam 1.0 sam 0 1 2\n0 sgd 1.0 sgd 0 1 2\n1 sam 1.0 sam 1 1 2\n1 sgd 1.0 sgd 1 1 2\n',
   );
-  assert.equal((await rig.run('study')).cached.length, 6);
+  assert.equal((await rig.execute('study')).cached.length, 6);
 
-  const log = await rig.pipe(['log', 'study', 'fit[seed=0,optimizer=sgd]']);
+  const log = await rig.pipe('log', 'study', 'fit[seed=0,optimizer=sgd]');
   assert.equal(log.stdout, 'prints\nlogs\n');
 
   // What is said and not done is no reason to run.
@@ -90,18 +90,18 @@ test('a study with Python stages runs, is cached, and an edit runs what it touch
     'lib/model.py',
     '"""Scores."""\n\n# how\ndef score(\n    lr,\n    seed,\n):\n    "Of a run."\n    return (lr / (seed + 1))\n',
   );
-  assert.equal((await rig.run('study')).cached.length, 6);
+  assert.equal((await rig.execute('study')).cached.length, 6);
 
   rig.edit('lib/model.py', 'seed + 1', 'seed + 2');
-  const why = await rig.pipe(['why', 'study', 'fit[seed=0,optimizer=sgd]']);
+  const why = await rig.pipe('why', 'study', 'fit[seed=0,optimizer=sgd]');
   assert.match(why.stdout, /lib\/model\.py changed \(imported by stages\/fit\.py\)/);
-  const again = await rig.run('study');
+  const again = await rig.execute('study');
   assert.deepEqual(
     again.ran.filter(id => !id.startsWith('fit')),
     ['gather'],
   );
   // An interpreter without hashes: the same bytes when it is made again.
-  assert.deepEqual((await rig.run('study', '--force')).digests(), {...first.digests(), ...again.digests()});
+  assert.deepEqual((await rig.execute('study', '--force')).digests(), {...first.digests(), ...again.digests()});
 });
 
 test('parameters of a Python stage are checked before anything runs', {skip}, async () => {
@@ -109,7 +109,7 @@ test('parameters of a Python stage are checked before anything runs', {skip}, as
   rig.edit('pipelines/study.yaml', 'params: {lr: 1}', 'params: {lr: fast}');
   rig.edit('pipelines/study.yaml', 'with: {lr', 'with: {optimiser: sam, lr');
   rig.edit('pipelines/study.yaml', '[sgd, sam]', '[sgd, sma]');
-  const said = await rig.pipe(['run', 'study']);
+  const said = await rig.pipe('run', 'study');
   assert.equal(said.code, 2);
   const text = said.stdout + said.stderr;
   assert.match(text, /expected a parameter of the stage module fit, got 'optimiser'/);
@@ -123,15 +123,15 @@ test('parameters of a Python stage are checked before anything runs', {skip}, as
 
 test('a sweep takes the laid-out sources, and the next run lays them out again', {skip}, async () => {
   using rig = project();
-  await rig.run('study', 'gather');
-  assert.equal((await rig.pipe(['gc', '--force'])).code, 0);
+  await rig.execute('study', 'gather');
+  assert.equal((await rig.pipe('gc', '--force')).code, 0);
   assert.deepEqual(readdirSync(rig.path('cache/python/code')), []);
-  assert.equal((await rig.run('study')).cached.length, 6);
-  assert.equal((await rig.run('study', '--force')).ran.length, 6);
+  assert.equal((await rig.execute('study')).cached.length, 6);
+  assert.equal((await rig.execute('study', '--force')).ran.length, 6);
 });
 
 test('a longer result of a Python stage goes on from a shorter one, to the same bytes', {skip}, async () => {
-  using rig = new CliRig();
+  using rig = new CliProject();
   rig.write(
     'stages/walk.py',
     `import random
@@ -153,18 +153,18 @@ def walk(*, steps: int, style: str = "even", run: Run):
       'pipelines/study.yaml',
       `pipeline: study\nstages:\n  walk:\n    uses: walk\n    matrix: ${matrix}\n`,
     );
-  const began = async (id: string): Promise<string> => (await rig.pipe(['log', 'study', id])).stdout.trim();
+  const began = async (id: string): Promise<string> => (await rig.pipe('log', 'study', id)).stdout.trim();
   pipeline('{steps: [5, 2]}');
-  await rig.run('study');
+  await rig.execute('study');
   assert.match(await began('walk[steps=2]'), /from 0/);
   assert.match(await began('walk[steps=5]'), /from 2/);
   pipeline('{steps: [9]}');
-  const longer = await rig.run('study');
+  const longer = await rig.execute('study');
   assert.match(await began('walk[steps=9]'), /from 5/);
-  const again = await rig.run('study', '--force');
+  const again = await rig.execute('study', '--force');
   assert.match(await began('walk[steps=9]'), /from 0/);
   assert.deepEqual(again.digests(), longer.digests());
   pipeline('{steps: [3, 4], style: [odd]}');
-  await rig.run('study');
+  await rig.execute('study');
   assert.match(await began('walk[steps=4,style=odd]'), /from 0/);
 });

@@ -4,20 +4,21 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {numbersOf} from '../src/core/metric.ts';
 import {isProcessAlive} from '../src/host/process-identity.ts';
-import {CliRig, eventsOf} from './rig/cli-rig.ts';
+import {CliProject} from './rig/cli-project.ts';
+import {eventsOf} from './rig/cli-run.ts';
 import {noPython} from './rig/python.ts';
 
 const skip = noPython;
 
 /** Metrics by instance of a run that may fail, and failures. */
 async function runAll(
-  rig: CliRig,
+  rig: CliProject,
   ...options: readonly string[]
 ): Promise<{
   metrics: Record<string, Record<string, number>>;
   failures: Record<string, Record<string, unknown>>;
 }> {
-  const said = await rig.pipe(['run', 'study', '--json', ...options]);
+  const said = await rig.pipe('run', 'study', '--json', ...options);
   const metrics: Record<string, Record<string, number>> = {};
   const failures: Record<string, Record<string, unknown>> = {};
   for (const event of eventsOf(said.stdout)) {
@@ -29,8 +30,8 @@ async function runAll(
   return {metrics, failures};
 }
 
-function study(stages: string, files: Readonly<Record<string, string>>): CliRig {
-  const rig = new CliRig();
+function study(stages: string, files: Readonly<Record<string, string>>): CliProject {
+  const rig = new CliProject();
   rig.write('pipelines/study.yaml', `pipeline: study\nstages:\n${stages}`);
   for (const [path, text] of Object.entries(files)) rig.write(path, text);
   return rig;
@@ -264,7 +265,7 @@ def wrong(*, how: str, run: Run):
   assert.deepEqual(metrics['wrong[how=metric]'], {loss: Number.NaN});
   assert.match(String(of('type').message), /expected the stage to return its metrics, got list/);
   assert.match(String(of('cause').stack), /JSONDecodeError[\s\S]*KeyError/);
-  const shown = (await rig.pipe(['run', 'study', 'wrong[how=library]'])).stdout;
+  const shown = (await rig.pipe('run', 'study', 'wrong[how=library]')).stdout;
   assert.match(
     shown,
     /│ json\.decoder\.JSONDecodeError: Expecting[^\n]*\n +│ +File "stages\/wrong\.py", line 7, in wrong\n +│ +parse\("\{"\)\n +│ +File "lib\/inner\.py", line 4, in parse\n/,
@@ -306,7 +307,7 @@ def rest(*, run: Run):
   const {metrics, failures} = await runAll(rig, '--jobs', '2');
   assert.deepEqual(failures, {});
   assert.deepEqual(metrics.rest, {threads: 2, cpus: 2, plugin: 7});
-  assert.match((await rig.pipe(['log', 'study', 'rest'])).stdout, /INFO root: said/);
+  assert.match((await rig.pipe('log', 'study', 'rest')).stdout, /INFO root: said/);
 });
 
 test('where a fork would be unsound, each task has a process of its own', {skip}, async () => {

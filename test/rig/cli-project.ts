@@ -1,15 +1,18 @@
 // A project in a temporary folder and the real command line on it: `dist/cli.js` in processes of their own.
 
-import {spawn} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
+import {type ChildProcess, spawn} from 'node:child_process';
+import {existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
+import {createInterface} from 'node:readline';
+import {CliRun, eventsOf} from './cli-run.ts';
 
 export const packageRoot = resolve(import.meta.dirname, '../..');
 export const cli = join(packageRoot, 'dist', 'cli.js');
 
 export interface Ended {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -28,6 +31,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Relative to the project. */
   readonly in?: string;
+  /** Each line of standard output, with the process that said it. */
+  readonly onLine?: (line: string, child: ChildProcess) => void;
 }
 
 export class CliProject implements Disposable {
@@ -35,6 +40,7 @@ export class CliProject implements Disposable {
 
   /** `pipeline`: the text of `pipelines/study.yaml`. */
   constructor(pipeline?: string) {
+    if (!existsSync(cli)) throw new Error('expected dist/cli.js: run `npm run build` first');
     this.folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipe-cli-')));
     this.write('package.json', '{"type": "module"}\n');
     if (pipeline !== undefined) this.write('pipelines/study.yaml', pipeline);
@@ -81,9 +87,11 @@ export class CliProject implements Disposable {
       stderr += chunk;
       take(chunk);
     });
+    const {onLine} = options;
+    if (onLine !== undefined) createInterface(child.stdout).on('line', line => onLine(line, child));
     const ended = new Promise<Ended>((done, failed) => {
       child.once('error', failed);
-      child.once('close', code => done({code, stdout, stderr}));
+      child.once('close', (code, signal) => done({code, signal, stdout, stderr}));
     });
     return {
       ended,
@@ -119,6 +127,11 @@ export class CliProject implements Disposable {
       throw new Error(`pipe ${args.join(' ')} ended with ${ended.code}:\n${ended.stdout}${ended.stderr}`);
     }
     return ended.stdout;
+  }
+
+  /** Runs a pipeline with `--json`; fails unless it succeeds. */
+  async execute(file: string, ...options: readonly string[]): Promise<CliRun> {
+    return new CliRun(eventsOf(await this.expect(0, 'run', file, '--json', ...options)));
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import fc from 'fast-check';
 import type {RunEvent} from '../../src/run/event.ts';
-import {CliRig, eventsOf, type Said} from './cli-rig.ts';
+import {CliProject, type Ended} from './cli-project.ts';
+import {eventsOf} from './cli-run.ts';
 import {
   contentOf,
   type Draw,
@@ -72,7 +73,7 @@ type Outcomes = ReadonlyMap<
 >;
 
 export class Life implements Disposable {
-  readonly #rig = new CliRig();
+  readonly #rig = new CliProject();
   /** What commands write to, and no run knows of. */
   readonly #outside = mkdtempSync(join(tmpdir(), 'pipe-outside-'));
   #study: Study;
@@ -120,11 +121,11 @@ export class Life implements Disposable {
   async #end(): Promise<void> {
     await this.#run(1);
     this.#voided();
-    const repaired = await this.#rig.pipe(['verify', '--repair']);
+    const repaired = await this.#rig.pipe('verify', '--repair');
     assert.equal(repaired.code, 0, `verify --repair: ${said(repaired)}`);
-    const verified = await this.#rig.pipe(['verify']);
+    const verified = await this.#rig.pipe('verify');
     assert.equal(verified.code, 0, `after a repair: ${said(verified)}`);
-    assert.equal((await this.#rig.pipe(['gc', '--force', '--keep-days', '0'])).code, 0);
+    assert.equal((await this.#rig.pipe('gc', '--force', '--keep-days', '0')).code, 0);
     for (const folder of ['tmp', 'sandboxes', 'running', 'claims']) {
       assert.deepEqual(namesIn(this.#rig.path(`cache/${folder}`)), [], `cache/${folder} is empty`);
     }
@@ -164,7 +165,7 @@ export class Life implements Disposable {
         if (hit === undefined) return;
         this.#hits.push(hit);
         this.#voided();
-        const verified = await this.#rig.pipe(['verify']);
+        const verified = await this.#rig.pipe('verify');
         assert.equal(verified.code, 1, `rot of ${hit.path} is found: ${said(verified)}`);
         return;
       }
@@ -179,7 +180,7 @@ export class Life implements Disposable {
         return;
       }
       case 'gc': {
-        const swept = await this.#rig.pipe(['gc', '--force', '--keep-days', '0']);
+        const swept = await this.#rig.pipe('gc', '--force', '--keep-days', '0');
         if (swept.code === 2 && !this.#isLockWhole) return;
         assert.equal(swept.code, 0, said(swept));
         for (const key of this.#known.keys()) {
@@ -244,9 +245,11 @@ export class Life implements Disposable {
 
   async #killed({events, turns}: Step['run']): Promise<void> {
     let seen = 0;
-    const ended = await this.#rig.pipe(['run', 'study', '--json'], (_line, child) => {
-      if (++seen === events) afterTurns(turns, () => child.kill('SIGKILL'));
-    });
+    const ended = await this.#rig.start(['run', 'study', '--json'], {
+      onLine: (_line, child) => {
+        if (++seen === events) afterTurns(turns, () => child.kill('SIGKILL'));
+      },
+    }).ended;
     const model = modelOf(this.#study, this.#outside);
     if (model === undefined) return;
     const all = eventsOf(ended.stdout);
@@ -267,7 +270,7 @@ export class Life implements Disposable {
   async #run(runners: number, isAfterKill = false): Promise<void> {
     const before = this.#ran();
     const ended = await Promise.all(
-      Array.from({length: runners}, () => this.#rig.pipe(['run', 'study', '--json'])),
+      Array.from({length: runners}, () => this.#rig.pipe('run', 'study', '--json')),
     );
     const model = modelOf(this.#study, this.#outside);
     const executed = new Map<string, number>();
@@ -385,7 +388,7 @@ export class Life implements Disposable {
   }
 }
 
-const said = ({code, signal, stdout, stderr}: Said): string => `exit ${code ?? signal}\n${stdout}${stderr}`;
+const said = ({code, signal, stdout, stderr}: Ended): string => `exit ${code ?? signal}\n${stdout}${stderr}`;
 const nameOf = ({stage, cell}: Pick<ModelledInstance, 'stage' | 'cell'>): string =>
   `${stage.name}[${labelOf(cell, 0)}]`;
 const labelAsWritten = (cell: ModelledInstance['cell']): string =>

@@ -1,11 +1,11 @@
 // A study in small with the shape of the real ones: data, grid, best, train per seed, summary, table. Its stages do
 // arithmetic, each with helpers of its own and one file of helpers that all import.
 
-import type {CliRig} from './cli-rig.ts';
+import type {CliProject} from './cli-project.ts';
 
 export const STUDY_FILE = 'pipelines/study.yaml';
 
-export function writeSmallStudy(rig: Pick<CliRig, 'write'>): void {
+export function writeSmallStudy(rig: Pick<CliProject, 'write'>): void {
   rig.write(STUDY_FILE, PIPELINE);
   for (const [name, text] of Object.entries(STAGES)) rig.write(`stages/${name}.ts`, text);
 }
