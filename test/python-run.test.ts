@@ -101,7 +101,10 @@ test('a study with Python stages runs, is cached, and an edit runs what it touch
     ['gather'],
   );
   // An interpreter without hashes: the same bytes when it is made again.
-  assert.deepEqual((await rig.execute('study', '--force')).digests(), {...first.digests(), ...again.digests()});
+  assert.deepEqual((await rig.execute('study', '--force')).digests(), {
+    ...first.digests(),
+    ...again.digests(),
+  });
 });
 
 test('parameters of a Python stage are checked before anything runs', {skip}, async () => {
