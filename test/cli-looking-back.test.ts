@@ -80,6 +80,33 @@ test('diff --code shows how the sources differ, from what is stored', async () =
   assert.match(said, /^\+export const double = .*value \* 3;$/m);
 });
 
+test('diff --plan shows what an edit would change since the last run', async () => {
+  using project = projectWithGit();
+  await project.expect(0, 'run', 'study');
+  assert.match(
+    await project.expect(0, 'diff', '--plan'),
+    /nothing would change: 2 instances stay as they are/,
+  );
+  project.edit('stages/double.ts', 'value * 2', 'value * 3');
+  const said = await project.expect(0, 'diff', '--plan', 'study', '--set', 'size=4');
+  assert.match(said, /size +3 +4/);
+  assert.match(
+    said,
+    /make\n +stages\/double\.ts changed \(imported by stages\/make\.ts\)\n +params\.size 3 → 4\n/,
+  );
+  assert.match(said, /best\n +runs again if make gives other bytes\n/);
+  const code = await project.expect(0, 'diff', '--plan', '--code');
+  assert.match(code, /^-export const double = .*value \* 2;$/m);
+  assert.match(code, /^\+export const double = .*value \* 3;$/m);
+  const {params, instances} = JSON.parse(
+    await project.expect(0, 'diff', '--plan', '--set', 'size=4', '--json'),
+  );
+  assert.deepEqual(params, [{name: 'size', before: 3, after: 4}]);
+  assert.equal(instances.make.is, 'changed');
+  assert.deepEqual(instances.best, {is: 'below', on: ['make']});
+  assert.equal((await project.pipe('diff', '--set', 'size=4')).code, 2);
+});
+
 test('a result says from which commit it is, and whether there were changes that are not in it', async () => {
   using project = projectWithGit();
   await project.expect(0, 'run', 'study', 'make');

@@ -5,16 +5,18 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import * as z from 'zod';
-import type {Action} from '../action/action.ts';
+import type {Action, ActionWork} from '../action/action.ts';
 import type {Digest} from '../core/digest.ts';
 import {parseJson} from '../core/json.ts';
 import {printable} from '../core/printable.ts';
 import {makeFolder} from '../host/folder.ts';
+import type {Instance} from '../plan/plan.ts';
 import type {Palette} from '../report/palette.ts';
 import {readPath} from '../spec/path.ts';
 import type {Ledger} from '../store/ledger/ledger.ts';
 import type {RunRecord} from '../store/ledger/run-record.ts';
 import {refuse} from './exit.ts';
+import type {Known} from './inquiry.ts';
 import type {Workspace} from './workspace.ts';
 
 /** Text of each file of the code by its path below the stage. */
@@ -26,12 +28,56 @@ export async function diffCode(
   after: RunRecord,
   palette: Palette,
 ): Promise<string[]> {
+  return diffTexts(
+    textsOf(workspace, await actionsOf(workspace, before)),
+    textsOf(workspace, await actionsOf(workspace, after)),
+    'the code of both runs is the same',
+    palette,
+  );
+}
+
+/** The same of a run and of what is known of a plan; what has no key yet has the code that its stage has now. */
+export async function diffCodeWithPlan(
+  workspace: Workspace,
+  before: RunRecord,
+  plan: readonly Known[],
+  palette: Palette,
+): Promise<string[]> {
+  const earlier = await actionsOf(workspace, before);
+  const now: [string, ActionWork][] = [];
+  for (const {instance, action} of plan) {
+    const work = action?.work ?? (await workOf(workspace, instance, earlier));
+    if (work !== undefined) now.push([instance.stage, work]);
+  }
+  const same = 'the code is that of the last run';
+  return diffTexts(textsOf(workspace, earlier), textsOf(workspace, now), same, palette);
+}
+
+async function workOf(
+  {code}: Workspace,
+  {stage, work}: Instance,
+  earlier: readonly (readonly [string, ActionWork])[],
+): Promise<ActionWork | undefined> {
+  if (work.kind === 'module') {
+    const found = await code.codeOf(work.path);
+    return found.ok ? found.value : undefined;
+  }
+  const before = earlier.find(([other, {kind}]) => other === stage && kind === 'shell')?.[1];
+  return {kind: 'shell', command: work.command, code: before?.kind === 'shell' ? before.code : {}};
+}
+
+async function diffTexts(
+  before: CodeTexts,
+  after: CodeTexts,
+  same: string,
+  palette: Palette,
+): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'pipe-diff-'));
   try {
-    write(join(folder, 'before'), await codeOf(workspace, before));
-    write(join(folder, 'after'), await codeOf(workspace, after));
+    write(join(folder, 'before'), before);
+    write(join(folder, 'after'), after);
     const text = await gitDiff(folder);
-    if (text === '') return [palette.dim('the code of both runs is the same')];
+    if (text === '') return [palette.dim(same)];
     return printable(text)
       .trimEnd()
       .split('\n')
@@ -42,14 +88,22 @@ export async function diffCode(
 }
 
 /** Each stage once; a run that found a result as it was has the code of the run that made it. */
-async function codeOf(workspace: Workspace, record: RunRecord): Promise<CodeTexts> {
-  const texts = new Map<string, string>();
-  const seen = new Set<string>();
+async function actionsOf(
+  workspace: Workspace,
+  record: RunRecord,
+): Promise<readonly (readonly [string, ActionWork])[]> {
+  const actions: [string, ActionWork][] = [];
   for (const id of record.instances.keys()) {
     const action = await actionOf(workspace, workspace.ledger, record, id);
-    if (action === undefined) continue;
-    const stage = id.replace(/\[.*$/, '');
-    const {work} = action;
+    if (action !== undefined) actions.push([id.replace(/\[.*$/, ''), action.work]);
+  }
+  return actions;
+}
+
+function textsOf(workspace: Workspace, works: readonly (readonly [string, ActionWork])[]): CodeTexts {
+  const texts = new Map<string, string>();
+  const seen = new Set<string>();
+  for (const [stage, work] of works) {
     if (work.kind === 'shell') {
       texts.set(`${stage}/command`, `${work.command.trimEnd()}\n`);
       for (const [path, {digest}] of Object.entries(work.code)) {

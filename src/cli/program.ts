@@ -248,12 +248,21 @@ export function buildProgram(shell: Shell, onExit: (code: ExitCode) => void): Co
     .option('--cancel', 'end it: jobs, and without instances pilots and background runs as well')
     .option('--json', 'write the answer as JSON');
 
-  define(
-    'diff [run] [other]',
-    'Compare parameters and metrics of two runs side by side, changed ones first (default: the last two of one pipeline).',
-    ['pipe diff', 'pipe diff 20260801-140512-x3 20260801-141000-b7', 'pipe diff --all'],
-    async () => (await import('./commands/diff.ts')).diff,
+  planning(
+    define(
+      'diff [run] [other]',
+      'Compare parameters and metrics of two runs side by side, changed ones first (default: the last two of one pipeline); with --plan, the last run with what would run now.',
+      [
+        'pipe diff',
+        'pipe diff 20260801-140512-x3 20260801-141000-b7',
+        'pipe diff --all',
+        'pipe diff --plan',
+        'pipe diff --plan quickstart --set epochs=50',
+      ],
+      async () => (await import('./commands/diff.ts')).diff,
+    ),
   )
+    .option('--plan', 'the last run of a pipeline beside its plan: what an edit would change')
     .option('--all', 'show what is equal, too')
     .option('--code', 'show how the sources of the stages differ')
     .option('--json', 'write the answer as JSON');

@@ -38,6 +38,7 @@ export interface Options {
   readonly last?: boolean;
   readonly metric?: string;
   readonly code?: boolean;
+  readonly plan?: boolean;
   readonly watch?: boolean;
   readonly replay?: boolean;
   readonly repair?: boolean;

@@ -1,5 +1,6 @@
-// `pipe diff`: parameters and metrics of two runs side by side, what changed first.
+// `pipe diff`: parameters and metrics of two runs side by side, what changed first; or the last run beside the plan.
 
+import {describeChange} from '../../action/explain.ts';
 import {canonicalJson, type Json} from '../../core/json.ts';
 import {printable} from '../../core/printable.ts';
 import {formatNumber, formatValue, plural} from '../../report/format.ts';
@@ -7,16 +8,24 @@ import {type Palette, paletteOf} from '../../report/palette.ts';
 import {type Column, renderTable} from '../../report/table.ts';
 import type {Ledger} from '../../store/ledger/ledger.ts';
 import type {RunRecord} from '../../store/ledger/run-record.ts';
-import {diffCode} from '../code-diff.ts';
+import {diffCode, diffCodeWithPlan} from '../code-diff.ts';
 import {EXIT, type ExitCode, refuse} from '../exit.ts';
+import {openPipeline} from '../pipeline.ts';
+import {diffPlan, planDiffLines} from '../plan-diff.ts';
 import {findProject} from '../project.ts';
-import type {Invocation, Shell} from '../shell.ts';
+import type {Invocation, Options, Shell} from '../shell.ts';
 import {print, printJson} from '../surroundings.ts';
 import {openWorkspace} from '../workspace.ts';
 import {didSomething} from './runs.ts';
 
 export async function diff(shell: Shell, {args, options}: Invocation): Promise<ExitCode> {
   const {outside} = shell;
+  if (options.plan) return diffWithPlan(shell, args, options);
+  if (options.set !== undefined || options.profile !== undefined)
+    refuse(
+      'only-with-plan',
+      'expected --set and --profile only beside --plan: recorded runs have their parameters',
+    );
   const workspace = await openWorkspace(shell, findProject(outside.cwd));
   const {ledger} = workspace;
   const [before, after] = chooseRuns(ledger, args);
@@ -29,8 +38,6 @@ export async function diff(shell: Shell, {args, options}: Invocation): Promise<E
   const params = compare(flatten(before.header.params), flatten(after.header.params));
   const metrics = compare(metricsOf(ledger, before), metricsOf(ledger, after));
   if (options.json) {
-    const both = (rows: readonly Row[]): Json =>
-      rows.map(({name, before, after}) => ({name, before: before ?? null, after: after ?? null}));
     printJson(outside, {
       before: before.header.run,
       after: after.header.run,
@@ -49,6 +56,51 @@ export async function diff(shell: Shell, {args, options}: Invocation): Promise<E
   ]);
   return EXIT.ok;
 }
+
+/** The last run of a pipeline beside what would run now. */
+async function diffWithPlan(shell: Shell, args: readonly string[], options: Options): Promise<ExitCode> {
+  const {outside} = shell;
+  const pipeline = await openPipeline(shell, args, options);
+  const {workspace, plan} = pipeline;
+  const before = [...workspace.ledger.runs()].find(({header}) => header.pipeline === plan.pipeline);
+  if (before === undefined)
+    refuse('no-run', `expected a run of ${plan.pipeline} to compare with, but there is none`);
+  const found = await diffPlan(shell, pipeline, options, before);
+  const palette = paletteOf(outside.stdout.colors);
+  if (options.code) {
+    print(outside, await diffCodeWithPlan(workspace, before, found.known, palette));
+    await workspace.results.close();
+    return EXIT.ok;
+  }
+  const params = compare(flatten(before.header.params), flatten(plan.params));
+  if (options.json) {
+    const instances = [...found.instances].map(([id, change]): [string, Json] => [
+      id,
+      change.is === 'changed'
+        ? {is: change.is, isKnown: change.isKnown, changes: change.changes.map(describeChange)}
+        : change.is === 'below'
+          ? {is: change.is, on: [...change.on]}
+          : {is: change.is},
+    ]);
+    printJson(outside, {
+      before: before.header.run,
+      params: both(params),
+      instances: Object.fromEntries(instances),
+      removed: [...found.removed],
+    });
+    return EXIT.ok;
+  }
+  const sides = [before.header.run, 'now'] as const;
+  print(outside, [
+    ...section('parameter', params, sides, options.all === true, palette),
+    '',
+    ...planDiffLines(found, palette),
+  ]);
+  return EXIT.ok;
+}
+
+const both = (rows: readonly Row[]): Json =>
+  rows.map(({name, before, after}) => ({name, before: before ?? null, after: after ?? null}));
 
 /** Those that are named; else the last two of one pipeline that did something. */
 function chooseRuns(ledger: Ledger, [first, second]: readonly string[]): [RunRecord, RunRecord] {
