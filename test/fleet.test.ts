@@ -49,6 +49,7 @@ function fleetOf(
     notice: text => assert.fail(text),
     store: {
       send: (assignment, signal) => store.send(assignment, signal),
+      adviceOn: (action, failure, logTail) => store.adviceOn(action, failure, logTail),
       bringLog: log => store.bringLog(log),
       // The contract looks at blobs as if they were here.
       async find(assignment) {

@@ -63,6 +63,7 @@ function executorOf(url: string, workspace: Workspace): Executor {
     notice: () => undefined,
     store: {
       send: (assignment, signal) => store.send(assignment, signal),
+      adviceOn: (action, failure, logTail) => store.adviceOn(action, failure, logTail),
       bringLog: log => store.bringLog(log),
       // The contract looks at blobs as if they were here.
       async find(assignment) {
@@ -312,6 +313,27 @@ stages:
   // It trims when its last job has ended, which the run may hear of before.
   while (worker.keptBytes() > 100_000) await new Promise(resolve => setTimeout(resolve, 50));
 });
+
+queueTest(
+  'a file that a stage does not declare is not there, and the line that declares it is said',
+  async server => {
+    using project = new QueueProject(
+      server.url,
+      `pipeline: study
+stages:
+  a: {run: 'cat tools/words.txt > "$out_x"', out: {x: x}, publish: results/a}
+`,
+    );
+    project.write('tools/words.txt', 'words\n');
+    await using _worker = project.worker();
+    const failed = await project.pipe('run', 'study');
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.match(failed.stdout + failed.stderr, /add `code: \[tools\/words\.txt\]`/);
+    project.edit('pipelines/study.yaml', 'out: {x: x}', 'code: [tools/words.txt], out: {x: x}');
+    await project.expect(0, 'run', 'study');
+    assert.equal(project.read('results/a/x'), 'words\n');
+  },
+);
 
 queueTest('workers of another version take nothing, and that is said', async server => {
   using project = new QueueProject(

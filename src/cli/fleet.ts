@@ -11,6 +11,7 @@ import {Post} from '../exec/fleet/post.ts';
 import {pilotJobName, SlurmStarter} from '../exec/fleet/slurm.ts';
 import {Squeue} from '../exec/fleet/squeue.ts';
 import type {PilotStore} from '../exec/last-word.ts';
+import {adviceOn} from '../exec/undeclared.ts';
 import {type Patience, patiently} from '../store/remote/patience.ts';
 import type {RemoteTier} from '../store/remote/tier.ts';
 import {describeStoreError} from '../store/store-error.ts';
@@ -89,7 +90,7 @@ export function slurmExecutorOf(
 
 /** What the nodes share, from this workspace's side. */
 export function fleetStoreOf(
-  {blobs}: Workspace,
+  {blobs, project}: Workspace,
   tier: RemoteTier,
   notice: (text: string) => void,
 ): PilotStore {
@@ -115,6 +116,10 @@ export function fleetStoreOf(
       });
       return found.result;
     },
+    adviceOn: (action, failure, logTail) =>
+      failure.reason === 'exited' || failure.reason === 'threw'
+        ? adviceOn(action, project, [...logTail, ...(failure.reason === 'threw' ? [failure.message] : [])])
+        : null,
     async bringLog(log) {
       await tier.bringBlob(log);
     },

@@ -16,6 +16,7 @@ import type {Orders, PilotMessage} from '../exec/pilot.ts';
 import {ownPlatform} from '../host/platform.ts';
 import {decodeAction} from '../store/index/row-schema.ts';
 import {type Patience, patiently} from '../store/remote/patience.ts';
+import type {RemoteTier} from '../store/remote/tier.ts';
 import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import {artifactsOf} from './fleet.ts';
 import type {Workspace} from './workspace.ts';
@@ -61,6 +62,8 @@ export async function pilotAction(
       message: `the action is for ${platformText(action.platform)}, this machine is ${here}; ${platformHint(ownPlatform())}`,
     };
   }
+  if (tier !== null && !orders.isFresh && (await isRecorded(tier, action, patience)))
+    return {type: 'done', notices: []};
   // All of it before it begins: a store that is gone for a while is no failure of the stage. What it does not have is the
   // executor's to tell.
   const all = await Promise.all(
@@ -72,7 +75,6 @@ export async function pilotAction(
   const env = variablesOf(action, orders, variables);
   if (!env.ok) return env.error;
   const ending = await executor.execute(
-    // Whoever sent it has looked whether it is known.
     {...orders, action, fingerprint, env: env.value, isFresh: true},
     {
       onLog: (stream, text) => tell({type: 'log', stream, text}),
@@ -101,6 +103,15 @@ function waited(ending: Ending, waitedMs: number): Ending {
 
 /** What a stage computed may be dear: a store that does not answer is waited for. Milliseconds. */
 const STORE_PATIENCE_MS = 600_000;
+
+/**
+ * Whoever sent it may have asked while the store did not answer, and a job whose pilot was taken for dead may come twice:
+ * what is recorded is not made again.
+ */
+async function isRecorded(tier: RemoteTier, action: Action, patience: Patience): Promise<boolean> {
+  const found = await patiently(tier, patience, async () => ({ok: (await tier.find(action)) !== undefined}));
+  return found.ok;
+}
 
 /** A tracked file is named by its digest alone. */
 const bringArtifact = ({blobs}: Workspace, artifact: Artifact): Promise<Result<void, StoreError>> =>

@@ -1,7 +1,8 @@
 // How a job ended that a pilot ran, from its last word and from the store that both share: a result counts because it is
 // recorded there, never because a pilot says so.
 
-import type {ActionResult} from '../action/action.ts';
+import type {Action, ActionResult} from '../action/action.ts';
+import type {StageFailure} from '../action/outcome.ts';
 import type {Digest} from '../core/digest.ts';
 import type {Result} from '../core/result.ts';
 import type {Assignment, Ending} from './executor.ts';
@@ -13,6 +14,8 @@ export interface PilotStore {
   send(assignment: Assignment, signal: AbortSignal): Promise<Result<void, string>>;
   /** The recorded result; `undefined` where there is none. */
   find(assignment: Assignment): Promise<ActionResult | undefined>;
+  /** What of the project, which pilots do not see, a failed stage may have looked for in vain. */
+  adviceOn(action: Action, failure: StageFailure, logTail: readonly string[]): string | null;
   /** Brings the log of a failure here, where it can be had. */
   bringLog(log: Digest): Promise<void>;
 }
@@ -38,5 +41,11 @@ export async function endingOf(
   }
   const {failure, logTail, log, advice} = word;
   if (log !== null) await store.bringLog(log);
-  return {status: 'failed', failure, logTail, log, advice};
+  return {
+    status: 'failed',
+    failure,
+    logTail,
+    log,
+    advice: advice ?? store.adviceOn(assignment.action, failure, logTail),
+  };
 }

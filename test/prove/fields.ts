@@ -85,8 +85,7 @@ export async function queueField(): Promise<Field | undefined> {
     width: slots,
     blows: [
       {name: 'redis', mayRepeat: false, strike: outage(redis)},
-      // What a worker could not send is lost with it.
-      {name: 'store', mayRepeat: true, strike: outage(store)},
+      {name: 'store', mayRepeat: false, strike: outage(store)},
       {
         name: 'worker',
         mayRepeat: true,

@@ -39,7 +39,7 @@ for (const name of positionals.length === 0 ? Object.keys(FIELDS) : positionals)
     console.log(
       `${name}: ${rounds} rounds; struck: ${blows.join(', ')}. None lost, the bytes of local runs;`,
     );
-    console.log(`${again} made again after their worker or the store was killed, none otherwise`);
+    console.log(`${again} made again after their worker was killed, none otherwise`);
   } finally {
     await field[Symbol.asyncDispose]();
   }
