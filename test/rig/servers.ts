@@ -86,7 +86,8 @@ export async function startPostgres(): Promise<TestServer | undefined> {
   const options = {cwd: folder, ...user};
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'pipe', '-A', 'trust', '--no-sync'], {
     ...options,
-    stdio: 'ignore',
+    // What it says stands in the error.
+    stdio: 'pipe',
   });
   const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-F'];
   const child = spawn(join(bin, 'postgres'), args, {...options, stdio: ['ignore', 'ignore', 'pipe']});

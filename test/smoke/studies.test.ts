@@ -44,7 +44,7 @@ const studies = readdirSync(join(root, 'pipelines'))
 
 for (const study of studies) {
   test(`${study} runs from data to tables, and a second time from the cache`, {
-    timeout: 180_000,
+    timeout: 600_000,
   }, async () => {
     const file = `pipelines/${study}.yaml`;
     const first = await pipe('run', file, '--profile', 'smoke');
@@ -63,7 +63,7 @@ for (const study of studies) {
   });
 }
 
-test('the grid on MNIST can be run on the embedded digits by one setting', {timeout: 180_000}, async () => {
+test('the grid on MNIST can be run on the embedded digits by one setting', {timeout: 600_000}, async () => {
   const settings = ['epochs=1', 'grid_epochs=1', 'seeds=[0,1]', 'lrs=[0.1]', 'rhos=[0.05]', 'dataset=digits'];
   const {code, text} = await pipe(
     'run',
