@@ -1,11 +1,21 @@
 // `pipe report` on a project that really runs: from no results to a page, from a fresh clone, and what is refused.
 
 import assert from 'node:assert/strict';
-import {execFile} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {execFile, execFileSync} from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {after, test} from 'node:test';
+import {promisify} from 'node:util';
 
 const root = resolve(import.meta.dirname, '..');
 const base = mkdtempSync(join(tmpdir(), 'pipe-report-'));
@@ -80,6 +90,21 @@ test('after a run the page has table, picture, logs, commands; twice it is the s
   assert.match(page, />5 executed </);
   assert.equal((await pipe(folder, 'report', 'study', '-o', 'pages/again.html')).code, 0);
   assert.equal(read(folder, 'pages/again.html'), page);
+});
+
+test('a page goes into a pipe and through a link, and takes the place of neither', async () => {
+  const folder = project();
+  await pipe(folder, 'run', 'study');
+  execFileSync('mkfifo', [join(folder, 'fifo')]);
+  const piped = promisify(execFile)('cat', [join(folder, 'fifo')], {encoding: 'utf8'});
+  assert.equal((await pipe(folder, 'report', 'study', '-o', 'fifo')).code, 0);
+  assert.match((await piped).stdout, /Which of two is larger\?/);
+  assert.ok(lstatSync(join(folder, 'fifo')).isFIFO());
+  writeFileSync(join(folder, 'elsewhere.html'), '');
+  symlinkSync('elsewhere.html', join(folder, 'link.html'));
+  assert.equal((await pipe(folder, 'report', 'study', '-o', 'link.html')).code, 0);
+  assert.ok(lstatSync(join(folder, 'link.html')).isSymbolicLink());
+  assert.equal(read(folder, 'elsewhere.html'), (await piped).stdout);
 });
 
 test('a run from the cache changes what is said of the last run, and no result', async () => {

@@ -5,6 +5,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -52,6 +53,17 @@ export function writeAtomically(
     rmSync(temporary, {force: true});
     throw error;
   }
+}
+
+/**
+ * Writes a file that a user named: in one step where it is a file or absent, also behind a symbolic link; into a device or
+ * pipe, such as /dev/null, which a rename would replace. Throws errors of the system.
+ */
+export function writeNamedFile(path: string, content: string | Uint8Array): void {
+  const state = statSync(path, {throwIfNoEntry: false});
+  if (state === undefined) writeAtomically(path, content);
+  else if (state.isFile()) writeAtomically(realpathSync(path), content);
+  else writeFileSync(path, content);
 }
 
 function renameIntoFolder(from: string, to: string): void {

@@ -1,7 +1,7 @@
 // `pipe graph`: the graph of a pipeline, for the terminal or for other tools.
 
-import {writeFileSync} from 'node:fs';
 import {extname, resolve} from 'node:path';
+import {writeNamedFile} from '../../host/atomic-file.ts';
 import {toDot, toMermaid} from '../../report/graph-export.ts';
 import {toSvg} from '../../report/graph-svg.ts';
 import {drawGraph} from '../../report/graph-text.ts';
@@ -37,12 +37,12 @@ export async function graph(shell: Shell, {args, options}: Invocation): Promise<
   }
   if (format === 'png') {
     const {toPng} = await import('../../report/graph-png.ts');
-    writeFileSync(resolve(outside.cwd, options.output), await toPng(drawn, plan.pipeline));
+    writeNamedFile(resolve(outside.cwd, options.output), await toPng(drawn, plan.pipeline));
     return EXIT.ok;
   }
   const text = await exportGraph(drawn, plan.pipeline, format);
   const isPage = extname(options.output) === '.md' && format === 'mermaid';
-  writeFileSync(resolve(outside.cwd, options.output), isPage ? `\`\`\`mermaid\n${text}\`\`\`\n` : text);
+  writeNamedFile(resolve(outside.cwd, options.output), isPage ? `\`\`\`mermaid\n${text}\`\`\`\n` : text);
   return EXIT.ok;
 }
 

@@ -2,7 +2,7 @@
 
 import {resolve} from 'node:path';
 import {mistake} from '../../core/diagnostic.ts';
-import {writeAtomically} from '../../host/atomic-file.ts';
+import {writeNamedFile} from '../../host/atomic-file.ts';
 import {formatBytes} from '../../report/format.ts';
 import {renderPage} from '../../report/page/page.ts';
 import {paletteOf} from '../../report/palette.ts';
@@ -44,7 +44,7 @@ export async function report(shell: Shell, {args, options}: Invocation): Promise
   const page = await renderPage(facts);
   const shown = options.output ?? DEFAULT_NAME;
   try {
-    writeAtomically(resolve(outside.cwd, shown), page);
+    writeNamedFile(resolve(outside.cwd, shown), page);
   } catch (error) {
     const {message} = error instanceof Error ? error : {message: String(error)};
     refuse('cannot-write', `expected to write ${shown}: ${message}`);

@@ -1,7 +1,7 @@
 // `pipe schema`: the JSON Schema of the pipeline file with the parameters of every stage of this project, for editors;
 // or, with --events, of the lines that `pipe run --json` writes.
 
-import {writeFileSync} from 'node:fs';
+import {writeNamedFile} from '../../host/atomic-file.ts';
 import {paletteOf} from '../../report/palette.ts';
 import {Declarations} from '../declarations.ts';
 import {EXIT, type ExitCode, UserMistakes} from '../exit.ts';
@@ -19,7 +19,7 @@ export async function schema(shell: Shell, {options}: Invocation): Promise<ExitC
     print(outside, [text]);
     return EXIT.ok;
   }
-  writeFileSync(fromCwd(shell, options.output), `${text}\n`);
+  writeNamedFile(fromCwd(shell, options.output), `${text}\n`);
   const palette = paletteOf(outside.stdout.colors);
   print(outside, [`${palette.done('✓')} ${options.output}`]);
   if (!options.events) {
