@@ -5,7 +5,7 @@ import {type Diagnostic, mistake} from '../core/diagnostic.ts';
 import type {SourceFile} from '../core/source.ts';
 
 /** Reading as much takes seconds, and gigabytes where it is all short values. Characters. */
-const SIZE_LIMIT = 2 * 1024 ** 2;
+const SIZE_LIMIT = 4 * 1024 ** 2;
 
 /** Why the text, from `offset` on, is not read at all; `null` where it is. */
 export const textMistake = (file: SourceFile, offset: number): Diagnostic | null =>
