@@ -66,7 +66,8 @@ export function writeNamedFile(path: string, content: string | Uint8Array): void
   else writeFileSync(path, content);
 }
 
-function renameIntoFolder(from: string, to: string): void {
+/** Renames; makes the folder of the new place if need be. Throws errors of the system. */
+export function renameIntoFolder(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
@@ -76,13 +77,14 @@ function renameIntoFolder(from: string, to: string): void {
   }
 }
 
-function openWithFolder(path: string): number {
+/** Opens a new file to write; makes its folder if need be. Throws errors of the system. */
+export function openWithFolder(path: string, mode = 0o666): number {
   try {
-    return openSync(path, 'wx');
+    return openSync(path, 'wx', mode);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     makeFolder(dirname(path));
-    return openSync(path, 'wx');
+    return openSync(path, 'wx', mode);
   }
 }
 

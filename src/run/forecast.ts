@@ -10,7 +10,7 @@ import type {Made} from './action-builder.ts';
 import {lackedBy} from './dropped.ts';
 import {PlanReader} from './plan-reader.ts';
 import {findPrefix} from './prefixes.ts';
-import {canReuse, type Due, type Need, type Rebuilder} from './rebuilder.ts';
+import {canReuse, type Due, type Need, needOf, type Rebuilder} from './rebuilder.ts';
 import type {Prediction, RunRequest} from './request.ts';
 import type {Stores} from './stores.ts';
 
@@ -69,14 +69,9 @@ export class Forecaster {
     for (const instance of plan.instances) {
       const before = this.#predictions.get(instance.id);
       if (before && before.will !== 'depend' && before.will !== 'follow') continue;
-      this.#predictions.set(instance.id, await this.#predict(instance, this.#needOf(instance.id, selected)));
+      const need = needOf(instance.id, this.#request, selected.has(instance.id));
+      this.#predictions.set(instance.id, await this.#predict(instance, need));
     }
-  }
-
-  #needOf(id: InstanceId, selected: ReadonlySet<InstanceId>): Need {
-    const {forced, wanted} = this.#request;
-    if (selected.has(id) && forced.has(id)) return 'anew';
-    return wanted.has(id) ? 'bytes' : 'result';
   }
 
   /** What will run needs the bytes of what it takes, and so may what made those. */

@@ -10,6 +10,7 @@ import {describeStoreError, type StoreError} from '../store/store-error.ts';
 import type {ActionBuilder, Made} from './action-builder.ts';
 import {frozenResult} from './frozen.ts';
 import {rememberValue} from './prefixes.ts';
+import type {RunRequest} from './request.ts';
 import type {Stores} from './stores.ts';
 
 /** An instance that has to run, with all that it takes. */
@@ -24,6 +25,13 @@ export interface Due {
 
 /** What an instance is asked for: a result, its bytes as well, or to be made anew whatever there is. */
 export type Need = 'result' | 'bytes' | 'anew';
+
+/** What a request asks of an instance. `isSelected`: it is among what the run is about. */
+export const needOf = (
+  id: InstanceId,
+  {forced, wanted}: Pick<RunRequest, 'forced' | 'wanted'>,
+  isSelected: boolean,
+): Need => (isSelected && forced.has(id) ? 'anew' : wanted.has(id) ? 'bytes' : 'result');
 
 /** False for what is to run although its result is known: then it is made from the start as well. */
 export const canReuse = ({stale}: Due): boolean => stale.why !== 'forced' && stale.why !== 'volatile';

@@ -15,7 +15,7 @@ import {DroppedResults} from './dropped.ts';
 import type {FileKeeper} from './file-keeper.ts';
 import {type Job, Launcher, type LauncherServices} from './launcher.ts';
 import {PlanReader} from './plan-reader.ts';
-import type {Due, Need, Rebuilder} from './rebuilder.ts';
+import {type Due, type Need, needOf, type Rebuilder} from './rebuilder.ts';
 import type {ReplanAnswer} from './request.ts';
 import {type ResourceOptions, ResourceQueue} from './resource-queue.ts';
 import {demandOf, ResourcePool, wishOf} from './resources.ts';
@@ -244,9 +244,8 @@ export class Scheduler {
   }
 
   #needOf(id: InstanceId): Need {
-    const {forced, wanted} = this.#services.request;
-    if (this.#selected.has(id) && forced.has(id)) return 'anew';
-    return this.#dropped.isWanted(id) || wanted.has(id) ? 'bytes' : 'result';
+    const need = needOf(id, this.#services.request, this.#selected.has(id));
+    return need === 'result' && this.#dropped.isWanted(id) ? 'bytes' : need;
   }
 
   readonly #madeBy = (id: InstanceId): Made => {

@@ -88,14 +88,8 @@ export async function sweep(
   now: number,
 ): Promise<Result<Sweep, SweepError>> {
   try {
-    if (mode === 'plan') return await sweepAlone(parts, policy, mode, now);
-    const pass = await parts.gate.enterSweep();
-    if (!pass.ok) return err({reason: 'busy', by: pass.error});
-    try {
-      return await sweepAlone(parts, policy, mode, now);
-    } finally {
-      pass.value.leave();
-    }
+    const work = () => sweepAlone(parts, policy, mode, now);
+    return await (mode === 'plan' ? work() : parts.gate.alone(work));
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return err(ioError(error, parts.store));

@@ -26,13 +26,10 @@ export type Dropping = Result<Freed | null, StoreError>;
 
 export async function dropOutputs(parts: SweepParts, drops: readonly DroppedOutputs[]): Promise<Dropping> {
   try {
-    const pass = await parts.gate.enterSweep();
-    if (!pass.ok) return ok(null);
-    try {
-      return await dropAlone(parts, drops);
-    } finally {
-      pass.value.leave();
-    }
+    const dropped = await parts.gate.alone(() => dropAlone(parts, drops));
+    if (dropped.ok) return dropped;
+    const {error} = dropped;
+    return error.reason === 'busy' ? ok(null) : err(error);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return err(ioError(error, parts.store));

@@ -60,14 +60,8 @@ export async function verifyStore(
   options: VerifyOptions,
 ): Promise<Result<StoreVerification, VerifyError>> {
   try {
-    if (!options.repairs) return await verifyAlone(parts, options);
-    const pass = await parts.gate.enterSweep();
-    if (!pass.ok) return err({reason: 'busy', by: pass.error});
-    try {
-      return await verifyAlone(parts, options);
-    } finally {
-      pass.value.leave();
-    }
+    const work = () => verifyAlone(parts, options);
+    return await (options.repairs ? parts.gate.alone(work) : work());
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return err(ioError(error, parts.store));

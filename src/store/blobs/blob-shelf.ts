@@ -24,9 +24,11 @@ import {byCodeUnit} from '../../core/json.ts';
 import {err, ok, type Result} from '../../core/result.ts';
 import {
   namesIn,
+  openWithFolder,
   removeFile,
   removeOrphans,
   removeStaleSiblings,
+  renameIntoFolder,
   temporaryName,
 } from '../../host/atomic-file.ts';
 import {makeFolder} from '../../host/folder.ts';
@@ -256,7 +258,7 @@ export class BlobShelf {
       return {temporary: this.#writeTemporary(bytes), digest: digestBytes(bytes)};
     }
     const temporary = join(this.#temporary, temporaryName());
-    const to = openIn(this.#temporary, temporary);
+    const to = openWithFolder(temporary, 0o444);
     try {
       const digest = await streamOpenFile(file, piece => writeFileSync(to, piece));
       futimesSync(to, unsureStamp(), unsureStamp());
@@ -272,7 +274,7 @@ export class BlobShelf {
   /** A read-only temporary file; gone again if it cannot be written whole. */
   #writeTemporary(bytes: string | Uint8Array): string {
     const temporary = join(this.#temporary, temporaryName());
-    const file = openIn(this.#temporary, temporary);
+    const file = openWithFolder(temporary, 0o444);
     try {
       writeFileSync(file, bytes);
       futimesSync(file, unsureStamp(), unsureStamp());
@@ -286,24 +288,7 @@ export class BlobShelf {
   }
 
   #shelve(temporary: string, digest: Digest): void {
-    const path = this.pathOf(digest);
-    try {
-      renameSync(temporary, path);
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
-      makeFolder(dirname(path));
-      renameSync(temporary, path);
-    }
-  }
-}
-
-function openIn(folder: string, path: string): number {
-  try {
-    return openSync(path, 'wx', 0o444);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-    makeFolder(folder);
-    return openSync(path, 'wx', 0o444);
+    renameIntoFolder(temporary, this.pathOf(digest));
   }
 }
 

@@ -31,6 +31,19 @@ export class RunGate {
     this.#observer = observer;
   }
 
+  /** Works as a sweep does, beside nobody; `busy` where somebody is at work. Throws errors of the system. */
+  async alone<T, E>(
+    work: () => Promise<Result<T, E>>,
+  ): Promise<Result<T, E | {readonly reason: 'busy'; readonly by: Holder}>> {
+    const pass = await this.enterSweep();
+    if (!pass.ok) return err({reason: 'busy', by: pass.error});
+    try {
+      return await work();
+    } finally {
+      pass.value.leave();
+    }
+  }
+
   /** A run comes in; waits while a sweep is under way. Throws errors of the system. */
   async enterRun(signal: AbortSignal): Promise<Pass | undefined> {
     fillReserve(this.#store);
